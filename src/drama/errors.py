@@ -1,0 +1,55 @@
+"""The error a user can act on: what is wrong, where, and what to do. Everything else is our defect.
+
+The command line prints a `DramaError` as two lines and exits with status 2, without a traceback.
+"""
+
+from pathlib import Path
+
+
+class DramaError(Exception):
+    """A mistake in the input, the recipe or the environment, said so that it can be mended.
+
+    Args:
+        message: what is wrong, naming the file, line or field.
+        hint: what to do about it; shown on a line of its own.
+
+    >>> str(DramaError("no such model: 'smolm2'", hint="did you mean 'smollm2-135m'?"))
+    "no such model: 'smolm2'\\n  → did you mean 'smollm2-135m'?"
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.hint}" if self.hint else self.message
+
+
+class FileError(DramaError):
+    """A mistake in one file, at one line where that is known.
+
+    >>> FileError("corpus.jsonl", "not valid JSON", line=3).message
+    'corpus.jsonl, line 3: not valid JSON'
+    """
+
+    def __init__(self, path: Path | str, message: str, *, line: int | None = None, hint: str = "") -> None:
+        where = f"{path}, line {line}" if line is not None else str(path)
+        super().__init__(f"{where}: {message}", hint)
+        self.path = Path(path)
+        self.line = line
+
+
+class MissingExtraError(DramaError):
+    """An optional library is not installed.
+
+    >>> print(MissingExtraError("sentence_transformers", "sentence-transformers"))
+    this needs the library 'sentence_transformers', which is not installed
+      → pip install 'drama-retrieval[sentence-transformers]'
+    """
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the library '{library}', which is not installed",
+            hint=f"pip install 'drama-retrieval[{extra}]'",
+        )

@@ -1,0 +1,5 @@
+"""Where models come from: a name becomes a local folder in transformers' format."""
+
+from drama.models.resolve import resolve
+
+__all__ = ["resolve"]

@@ -1,0 +1,28 @@
+"""The nouns: small frozen records, and the readers and writers of the files they live in."""
+
+from drama.records.document import Document, read_documents_jsonl, read_passages, write_passages
+from drama.records.example import Example, read_examples, write_examples
+from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
+from drama.records.judgment import Qrels, read_qrels, write_qrels
+from drama.records.query import Query, read_queries, write_queries
+
+__all__ = [
+    "Document",
+    "Example",
+    "Hit",
+    "Qrels",
+    "Query",
+    "Run",
+    "rank",
+    "read_documents_jsonl",
+    "read_examples",
+    "read_passages",
+    "read_qrels",
+    "read_queries",
+    "read_trec_run",
+    "write_examples",
+    "write_passages",
+    "write_qrels",
+    "write_queries",
+    "write_trec_run",
+]

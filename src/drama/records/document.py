@@ -1,0 +1,98 @@
+"""Document: a unit of text that can be retrieved, in BEIR's `corpus.jsonl` or in our Parquet passages."""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from drama.errors import FileError
+from drama.records.jsonl import read_jsonl, text_field
+
+PASSAGE_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "lang", "source")])
+_ROWS_PER_GROUP = 4096
+
+
+class Document(NamedTuple):
+    """One document (or passage: a chunk of one).
+
+    `lang` is an ISO 639-1 code or empty when unknown; `source` names the corpus it came from.
+
+    >>> Document("d1", "a title", "the text").full_text
+    'a title the text'
+    >>> Document("d1", "", "the text").full_text
+    'the text'
+    """
+
+    id: str
+    title: str
+    text: str
+    lang: str = ""
+    source: str = ""
+
+    @property
+    def full_text(self) -> str:
+        """Title and text as one string, as BEIR's models and BM25 read a document."""
+        return f"{self.title} {self.text}".strip()
+
+
+def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
+    """Stream a BEIR `corpus.jsonl` (`_id`, `text`, optional `title` and `lang`).
+
+    Raises:
+        FileError: broken line, missing field, empty id, or the same id twice.
+    """
+    seen: set[str] = set()
+    for number, row in read_jsonl(path, required=("_id", "text")):
+        identity = text_field(path, number, row, "_id")
+        if not identity:
+            raise FileError(path, "field '_id' is empty", line=number)
+        if identity in seen:
+            raise FileError(
+                path, f"document id '{identity}' stands twice", line=number, hint="ids must be unique"
+            )
+        seen.add(identity)
+        yield Document(
+            identity,
+            text_field(path, number, row, "title"),
+            text_field(path, number, row, "text"),
+            text_field(path, number, row, "lang"),
+            source,
+        )
+
+
+def write_passages(path: Path, documents: Iterable[Document]) -> int:
+    """Stream documents into one Parquet file, written atomically. Returns how many were written."""
+    partial = path.with_name(path.name + ".partial")
+    written = 0
+    stream = iter(documents)
+    with pq.ParquetWriter(partial, PASSAGE_SCHEMA) as writer:
+        while group := list(islice(stream, _ROWS_PER_GROUP)):
+            columns = list(zip(*group, strict=True))
+            writer.write_table(pa.table([pa.array(c, pa.string()) for c in columns], schema=PASSAGE_SCHEMA))
+            written += len(group)
+    os.replace(partial, path)
+    return written
+
+
+def read_passages(path: Path) -> Iterator[Document]:
+    """Stream the documents of a Parquet passages file.
+
+    Raises:
+        FileError: missing file, not Parquet, or a column is missing.
+    """
+    if not path.is_file():
+        raise FileError(path, "no such file")
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise FileError(path, f"not a Parquet file ({error})") from None
+    missing = [name for name in PASSAGE_SCHEMA.names if name not in file.schema_arrow.names]
+    if missing:
+        raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {PASSAGE_SCHEMA.names}")
+    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=PASSAGE_SCHEMA.names):
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield Document(*row)

@@ -1,0 +1,66 @@
+"""Hit and run: what a search returned; the one place that ranks and breaks ties; TREC run files."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from drama.errors import FileError
+
+Run = dict[str, dict[str, float]]
+"""query id → document id → score."""
+
+
+class Hit(NamedTuple):
+    """One retrieved document; `rank` counts from 1."""
+
+    document_id: str
+    score: float
+    rank: int
+
+
+def rank(scores: Mapping[str, float] | Iterable[tuple[str, float]], k: int | None = None) -> list[Hit]:
+    """Order by falling score, ties by rising document id, and keep the first k.
+
+    >>> [hit.document_id for hit in rank({"b": 1.0, "a": 1.0, "c": 2.0})]
+    ['c', 'a', 'b']
+    """
+    pairs = scores.items() if isinstance(scores, Mapping) else scores
+    ordered = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:k]
+    return [Hit(document_id, float(score), i) for i, (document_id, score) in enumerate(ordered, start=1)]
+
+
+def write_trec_run(path: Path, run: Run, tag: str) -> int:
+    """Write `query Q0 document rank score tag` lines, atomically. Returns the number of lines."""
+    partial = path.with_name(path.name + ".partial")
+    written = 0
+    with partial.open("w", encoding="utf-8") as handle:
+        for query_id, scores in run.items():
+            for hit in rank(scores):
+                handle.write(f"{query_id} Q0 {hit.document_id} {hit.rank} {hit.score:.8g} {tag}\n")
+                written += 1
+    os.replace(partial, path)
+    return written
+
+
+def read_trec_run(path: Path) -> Run:
+    """Read a TREC run file.
+
+    Raises:
+        FileError: missing file, wrong number of columns, or a score that is no number.
+    """
+    if not path.is_file():
+        raise FileError(path, "no such file")
+    run: Run = {}
+    with path.open(encoding="utf-8") as handle:
+        for number, line in enumerate(handle, start=1):
+            cells = line.split()
+            if not cells:
+                continue
+            if len(cells) != 6:
+                raise FileError(path, f"expected 6 columns, found {len(cells)}", line=number)
+            try:
+                run.setdefault(cells[0], {})[cells[2]] = float(cells[4])
+            except ValueError:
+                raise FileError(path, f"score '{cells[4]}' is not a number", line=number) from None
+    return run

@@ -1,0 +1,59 @@
+"""Judgments: which documents are relevant to which queries, in BEIR's TSV qrels."""
+
+import os
+from pathlib import Path
+
+from drama.errors import FileError
+
+Qrels = dict[str, dict[str, int]]
+"""query id → document id → relevance grade (0: judged, not relevant)."""
+
+
+def read_qrels(path: Path) -> Qrels:
+    """Read BEIR's qrels: a header line, then `query-id TAB corpus-id TAB score`.
+
+    TREC's four-column form (`query 0 document grade`, no header) is read too.
+
+    Raises:
+        FileError: missing or empty file, wrong number of columns, a grade that is no integer.
+    """
+    if not path.is_file():
+        raise FileError(path, "no such file")
+    qrels: Qrels = {}
+    with path.open(encoding="utf-8") as handle:
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
+            if number == 1 and not _is_integer(cells[-1]):
+                continue  # BEIR's header
+            if len(cells) == 4:
+                cells = [cells[0], cells[2], cells[3]]
+            if len(cells) != 3:
+                raise FileError(
+                    path,
+                    f"expected 3 columns (query-id, corpus-id, score), found {len(cells)}",
+                    line=number,
+                )
+            query_id, document_id, grade = (cell.strip() for cell in cells)
+            if not _is_integer(grade):
+                raise FileError(path, f"score '{grade}' is not an integer", line=number)
+            qrels.setdefault(query_id, {})[document_id] = int(grade)
+    if not qrels:
+        raise FileError(path, "holds no judgments")
+    return qrels
+
+
+def write_qrels(path: Path, qrels: Qrels) -> int:
+    """Write BEIR's qrels TSV, atomically. Returns the number of judgments."""
+    partial = path.with_name(path.name + ".partial")
+    rows = [(q, d, g) for q, judged in qrels.items() for d, g in judged.items()]
+    with partial.open("w", encoding="utf-8") as handle:
+        handle.write("query-id\tcorpus-id\tscore\n")
+        handle.writelines(f"{q}\t{d}\t{g}\n" for q, d, g in rows)
+    os.replace(partial, path)
+    return len(rows)
+
+
+def _is_integer(cell: str) -> bool:
+    return cell.strip().lstrip("+-").isdigit()

@@ -1,0 +1,46 @@
+"""Query: what somebody asks, in BEIR's `queries.jsonl`."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from drama.errors import FileError
+from drama.records.jsonl import read_jsonl, text_field
+
+
+class Query(NamedTuple):
+    """One query; `lang` is an ISO 639-1 code or empty."""
+
+    id: str
+    text: str
+    lang: str = ""
+
+
+def read_queries(path: Path) -> Iterator[Query]:
+    """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`).
+
+    Raises:
+        FileError: broken line, missing field, or the same id twice.
+    """
+    seen: set[str] = set()
+    for number, row in read_jsonl(path, required=("_id", "text")):
+        identity = text_field(path, number, row, "_id")
+        if identity in seen:
+            raise FileError(path, f"query id '{identity}' stands twice", line=number)
+        seen.add(identity)
+        yield Query(identity, text_field(path, number, row, "text"), text_field(path, number, row, "lang"))
+
+
+def write_queries(path: Path, queries: Iterable[Query]) -> int:
+    """Write a BEIR `queries.jsonl`, atomically. Returns how many were written."""
+    partial = path.with_name(path.name + ".partial")
+    written = 0
+    with partial.open("w", encoding="utf-8") as handle:
+        for query in queries:
+            row = {"_id": query.id, "text": query.text} | ({"lang": query.lang} if query.lang else {})
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            written += 1
+    os.replace(partial, path)
+    return written

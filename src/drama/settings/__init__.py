@@ -1,0 +1,7 @@
+"""The strict base of all configuration. Each stage owns its own section, beside its code."""
+
+from drama.settings.overrides import apply_overrides
+from drama.settings.section import Section
+from drama.settings.yaml_file import read_yaml, write_yaml
+
+__all__ = ["Section", "apply_overrides", "read_yaml", "write_yaml"]

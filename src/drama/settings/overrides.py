@@ -1,0 +1,39 @@
+"""`--set a.b=c`: change one value of a recipe from the command line."""
+
+from typing import Any
+
+import yaml
+
+from drama.errors import DramaError
+
+
+def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """A copy of `values` with each `a.b=c` applied; c is read as YAML (numbers, lists, true, null).
+
+    >>> apply_overrides({"train": {"steps": 10}}, ["train.steps=20", "corpus.inputs=[a, b]"])
+    {'train': {'steps': 20}, 'corpus': {'inputs': ['a', 'b']}}
+
+    Raises:
+        DramaError: no `=`, an empty name, a value that is no YAML, or a path through a plain value.
+    """
+    result = _copy(values)
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        parts = name.strip().split(".")
+        if not equals or not all(parts):
+            raise DramaError(f"--set {assignment}: expected name.of.key=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise DramaError(f"--set {assignment}: the value is not valid YAML ({error})") from None
+        target = result
+        for part in parts[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise DramaError(f"--set {assignment}: '{part}' is a value, not a section")
+        target[parts[-1]] = value
+    return result
+
+
+def _copy(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: _copy(v) if isinstance(v, dict) else v for k, v in values.items()}

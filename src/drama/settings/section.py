@@ -1,0 +1,69 @@
+"""Section: a frozen pydantic model that refuses unknown keys and names the nearest valid one."""
+
+import difflib
+from typing import Any, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from drama.errors import DramaError
+
+
+class Section(BaseModel):
+    """Base of every stage's settings.
+
+    >>> class Demo(Section):
+    ...     layers: int = 4
+    >>> Demo.parse({"layers": 6}, where="prune").layers
+    6
+    >>> Demo.parse({"layer": 6}, where="prune")
+    Traceback (most recent call last):
+    ...
+    drama.errors.DramaError: prune.layer: unknown key
+      → did you mean 'layers'?
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
+        """Validate a mapping.
+
+        Args:
+            values: the keys as a user wrote them.
+            where: what to call this section in an error (`prune`, or a file's name).
+
+        Raises:
+            DramaError: an unknown key (with the nearest valid one) or a value of the wrong type or range.
+        """
+        if values is not None and not isinstance(values, dict):
+            raise DramaError(f"{where}: expected a section of keys, found {type(values).__name__}")
+        try:
+            return cls.model_validate(values or {})
+        except ValidationError as error:
+            raise _readable(cls, error, where) from None
+
+
+def _readable(model: type[BaseModel], error: ValidationError, where: str) -> DramaError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    name = ".".join([where, *path]) if where else ".".join(path)
+    if first["type"] == "extra_forbidden":
+        keys = _keys_at(model, path[:-1])
+        near = difflib.get_close_matches(path[-1], keys, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(keys))}"
+        return DramaError(f"{name}: unknown key", hint)
+    return DramaError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})")
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """The valid keys of the section at `path`, looking through optional and nested sections."""
+    current = model
+    for part in path:
+        field = current.model_fields.get(part)
+        if field is None:
+            continue
+        kinds = [field.annotation, *get_args(field.annotation)]
+        nested = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        if nested:
+            current = nested[0]
+    return list(current.model_fields)

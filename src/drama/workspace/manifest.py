@@ -1,0 +1,110 @@
+"""manifest.json: what a stage read, with which settings and versions, what came out, and whether it ended."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from drama.errors import FileError
+
+MANIFEST = "manifest.json"
+_PACKAGES = ("drama-retrieval", "torch", "transformers", "tokenizers", "numpy", "bm25s", "ir-measures")
+
+
+class Manifest(BaseModel):
+    """The record that each stage leaves in its folder.
+
+    `counts` are rows by outcome (`ok`, `too short`, …); `figures` are the stage's own results.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str
+    status: Literal["running", "complete"]
+    fingerprint: str
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    seed: int
+    command: str
+    versions: dict[str, str]
+    machine: dict[str, Any]
+    started: str
+    seconds: float = 0.0
+    counts: dict[str, int] = {}
+    figures: dict[str, Any] = {}
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a stage's folder, or None where there is none.
+
+    Raises:
+        FileError: there is one, and it can't be read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, ValidationError) as error:
+        raise FileError(
+            path, f"not a manifest of this version ({error})", hint="remove the folder to redo the stage"
+        ) from None
+
+
+@lru_cache
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    commit = _commit()
+    if commit:
+        found["commit"] = commit
+    return found
+
+
+@lru_cache
+def machine() -> dict[str, Any]:
+    """The processor, its cores available to us, and the memory in GiB."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = None
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
+        memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    return {"processor": model, "cores": cores, "memory_gib": memory, "system": platform.system()}
+
+
+def command() -> str:
+    """The command line of this process, as one would type it."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

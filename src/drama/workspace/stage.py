@@ -1,0 +1,128 @@
+"""One stage at work in its folder: skip what is done, resume what was cut off, record what came out.
+
+    with open_stage(out, "augment", settings, inputs={"passages": path}, seed=13) as run:
+        if run.done:
+            return run.manifest
+        ...
+        run.count("ok"); run.count("too short", 3)
+        run.figures["queries"] = 812
+
+A stage is *done* when its manifest is complete and was made from the same settings, inputs and seed. A
+folder whose manifest says `running` with the same fingerprint was cut off: the stage finds its own whole
+shards there and goes on. Anything else of ours in the folder is cleared first; a folder that holds
+somebody's files and no manifest is refused.
+"""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from drama.console import note
+from drama.errors import FileError
+from drama.settings import Section
+from drama.workspace import manifest as manifests
+from drama.workspace.atomic import write_json
+from drama.workspace.fingerprint import fingerprint, fingerprint_path
+from drama.workspace.manifest import MANIFEST, Manifest, read_manifest
+
+
+@dataclass
+class StageRun:
+    """What a stage sees of its own run."""
+
+    folder: Path
+    manifest: Manifest
+    done: bool
+    """The same stage ended here before, with the same inputs: nothing to do."""
+    resumed: bool
+    """The same stage was cut off here before; whole shards may be reused."""
+    counts: Counter[str] = field(default_factory=Counter)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def count(self, outcome: str, n: int = 1) -> None:
+        """Add n rows to an outcome; every row that is dropped has one."""
+        self.counts[outcome] += n
+
+
+@contextmanager
+def open_stage(
+    folder: Path,
+    stage: str,
+    settings: Section,
+    inputs: Mapping[str, Path],
+    seed: int = 0,
+) -> Iterator[StageRun]:
+    """Open a stage's folder; see the module's docstring.
+
+    Args:
+        folder: where the stage writes; made if absent.
+        stage: its name, for the manifest and the messages.
+        settings: the stage's section of the recipe.
+        inputs: name → file or folder that the stage reads; hashed by content. A folder with a complete
+            manifest of ours is taken by that manifest's fingerprint, not by its bytes.
+        seed: the recipe's seed.
+
+    Raises:
+        FileError: an input is missing, or the folder is not empty and not ours.
+    """
+    hashes = {name: _identity(path) for name, path in inputs.items()}
+    mark = fingerprint([stage, settings.model_dump(mode="json"), hashes, seed])
+    before = read_manifest(folder)
+    if before is None and folder.is_dir() and any(folder.iterdir()):
+        raise FileError(
+            folder,
+            "the folder is not empty and was not made by drama",
+            hint="name another output folder, or empty this one",
+        )
+    same = before is not None and before.fingerprint == mark
+    if same and before is not None and before.status == "complete":
+        note(f"{stage}: unchanged, skipped ({folder})")
+        yield StageRun(
+            folder, before, True, False, Counter(before.counts), dict(before.figures)
+        )
+        return
+    if before is not None and not same:
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    now = Manifest(
+        stage=stage,
+        status="running",
+        fingerprint=mark,
+        settings=settings.model_dump(mode="json"),
+        inputs=hashes,
+        seed=seed,
+        command=manifests.command(),
+        versions=manifests.versions(),
+        machine=manifests.machine(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=before.seconds if same and before is not None else 0.0,
+    )
+    write_json(folder / MANIFEST, now.model_dump())
+    if same:
+        note(f"{stage}: resuming in {folder}")
+    run = StageRun(folder, now, False, same)
+    begin = time.monotonic()
+    yield run
+    run.manifest = now.model_copy(
+        update={
+            "status": "complete",
+            "seconds": round(time.monotonic() - begin + now.seconds, 2),
+            "counts": dict(run.counts),
+            "figures": run.figures,
+        }
+    )
+    write_json(folder / MANIFEST, run.manifest.model_dump())
+
+
+def _identity(path: Path) -> str:
+    if path.is_dir():
+        manifest = read_manifest(path)
+        if manifest is not None and manifest.status == "complete":
+            return manifest.fingerprint
+    return fingerprint_path(path)
