@@ -3,7 +3,7 @@
 Results go to stdout (so that `--json` can be piped); everything here goes to stderr.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -73,7 +73,7 @@ def progress(title: str, total: float | None) -> Iterator[Bar]:
 
 def track(items: Iterable[T], title: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` under a progress bar."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with progress(title, total) as bar:
         for item in items:

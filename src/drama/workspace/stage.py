@@ -83,9 +83,7 @@ def open_stage(
     same = before is not None and before.fingerprint == mark
     if same and before is not None and before.status == "complete":
         note(f"{stage}: unchanged, skipped ({folder})")
-        yield StageRun(
-            folder, before, True, False, Counter(before.counts), dict(before.figures)
-        )
+        yield StageRun(folder, before, True, False, Counter(before.counts), dict(before.figures))
         return
     if before is not None and not same:
         shutil.rmtree(folder)
