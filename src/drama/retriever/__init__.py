@@ -1,1 +1,18 @@
-"""retriever."""
+"""The encoder: a decoder LLM made bidirectional, mean-pooled, normalised; its folder; encoding streams."""
+
+from drama.retriever.encoder import Encoder, load_encoder
+from drama.retriever.model import Retriever
+from drama.retriever.pooling import truncate
+from drama.retriever.settings import RetrieverSettings
+from drama.retriever.store import EmbeddingStore
+from drama.retriever.stream import encode_corpus
+
+__all__ = [
+    "EmbeddingStore",
+    "Encoder",
+    "Retriever",
+    "RetrieverSettings",
+    "encode_corpus",
+    "load_encoder",
+    "truncate",
+]

@@ -76,6 +76,12 @@ class VectorWriter:
         os.replace(partial, target)
         write_json(_ids_file(self.folder, shard), ids)
 
+    def drop_after(self, shard: int) -> None:
+        """Remove shards behind this one: left over from a run over more documents."""
+        for path in self.folder.glob("*.ids.json"):
+            if int(path.name.split(".")[0]) > shard:
+                path.unlink()
+
 
 class VectorReader:
     """Read the shards of a folder in order, memory-mapped.

@@ -1,0 +1,53 @@
+"""Loading a causal LM as a bidirectional encoder, and checking that it is one.
+
+Since transformers 5.2 `config.is_causal = False` is enough. Libraries have lost this silently before, so
+the behaviour is checked at load: changing the last token must move the first token's state.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModel
+
+from drama.errors import DramaError
+
+
+def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.float32) -> Any:
+    """The decoder stack without its LM head, in evaluation mode.
+
+    Args:
+        folder: a model folder in transformers' format.
+        bidirectional: every token sees every token; else causal, as the LLM was trained.
+        dtype: of the weights.
+
+    Raises:
+        DramaError: the folder can't be loaded, or attention does not behave as asked.
+    """
+    try:
+        model = AutoModel.from_pretrained(folder, dtype=dtype)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load this model ({error})") from None
+    model.config.is_causal = not bidirectional
+    model.config.use_cache = False
+    model.eval()
+    sees = last_token_reaches_first(model)
+    if sees != bidirectional:
+        raise DramaError(
+            f"{folder}: attention is {'bidirectional' if sees else 'causal'} though "
+            f"{'bidirectional' if bidirectional else 'causal'} was asked for",
+            hint="this transformers version or attention kernel ignores config.is_causal; use transformers>=5.2",
+        )
+    return model
+
+
+@torch.no_grad()
+def last_token_reaches_first(model: Any) -> bool:
+    """Whether changing the last token changes the first token's state."""
+    device = next(model.parameters()).device
+    tokens_BL = torch.tensor([[3, 4, 5, 6], [3, 4, 5, 7]], device=device)
+    training = model.training
+    model.eval()
+    first_BD = model(input_ids=tokens_BL, attention_mask=torch.ones_like(tokens_BL)).last_hidden_state[:, 0]
+    model.train(training)
+    return not torch.allclose(first_BD[0], first_BD[1], atol=1e-6)

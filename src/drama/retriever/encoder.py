@@ -1,0 +1,56 @@
+"""Encoder: what search, augmentation and evaluation ask of any dense model; and how one is opened by name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from drama.models import resolve
+from drama.retriever.folder import read_settings
+from drama.retriever.model import Retriever
+from drama.retriever.pooling import Array
+from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
+
+
+class Encoder(Protocol):
+    """Texts in, unit vectors [N, D] float32 out."""
+
+    name: str
+
+    @property
+    def dim(self) -> int:
+        """Full width."""
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Widths the model may be cut to, widest first."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal means equal vectors."""
+
+    def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
+        """Vectors of queries [N, D]."""
+
+    def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
+        """Vectors of documents [N, D]."""
+
+
+def load_encoder(name: str | Path, max_length: int | None = None) -> Encoder:
+    """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
+
+    Args:
+        name: a folder, a short name of the catalog, a GGUF file, or a hub id.
+        max_length: cut texts to this many tokens instead of the model's own limit.
+
+    Raises:
+        DramaError: no such model, or one that can't be loaded.
+    """
+    folder = resolve(name)
+    settings = read_settings(folder)
+    if settings is None and is_sentence_transformer(folder):
+        return SentenceTransformerEncoder(folder, str(name), max_length)
+    retriever = Retriever.from_llm(folder) if settings is None else Retriever.load(folder)
+    retriever.name = str(name)
+    if max_length is not None:
+        retriever.settings = retriever.settings.model_copy(update={"max_length": max_length})
+    return retriever

@@ -1,0 +1,106 @@
+"""The retriever folder: weights, tokenizer, and what sentence-transformers needs to load it unchanged.
+
+    config.json, model.safetensors      transformers (is_causal: false)
+    tokenizer.json, …                   BOS + text + EOS, no chat template
+    modules.json, 1_Pooling/, 2_Normalize/, sentence_bert_config.json, config_sentence_transformers.json
+    drama.json                          our settings, trained dims among them
+    README.md                           the model card
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from drama.errors import FileError
+from drama.retriever.settings import RetrieverSettings
+from drama.workspace import atomic_folder, write_json
+
+SETTINGS = "drama.json"
+
+
+def read_settings(folder: Path) -> RetrieverSettings | None:
+    """The settings of a retriever folder, or None where it is none of ours.
+
+    Raises:
+        FileError: drama.json is there and broken.
+    """
+    path = folder / SETTINGS
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise FileError(path, f"not valid JSON ({error.msg})", line=error.lineno) from None
+    return RetrieverSettings.parse(values, where=str(path))
+
+
+def write_folder(
+    folder: Path, backbone: Any, tokenizer: Any, settings: RetrieverSettings, dims: tuple[int, ...]
+) -> None:
+    """Write everything, atomically: a reader sees the whole folder or none."""
+    settings = settings.model_copy(update={"dims": dims})
+    with atomic_folder(folder) as partial:
+        backbone.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        (partial / "chat_template.jinja").unlink(missing_ok=True)
+        write_json(partial / SETTINGS, settings.model_dump(mode="json"))
+        for name, content in _sentence_transformers_files(settings, dims[0]).items():
+            write_json(partial / name, content)
+        (partial / "README.md").write_text(_card(settings, backbone), encoding="utf-8")
+
+
+def _sentence_transformers_files(settings: RetrieverSettings, dim: int) -> dict[str, Any]:
+    package = "sentence_transformers"
+    modules = [
+        {"idx": 0, "name": "0", "path": "", "type": f"{package}.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{package}.models.Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{package}.models.Normalize"},
+    ]
+    return {
+        "modules.json": modules,
+        "sentence_bert_config.json": {"max_seq_length": settings.max_length, "do_lower_case": False},
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": dim,
+            "pooling_mode_cls_token": False,
+            "pooling_mode_mean_tokens": settings.pooling == "mean",
+            "pooling_mode_max_tokens": False,
+            "pooling_mode_lasttoken": settings.pooling == "last",
+            "include_prompt": True,
+        },
+        "2_Normalize/config.json": {},
+        "config_sentence_transformers.json": {
+            "prompts": {"query": settings.query_prefix, "document": settings.document_prefix},
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine",
+        },
+    }
+
+
+def _card(settings: RetrieverSettings, backbone: Any) -> str:
+    config = backbone.config
+    body = sum(p.numel() for n, p in backbone.named_parameters() if "embed_tokens" not in n)
+    return f"""---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+tags: [sentence-transformers, dense-retrieval, matryoshka, drama]
+---
+# A DRAMA retriever
+
+{config.model_type}, {config.num_hidden_layers} layers, hidden {config.hidden_size}, {body:,} parameters without embeddings.
+
+| | |
+|---|---|
+| attention | {"bidirectional" if settings.bidirectional else "causal"} |
+| pooling | {settings.pooling}, then L2 normalisation; cosine |
+| query prefix | `{settings.query_prefix!r}` |
+| document prefix | `{settings.document_prefix!r}` |
+| longest text | {settings.max_length} tokens |
+| trained widths | {", ".join(map(str, settings.dims))}: cut, then renormalise |
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("this folder")
+scores = model.encode_query(["a question"]) @ model.encode_document(["a text"]).T
+```
+"""

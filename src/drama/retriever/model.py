@@ -1,0 +1,168 @@
+"""Retriever: texts in, unit vectors out. The same path serves training, mining, evaluation and search.
+
+Legend: B texts in a batch, L tokens (padded), D dimensions, N texts.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from drama.errors import DramaError
+from drama.models import resolve
+from drama.retriever.backbone import load_backbone
+from drama.retriever.folder import read_settings, write_folder
+from drama.retriever.pooling import Array, normalise, pool
+from drama.retriever.settings import RetrieverSettings
+from drama.retriever.tokens import retriever_tokenizer, tokenise
+from drama.workspace import fingerprint
+
+TOKENS_PER_BATCH = 4096
+"""Padded tokens in one forward pass: long texts go in small batches, short ones in large."""
+
+
+class Retriever:
+    """A dense retriever (paper, section 2): bidirectional backbone, pooling, prefix, trained dims.
+
+    Example::
+
+        from drama import Retriever
+
+        retriever = Retriever.load("runs/quickstart/train/model")
+        scores_QN = retriever.encode_queries(["how to open a file"]) @ retriever.encode_documents(texts).T
+    """
+
+    def __init__(self, backbone: Any, tokenizer: Any, settings: RetrieverSettings, name: str) -> None:
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.name = name
+        self._digest: str | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Open a retriever folder that `drama train` (or `save`) wrote.
+
+        Raises:
+            DramaError: no such model, or the folder is not a retriever's.
+        """
+        folder = resolve(path)
+        settings = read_settings(folder)
+        if settings is None:
+            raise DramaError(
+                f"{folder}: not a retriever folder (no drama.json)",
+                hint="train one with `drama train`, or use Retriever.from_llm for a plain LLM",
+            )
+        return cls._open(folder, settings, str(path))
+
+    @classmethod
+    def from_llm(cls, path: str | Path, settings: RetrieverSettings | None = None) -> Self:
+        """A plain causal LM as an encoder, untrained: where training starts, and the floor to compare with.
+
+        Without settings: causal as the LLM was trained, mean pooling, no prefix.
+        """
+        if settings is None:
+            settings = RetrieverSettings(query_prefix="", bidirectional=False)
+        return cls._open(resolve(path), settings, str(path))
+
+    @classmethod
+    def _open(cls, folder: Path, settings: RetrieverSettings, name: str) -> Self:
+        backbone = load_backbone(folder, settings.bidirectional)
+        tokenizer = retriever_tokenizer(folder, settings.max_length)
+        return cls(backbone, tokenizer, settings, name)
+
+    @property
+    def dim(self) -> int:
+        """Full width D."""
+        width: int = self.backbone.config.hidden_size
+        return width
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Widths the model was trained at, widest first; the full width is always one of them."""
+        return tuple(sorted({*self.settings.dims, self.dim}, reverse=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of weights and settings: equal means equal vectors."""
+        if self._digest is None:
+            digest = hashlib.sha256()
+            for key, tensor in self.backbone.state_dict().items():
+                digest.update(key.encode())
+                digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            self._digest = fingerprint([digest.hexdigest(), self.settings.model_dump(mode="json")])
+        return self._digest
+
+    def check_dim(self, dim: int | None) -> int:
+        """The width to use.
+
+        Raises:
+            DramaError: the model was not trained at this width.
+        """
+        if dim is None:
+            return self.dim
+        if dim not in self.dims:
+            raise DramaError(
+                f"{self.name}: not trained at {dim} dimensions", hint=f"trained at {list(self.dims)}"
+            )
+        return dim
+
+    def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
+        """Vectors of queries: [N, D] float32 of unit length; `dim` cuts to a trained width."""
+        return self._encode([self.settings.query_prefix + text for text in texts], dim)
+
+    def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
+        """Vectors of documents: [N, D] float32 of unit length; `dim` cuts to a trained width."""
+        return self._encode([self.settings.document_prefix + text for text in texts], dim)
+
+    def tokens(self, texts: Sequence[str], kind: str, max_length: int | None = None) -> list[list[int]]:
+        """Token ids of texts with their prefix; `kind` is `query` or `document`."""
+        prefix = self.settings.query_prefix if kind == "query" else self.settings.document_prefix
+        return tokenise(self.tokenizer, [prefix + t for t in texts], max_length or self.settings.max_length)
+
+    def forward(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Pooled vectors [B, D] of one batch of token ids, with gradient, not normalised."""
+        longest = max(map(len, tokens))
+        device = self.backbone.device
+        tokens_BL = torch.full((len(tokens), longest), self.tokenizer.pad_token_id, dtype=torch.long)
+        mask_BL = torch.zeros((len(tokens), longest), dtype=torch.long)
+        for row, ids in enumerate(tokens):
+            tokens_BL[row, : len(ids)] = torch.tensor(ids)
+            mask_BL[row, : len(ids)] = 1
+        tokens_BL, mask_BL = tokens_BL.to(device), mask_BL.to(device)
+        states_BLD = self.backbone(input_ids=tokens_BL, attention_mask=mask_BL).last_hidden_state
+        return pool(states_BLD, mask_BL, self.settings.pooling)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder that this class, sentence-transformers and transformers load unchanged."""
+        write_folder(folder, self.backbone, self.tokenizer, self.settings, self.dims)
+
+    def _encode(self, texts: Sequence[str], dim: int | None) -> Array:
+        width = self.check_dim(dim)
+        tokens = tokenise(self.tokenizer, texts, self.settings.max_length)
+        vectors_ND = np.zeros((len(texts), width), dtype=np.float32)
+        was_training = self.backbone.training
+        self.backbone.eval()
+        with torch.inference_mode():
+            for rows in length_batches([len(ids) for ids in tokens]):
+                pooled_BD = self.forward([tokens[row] for row in rows])
+                vectors_ND[rows] = normalise(pooled_BD, width).cpu().numpy()
+        self.backbone.train(was_training)
+        return vectors_ND
+
+
+def length_batches(lengths: Sequence[int], budget: int = TOKENS_PER_BATCH) -> Iterator[list[int]]:
+    """Rows in batches of like length, longest first, each at most `budget` padded tokens.
+
+    >>> list(length_batches([3, 9, 4, 10], budget=20))
+    [[3, 1], [2, 0]]
+    """
+    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
+    start = 0
+    while start < len(order):
+        size = max(1, budget // max(1, lengths[order[start]]))
+        yield order[start : start + size]
+        start += size

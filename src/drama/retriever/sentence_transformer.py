@@ -1,0 +1,66 @@
+"""Any sentence-transformers model as an encoder: as the labelling retriever, or to compare with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drama.errors import DramaError, MissingExtraError
+from drama.retriever.pooling import Array, truncate
+from drama.workspace import fingerprint, fingerprint_path
+
+
+def is_sentence_transformer(folder: Path) -> bool:
+    """Whether the folder says so itself."""
+    return (folder / "modules.json").is_file()
+
+
+class SentenceTransformerEncoder:
+    """A wrapper with our names; prompts `query` and `document` are the model's own.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+    """
+
+    def __init__(self, folder: Path, name: str, max_length: int | None = None) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError:
+            raise MissingExtraError("sentence_transformers", "sentence-transformers") from None
+        self.name = name
+        self._model: Any = SentenceTransformer(str(folder), device="cpu")
+        if max_length is not None:
+            self._model.max_seq_length = max_length
+        self._mark = fingerprint([fingerprint_path(folder), self._model.max_seq_length])
+
+    @property
+    def dim(self) -> int:
+        """Full width."""
+        return int(self._model.get_embedding_dimension())
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Only the full width: what else such a model was trained at is not written in its folder."""
+        return (self.dim,)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the folder's files and the length limit."""
+        return self._mark
+
+    def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
+        """Vectors of queries [N, D] with the model's own query prompt."""
+        return self._finish(self._model.encode_query(list(texts), **self._how()), dim)
+
+    def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
+        """Vectors of documents [N, D] with the model's own document prompt."""
+        return self._finish(self._model.encode_document(list(texts), **self._how()), dim)
+
+    def _how(self) -> dict[str, Any]:
+        return {"convert_to_numpy": True, "normalize_embeddings": True, "show_progress_bar": False}
+
+    def _finish(self, vectors_ND: Any, dim: int | None) -> Array:
+        if dim is not None and dim not in self.dims:
+            raise DramaError(f"{self.name}: not known to be trained at {dim} dimensions")
+        return truncate(np.asarray(vectors_ND, dtype=np.float32).reshape(-1, self.dim), dim)

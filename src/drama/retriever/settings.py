@@ -1,0 +1,25 @@
+"""What a retriever is besides its weights. It lives in the model folder, so that no user has to know it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from drama.settings import Section
+
+
+class RetrieverSettings(Section):
+    """How texts become vectors (paper, section 2: bidirectional, mean pooling, `"Query: "`).
+
+    >>> RetrieverSettings().query_prefix
+    'Query: '
+    """
+
+    query_prefix: str = "Query: "
+    document_prefix: str = ""
+    pooling: Literal["mean", "last"] = "mean"
+    """Mean over all tokens that are not padding, or the state of the last one (EOS)."""
+    bidirectional: bool = True
+    max_length: int = Field(default=512, ge=4)
+    """Longest text in tokens, BOS and EOS included; longer ones are cut."""
+    dims: tuple[int, ...] = ()
+    """Widths the model was trained at (Matryoshka), the full width among them; empty: full width only."""
