@@ -36,7 +36,7 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
         raise DramaError(
             f"{folder}: attention is {'bidirectional' if sees else 'causal'} though "
             f"{'bidirectional' if bidirectional else 'causal'} was asked for",
-            hint="this transformers version or attention kernel ignores config.is_causal; use transformers>=5.2",
+            hint="this transformers version or attention kernel ignores config.is_causal: use >=5.2",
         )
     return model
 

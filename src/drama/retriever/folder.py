@@ -1,10 +1,10 @@
 """The retriever folder: weights, tokenizer, and what sentence-transformers needs to load it unchanged.
 
-    config.json, model.safetensors      transformers (is_causal: false)
-    tokenizer.json, …                   BOS + text + EOS, no chat template
-    modules.json, 1_Pooling/, 2_Normalize/, sentence_bert_config.json, config_sentence_transformers.json
-    drama.json                          our settings, trained dims among them
-    README.md                           the model card
+config.json, model.safetensors      transformers (is_causal: false)
+tokenizer.json, …                   BOS + text + EOS, no chat template
+modules.json, 1_Pooling/, 2_Normalize/, sentence_bert_config.json, config_sentence_transformers.json
+drama.json                          our settings, trained dims among them
+README.md                           the model card
 """
 
 import json
@@ -86,7 +86,8 @@ tags: [sentence-transformers, dense-retrieval, matryoshka, drama]
 ---
 # A DRAMA retriever
 
-{config.model_type}, {config.num_hidden_layers} layers, hidden {config.hidden_size}, {body:,} parameters without embeddings.
+{config.model_type}, {config.num_hidden_layers} layers, hidden {config.hidden_size}:
+{body:,} parameters without embeddings.
 
 | | |
 |---|---|

@@ -110,6 +110,19 @@ class Retriever:
             )
         return dim
 
+    def check_trainable_dims(self) -> None:
+        """Refuse widths that the backbone does not have.
+
+        Raises:
+            DramaError: a width in the settings is above the hidden size, or below 1.
+        """
+        bad = [d for d in self.settings.dims if not 1 <= d <= self.dim]
+        if bad:
+            raise DramaError(
+                f"train.retriever.dims: {bad} do not fit the backbone's width of {self.dim}",
+                hint=f"give widths from 1 to {self.dim}",
+            )
+
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries: [N, D] float32 of unit length; `dim` cuts to a trained width."""
         return self._encode([self.settings.query_prefix + text for text in texts], dim)

@@ -1,0 +1,37 @@
+"""`drama train`: contrastive training from labelled examples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    backbone: Annotated[str, typer.Argument(help="A causal LM: folder, short name, GGUF file or hub id.")],
+    passages: Annotated[Path, typer.Option(help="passages.parquet of the corpus.")],
+    examples: Annotated[Path, typer.Option(help="examples.parquet that `drama augment` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model, checkpoints and events.")],
+    teacher: Annotated[
+        Path | None, typer.Option(help="Folder with the labelling model's vectors, for distillation.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Queries a step.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the train section: learning_rate=1e-4.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of batches and draws.")] = 0,
+) -> None:
+    """Train a retriever: InfoNCE, hard and in-batch negatives, Matryoshka."""
+    from drama.console import note
+    from drama.models import resolve
+    from drama.settings import apply_overrides
+    from drama.train import TrainSettings
+    from drama.train import train as run_train
+
+    given = {"steps": steps, "batch_size": batch_size}
+    values = apply_overrides({k: v for k, v in given.items() if v is not None}, set_ or [])
+    settings = TrainSettings.parse(values, where="train")
+    manifest = run_train(settings, resolve(backbone), passages, examples, out, seed, teacher)
+    for name, value in manifest.figures.items():
+        note(f"  {name}: {value}")
+    typer.echo(str(out / "model"))

@@ -1,0 +1,89 @@
+"""AdamW for the layers, lazy row-wise Adam for the token embeddings, one schedule for both.
+
+A step touches a few thousand of the vocabulary's rows; a dense optimiser would read and write all of them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from drama.train.settings import TrainSettings
+
+
+class Optimiser:
+    """Both optimisers behind one `step`.
+
+    Args:
+        backbone: a transformers decoder stack.
+        extra: further parameters that train with the layers (the distillation's projection).
+        settings: rates, decay, schedule.
+    """
+
+    def __init__(self, backbone: Any, extra: Iterable[torch.nn.Parameter], settings: TrainSettings) -> None:
+        table = backbone.get_input_embeddings()
+        table.sparse = settings.embedding_learning_rate > 0
+        table.weight.requires_grad_(table.sparse)
+        self.settings = settings
+        self.layers = [p for p in backbone.parameters() if p is not table.weight]
+        matrices = [p for p in self.layers if p.dim() > 1]
+        vectors = [*(p for p in self.layers if p.dim() <= 1), *extra]
+        self._all: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(
+                [
+                    {"params": matrices, "weight_decay": settings.weight_decay},
+                    {"params": vectors, "weight_decay": 0.0},
+                ],
+                lr=settings.learning_rate,
+                betas=(0.9, 0.98),
+            )
+        ]
+        if table.sparse:
+            rate = settings.embedding_learning_rate
+            self._all.append(torch.optim.SparseAdam([table.weight], lr=rate, betas=(0.9, 0.98)))
+        self._rates = [[group["lr"] for group in o.param_groups] for o in self._all]
+
+    def step(self, step: int) -> tuple[float, float]:
+        """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers)."""
+        share = schedule(step, self.settings.steps, self.settings.warmup)
+        norm = torch.nn.utils.clip_grad_norm_(self.layers, self.settings.clip)
+        for optimiser, rates in zip(self._all, self._rates, strict=True):
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * share
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return share, float(norm)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The moments and step counts as named tensors, for a checkpoint."""
+        found = {}
+        for o, optimiser in enumerate(self._all):
+            for p, state in optimiser.state_dict()["state"].items():
+                for key, value in state.items():
+                    found[f"optimiser.{o}.{p}.{key}"] = torch.as_tensor(value)
+        return found
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take back what `tensors` gave."""
+        for o, optimiser in enumerate(self._all):
+            whole = optimiser.state_dict()
+            state: dict[int, dict[str, Any]] = {}
+            for name, value in tensors.items():
+                _, own, index, key = name.split(".")
+                if int(own) == o:
+                    plain = isinstance(optimiser, torch.optim.SparseAdam) and key == "step"
+                    state.setdefault(int(index), {})[key] = int(value) if plain else value
+            whole["state"] = state
+            optimiser.load_state_dict(whole)
+
+
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak rate at a step (from 0): linear up, then linear down to almost 0.
+
+    >>> [round(schedule(s, 10, 0.2), 2) for s in (0, 1, 2, 9)]
+    [0.5, 1.0, 1.0, 0.12]
+    """
+    rise = max(1, round(steps * warmup))
+    if step < rise:
+        return (step + 1) / rise
+    return (steps - step) / max(1, steps - rise)

@@ -1,0 +1,103 @@
+"""The stage: backbone + passages + examples → `out/model`, a retriever folder."""
+
+import shutil
+from pathlib import Path
+
+from drama.console import note, progress
+from drama.errors import FileError
+from drama.records import read_examples
+from drama.retriever import Retriever
+from drama.train.settings import TrainSettings
+from drama.train.texts import TeacherVectors, document_tokens, query_tokens
+from drama.train.trainer import TrainData, Trainer
+from drama.workspace import EventLog, Manifest, open_stage, read_events
+from drama.workspace.checkpoint import load_checkpoint, save_checkpoint
+
+
+def train(
+    settings: TrainSettings,
+    backbone: Path,
+    passages: Path,
+    examples: Path,
+    out: Path,
+    seed: int = 0,
+    teacher: Path | None = None,
+) -> Manifest:
+    """Train a retriever; resumes from its last checkpoint to the same weights as an uninterrupted run.
+
+    Args:
+        settings: the recipe's `train` section.
+        backbone: folder of a causal LM (from `prune`, or any other), or of a retriever to go on from.
+        passages: the documents, Parquet.
+        examples: queries with positive and hard negative ids, Parquet.
+        out: `model/`, `checkpoints/`, `events.jsonl` and the manifest go here.
+        seed: of batches and draws.
+        teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
+
+    Raises:
+        DramaError: no usable examples, a passage that is missing, a width above the model's, NaN loss.
+    """
+    inputs = {"backbone": backbone, "passages": passages, "examples": examples}
+    if teacher is not None:
+        inputs["teacher"] = teacher
+    with open_stage(out, "train", settings, inputs, seed) as run:
+        if run.done:
+            return run.manifest
+        rows = []
+        for example in read_examples(examples):
+            usable = bool(example.positive_ids)
+            run.count(f"examples: {example.kind}" if usable else "examples: no positive, left out")
+            if usable:
+                rows.append(example)
+        if len(rows) < 2:
+            raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
+        retriever = Retriever.from_llm(backbone, settings.retriever)
+        retriever.check_trainable_dims()
+        documents = document_tokens(retriever, passages, rows, settings.document_length)
+        data = TrainData(
+            rows,
+            query_tokens(retriever, rows, settings.query_length),
+            documents,
+            TeacherVectors(teacher, rows, documents) if teacher is not None else None,
+        )
+        trainer = Trainer(retriever, data, settings, seed)
+        done = 0
+        found = load_checkpoint(out / "checkpoints")
+        if found is not None:
+            done, tensors = found
+            trainer.load(tensors)
+            note(f"train: going on after step {done}")
+        log = EventLog(out / "events.jsonl", after=done)
+        retriever.backbone.train()
+        with progress("train", settings.steps) as bar:
+            bar.advance(done)
+            for step in range(done, settings.steps):
+                event = trainer.step(step)
+                log.write(event)
+                bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")
+                last = step + 1 == settings.steps
+                if (step + 1) % settings.checkpoint_every == 0 and not last:
+                    save_checkpoint(out / "checkpoints", step + 1, trainer.state())
+        log.close()
+        retriever.backbone.eval()
+        retriever.save(out / "model")
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        _figures(run.figures, out / "events.jsonl", retriever, settings)
+    return run.manifest
+
+
+def _figures(figures: dict[str, object], path: Path, retriever: Retriever, settings: TrainSettings) -> None:
+    events = read_events(path)
+    seconds = sum(e["seconds"] for e in events)
+    tail = events[-max(1, len(events) // 10) :]
+    table = retriever.backbone.get_input_embeddings().weight.numel()
+    whole = sum(p.numel() for p in retriever.backbone.parameters())
+    figures["parameters"] = whole
+    figures["parameters_without_embeddings"] = whole - table
+    figures["loss_first"] = events[0]["loss"]
+    figures["loss_last_tenth"] = round(sum(e["loss"] for e in tail) / len(tail), 4)
+    figures["tokens"] = sum(e["tokens"] for e in events)
+    figures["tokens_per_second"] = round(sum(e["tokens"] for e in events) / max(seconds, 1e-9), 1)
+    figures["pairs_per_second"] = round(settings.batch_size * len(events) / max(seconds, 1e-9), 2)
+    figures["padding"] = round(sum(e["padding"] for e in events) / len(events), 4)
+    figures["masked_negatives"] = sum(e["masked"] for e in events)

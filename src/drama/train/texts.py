@@ -1,0 +1,73 @@
+"""Token ids of the texts that training needs, looked up by id."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from drama.errors import FileError
+from drama.records import Example, read_passages
+from drama.retriever import Retriever
+from drama.workspace import VectorReader
+
+_BLOCK = 4096
+
+
+def document_tokens(
+    retriever: Retriever, passages: Path, examples: Sequence[Example], max_length: int
+) -> dict[str, list[int]]:
+    """Token ids of each passage that the examples name.
+
+    Raises:
+        FileError: an example names a passage that is not there.
+    """
+    wanted = {i for e in examples for i in (*e.positive_ids, *e.negative_ids)}
+    found: dict[str, list[int]] = {}
+    chosen = [(d.id, d.full_text) for d in read_passages(passages) if d.id in wanted]
+    for start in range(0, len(chosen), _BLOCK):
+        block = chosen[start : start + _BLOCK]
+        tokens = retriever.tokens([text for _, text in block], "document", max_length)
+        found.update(zip((i for i, _ in block), tokens, strict=True))
+    missing = wanted - found.keys()
+    if missing:
+        raise FileError(
+            passages,
+            f"{len(missing)} passages that the examples name are not there, e.g. '{min(missing)}'",
+            hint="examples and passages must come from the same corpus",
+        )
+    return found
+
+
+def query_tokens(retriever: Retriever, examples: Sequence[Example], max_length: int) -> list[list[int]]:
+    """Token ids of each example's query, prefix included."""
+    return retriever.tokens([e.query for e in examples], "query", max_length)
+
+
+class TeacherVectors:
+    """The labelling model's vectors of queries (by example id) and documents (by passage id).
+
+    Raises:
+        FileError: vectors that the examples need are missing.
+    """
+
+    def __init__(self, folder: Path, examples: Sequence[Example], documents: Iterable[str]) -> None:
+        self._queries = _rows(folder / "queries", [e.id for e in examples])
+        self._documents = _rows(folder / "documents", documents)
+        _, self.queries_QE = VectorReader(folder / "queries").load()
+        _, self.documents_NE = VectorReader(folder / "documents").load()
+        self.dim: int = self.queries_QE.shape[1]
+
+    def query_rows(self, examples: Sequence[Example]) -> list[int]:
+        """Rows of `queries_QE`."""
+        return [self._queries[e.id] for e in examples]
+
+    def document_rows(self, ids: Sequence[str]) -> list[int]:
+        """Rows of `documents_NE`."""
+        return [self._documents[i] for i in ids]
+
+
+def _rows(folder: Path, wanted: Iterable[str]) -> Mapping[str, int]:
+    ids = [i for shard, _ in VectorReader(folder).shards() for i in shard]
+    rows = {i: row for row, i in enumerate(ids)}
+    missing = [i for i in wanted if i not in rows]
+    if missing:
+        raise FileError(folder, f"{len(missing)} vectors are missing, e.g. of '{missing[0]}'")
+    return rows
