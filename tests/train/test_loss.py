@@ -1,0 +1,55 @@
+"""Losses against naive references."""
+
+import math
+
+import torch
+from drama.train.loss import embedding_loss, info_nce, kl_to_teacher, ranking_loss
+from torch.nn.functional import normalize
+
+
+def test_info_nce_is_the_formula() -> None:
+    torch.manual_seed(0)
+    scores = torch.randn(3, 5)
+    mask = torch.zeros(3, 5, dtype=torch.bool)
+    mask[0, 4] = mask[2, 0] = True
+    positive = [1, 2, 3]
+    total = 0.0
+    for b in range(3):
+        kept = [n for n in range(5) if not mask[b, n]]
+        total -= math.log(math.exp(scores[b, positive[b]]) / sum(math.exp(scores[b, n]) for n in kept))
+    assert math.isclose(info_nce(scores, torch.tensor(positive), mask).item(), total / 3, rel_tol=1e-5)
+
+
+def test_kl_is_zero_at_the_teacher_and_positive_elsewhere() -> None:
+    torch.manual_seed(0)
+    teacher = torch.rand(4, 6)
+    assert kl_to_teacher(teacher, teacher, 0.05).item() == 0.0
+    assert kl_to_teacher(teacher.flip(0), teacher, 0.05).item() > 0.0
+
+
+def test_matryoshka_is_the_mean_over_renormalised_cuts() -> None:
+    torch.manual_seed(0)
+    queries, documents = torch.randn(3, 8), torch.randn(4, 8)
+    positive, mask = torch.tensor([0, 1, 2]), torch.zeros(3, 4, dtype=torch.bool)
+    expected = 0.0
+    for dim in (8, 4):
+        cosines = normalize(queries[:, :dim], dim=1) @ normalize(documents[:, :dim], dim=1).T
+        expected += torch.nn.functional.cross_entropy(cosines / 0.1, positive).item() / 2
+    got = ranking_loss(queries, documents, positive, mask, (8, 4), temperature=0.1)
+    assert math.isclose(got.item(), expected, rel_tol=1e-5)
+
+
+def test_a_masked_document_gets_no_gradient() -> None:
+    torch.manual_seed(0)
+    queries = torch.randn(1, 4)
+    documents = torch.randn(3, 4, requires_grad=True)
+    mask = torch.tensor([[False, False, True]])
+    ranking_loss(queries, documents, torch.tensor([0]), mask, (4,), 0.05).backward()
+    assert documents.grad is not None
+    assert documents.grad[2].abs().max() == 0
+    assert documents.grad[1].abs().max() > 0
+
+
+def test_embedding_loss_ignores_length() -> None:
+    teacher = torch.randn(5, 3)
+    assert embedding_loss(teacher * 7, teacher).abs() < 1e-6
