@@ -1,1 +1,7 @@
-"""evaluate."""
+"""Judged collections, trec_eval's measures, and a table that says how sure it is."""
+
+from drama.evaluate.collection import Collection
+from drama.evaluate.settings import EvaluateSettings
+from drama.evaluate.stage import evaluate
+
+__all__ = ["Collection", "EvaluateSettings", "evaluate"]

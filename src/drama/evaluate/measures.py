@@ -1,0 +1,39 @@
+"""trec_eval's measures by ir-measures, on our ranking: falling score, ties by rising document id.
+
+trec_eval breaks ties by *falling* document id; so it is handed the negative rank in place of the score and
+sees the order that a user sees.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import ir_measures
+from ir_measures import RR, R, nDCG
+
+from drama.records import Hit, Qrels
+
+MEASURES = {"nDCG@10": nDCG @ 10, "R@100": R @ 100, "RR@10": RR @ 10}
+
+
+def per_query(run: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, dict[str, float]]:
+    """Measure → query id → value, for every judged query that has a relevant document.
+
+    A judged query without hits counts 0 (`trec_eval -c`); one whose judgments are all 0 has no ideal ranking
+    and is left out, as trec_eval does.
+
+    >>> hits = [Hit("a", 2.0, 1), Hit("b", 1.0, 2)]
+    >>> per_query({"q": hits}, {"q": {"b": 1}})["RR@10"]
+    {'q': 0.5}
+    """
+    judged = {q: grades for q, grades in qrels.items() if any(g > 0 for g in grades.values())}
+    ranks = {q: {hit.document_id: float(-hit.rank) for hit in hits} for q, hits in run.items() if q in judged}
+    found: dict[str, dict[str, float]] = {name: dict.fromkeys(judged, 0.0) for name in MEASURES}
+    names = {str(measure): name for name, measure in MEASURES.items()}
+    if any(ranks.values()):
+        for value in ir_measures.iter_calc(list(MEASURES.values()), judged, ranks):
+            found[names[str(value.measure)]][value.query_id] = float(value.value)
+    return found
+
+
+def means(values: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Measure → mean over queries."""
+    return {name: sum(each.values()) / max(1, len(each)) for name, each in values.items()}

@@ -1,0 +1,81 @@
+"""From text to BM25 terms, in any language.
+
+Words are lower-cased runs of letters, marks and digits. Scripts written without spaces (Chinese, Japanese,
+Thai, Lao, Khmer, Burmese) give overlapping character bigrams. Where Snowball knows the language, words are
+stemmed; English loses Lucene's stop words.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import Stemmer
+
+# Lucene's EnglishAnalyzer (its default stop set), as Anserini uses it.
+_STOP_EN = frozenset(
+    """a an and are as at be but by for if in into is it no not of on or such that the their then there these
+    they this to was will with""".split()  # noqa: SIM905
+)
+_SNOWBALL = {
+    "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
+    "hi": "hindi", "id": "indonesian", "it": "italian", "pt": "portuguese", "ru": "russian",
+    "da": "danish", "nl": "dutch", "no": "norwegian", "sv": "swedish", "hu": "hungarian", "ro": "romanian",
+    "tr": "turkish", "el": "greek", "ta": "tamil", "ne": "nepali", "lt": "lithuanian", "ca": "catalan",
+    "eu": "basque", "ga": "irish", "hy": "armenian", "sr": "serbian", "yi": "yiddish",
+}  # fmt: skip
+_UNSPACED = (
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # kana, Han
+)
+_WORD = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])[\w\u0300-\u036f\u0900-\u0dff\u064b-\u065f])+")
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_SCRIPTS = (
+    ("ar", re.compile(r"[\u0600-\u06ff]")),
+    ("ru", re.compile(r"[\u0400-\u04ff]")),
+    ("hi", re.compile(r"[\u0900-\u097f]")),
+)
+
+
+def analyse(text: str, lang: str) -> list[str]:
+    """The terms of a text.
+
+    Args:
+        text: any text.
+        lang: ISO 639-1 code; an unknown one means no stemming and no stop words.
+
+    >>> analyse("The wings of an aircraft", "en")
+    ['wing', 'aircraft']
+    >>> analyse("東京都 2024", "ja")
+    ['東京', '京都', '2024']
+    """
+    terms: list[str] = []
+    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
+        if not _IS_UNSPACED.match(word) or len(word) == 1:
+            terms.append(word)
+        else:
+            terms += [word[i : i + 2] for i in range(len(word) - 1)]
+    if lang == "en":
+        terms = [t for t in terms if t not in _STOP_EN]
+    stemmer = _stemmer(lang)
+    return terms if stemmer is None else list(stemmer.stemWords(terms))
+
+
+def guess_language(text: str) -> str:
+    """A language for texts that name none, by script alone: good enough to choose a stemmer.
+
+    Latin script is taken for English. Give `lang` in the documents to do better.
+    """
+    for lang, pattern in _SCRIPTS:
+        if len(pattern.findall(text)) * 3 > len(text):
+            return lang
+    if len(_IS_UNSPACED.findall(text)) * 3 > len(text):
+        return ""
+    return "en"
+
+
+@lru_cache
+def _stemmer(lang: str) -> Any:
+    name = _SNOWBALL.get(lang)
+    return Stemmer.Stemmer(name) if name in Stemmer.algorithms() else None
