@@ -1,6 +1,12 @@
 """The nouns: small frozen records, and the readers and writers of the files they live in."""
 
-from drama.records.document import Document, read_documents_jsonl, read_passages, write_passages
+from drama.records.document import (
+    Document,
+    read_documents_jsonl,
+    read_passages,
+    write_documents_jsonl,
+    write_passages,
+)
 from drama.records.example import Example, read_examples, write_examples
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
@@ -20,6 +26,7 @@ __all__ = [
     "read_qrels",
     "read_queries",
     "read_trec_run",
+    "write_documents_jsonl",
     "write_examples",
     "write_passages",
     "write_qrels",

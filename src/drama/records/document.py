@@ -1,5 +1,6 @@
 """Document: a unit of text that can be retrieved, in BEIR's `corpus.jsonl` or in our Parquet passages."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -62,6 +63,19 @@ def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
             text_field(path, number, row, "lang"),
             source,
         )
+
+
+def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
+    """Write a BEIR `corpus.jsonl`, atomically. Returns how many were written."""
+    partial = path.with_name(path.name + ".partial")
+    written = 0
+    with partial.open("w", encoding="utf-8") as handle:
+        for d in documents:
+            row = {"_id": d.id, "title": d.title, "text": d.text} | ({"lang": d.lang} if d.lang else {})
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            written += 1
+    os.replace(partial, path)
+    return written
 
 
 def write_passages(path: Path, documents: Iterable[Document]) -> int:

@@ -1,0 +1,53 @@
+"""Streams of documents from whatever a user has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from drama.errors import DramaError, FileError
+from drama.records import Document, read_documents_jsonl, read_passages
+
+_TEXT_FILES = (".txt", ".md")
+
+
+def read_input(name: str) -> Iterator[Document]:
+    """Stream the documents of a BEIR folder, a .jsonl, a .parquet, or a folder of text files.
+
+    Raises:
+        FileError: missing, broken, or of a form that is not known.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if (path / "corpus.jsonl").is_file():
+            return read_documents_jsonl(path / "corpus.jsonl", source=path.name)
+        if (path / "passages.parquet").is_file():
+            return read_passages(path / "passages.parquet")
+        return _text_files(path)
+    if not path.exists():
+        raise FileError(path, "no such file or folder", hint="or did you mean the embedded 'python-docs'?")
+    if path.suffix == ".jsonl":
+        return read_documents_jsonl(path, source=path.stem)
+    if path.suffix == ".parquet":
+        return read_passages(path)
+    raise DramaError(
+        f"{path}: can't tell what this is",
+        hint="give a BEIR folder, a .jsonl, a passages .parquet, or a folder of .txt and .md files",
+    )
+
+
+def input_name(name: str) -> str:
+    """What an input is called in ids and in `source`."""
+    path = Path(name)
+    return path.name if path.is_dir() else path.stem
+
+
+def _text_files(folder: Path) -> Iterator[Document]:
+    files = sorted(p for p in folder.rglob("*") if p.suffix in _TEXT_FILES and p.is_file())
+    if not files:
+        hint = "a corpus folder holds corpus.jsonl, or .txt and .md files"
+        raise FileError(folder, "holds no corpus.jsonl and no .txt or .md files", hint=hint)
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise FileError(file, "not UTF-8") from None
+        yield Document(str(file.relative_to(folder)), file.stem, text, "", folder.name)

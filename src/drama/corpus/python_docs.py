@@ -1,0 +1,172 @@
+"""A corpus that every machine with Python has: its language reference and the standard library's docstrings.
+
+The library's sources are parsed, not imported: nothing of it runs. Judged queries are known items: the
+first sentence of a docstring asks for the rest of that entry. The sentence is cut out of the passage, and
+an entry qualifies only if its sentence stands nowhere else in the corpus.
+"""
+
+import ast
+import importlib
+import inspect
+import random
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from drama.corpus.sentences import split_sentences
+from drama.errors import DramaError
+from drama.records import Document, Qrels, Query
+
+SOURCE = "python-docs"
+_MAX_WORDS = 60
+_MIN_WORDS = 8
+_QUERY_WORDS = (5, 30)
+_REST_WORDS = 12
+_SKIPPED = {"antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "tkinter", "ensurepip"}
+_SPACE = re.compile(r"\s+")
+
+
+class KnownItems(NamedTuple):
+    """Passages, and queries each of which has one right passage."""
+
+    documents: list[Document]
+    queries: list[Query]
+    qrels: Qrels
+
+
+def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
+    """Build the corpus and its known items; the same on every machine with the same Python.
+
+    Args:
+        limit: at most this many passages; passages that are answers are always among them.
+        queries: how many known items.
+        seed: of both choices.
+
+    Raises:
+        DramaError: this Python comes without its library's sources.
+    """
+    entries = dict(_docstrings())
+    if not entries:
+        raise DramaError(
+            "python-docs: this Python carries no library sources", hint="name another input in corpus.inputs"
+        )
+    rng = random.Random(seed)
+    topics = list(_topics())
+    judged = _choose(entries, topics, queries, rng)
+    documents, found, qrels = [], [], {}
+    for name, text in entries.items():
+        if name in judged:
+            sentence, rest = judged[name]
+            found.append(Query(f"known-{name}", sentence, "en"))
+            qrels[f"known-{name}"] = {name: 1}
+            documents.append(Document(name, name, _cut(rest), "en", SOURCE))
+        else:
+            documents.append(Document(name, name, _cut(text), "en", SOURCE))
+    documents += topics
+    if limit is not None and len(documents) > limit:
+        spare = [i for i, d in enumerate(documents) if d.id not in judged]
+        kept = {*rng.sample(spare, max(0, limit - len(judged)))}
+        documents = [d for i, d in enumerate(documents) if d.id in judged or i in kept]
+    return KnownItems(documents, found, qrels)
+
+
+def _choose(
+    entries: dict[str, str], topics: list[Document], wanted: int, rng: random.Random
+) -> dict[str, tuple[str, str]]:
+    """Entry → (first sentence, rest), for a seeded choice of entries that qualify."""
+    everything = "\n".join([*map(_fold, entries.values()), *(_fold(d.text) for d in topics)])
+    qualified = {}
+    for name, text in entries.items():
+        sentences = split_sentences(text, "en")
+        if len(sentences) < 2:
+            continue
+        first, rest = sentences[0], " ".join(sentences[1:])
+        words = len(first.split())
+        if not _QUERY_WORDS[0] <= words <= _QUERY_WORDS[1] or len(rest.split()) < _REST_WORDS:
+            continue
+        if everything.count(_fold(first)) == 1:
+            qualified[name] = first, rest
+    chosen = rng.sample(sorted(qualified), min(wanted, len(qualified)))
+    return {name: qualified[name] for name in chosen}
+
+
+def _docstrings() -> Iterator[tuple[str, str]]:
+    """(qualified name, docstring) of the public modules, classes and functions of the standard library."""
+    library = Path(sysconfig.get_paths()["stdlib"])
+    seen: set[str] = set()
+    for module in sorted(sys.stdlib_module_names - _SKIPPED):
+        if module.startswith("_"):
+            continue
+        package = library / module
+        files = sorted(package.rglob("*.py")) if package.is_dir() else [library / f"{module}.py"]
+        for file in files:
+            relative = file.relative_to(library).with_suffix("")
+            if not file.is_file() or any(p.startswith("test") or p in _SKIPPED for p in relative.parts):
+                continue
+            name = ".".join(p for p in relative.parts if p != "__init__")
+            for qualified, text in _of_module(file, name):
+                folded = _fold(text)
+                if len(text.split()) >= _MIN_WORDS and folded not in seen:
+                    seen.add(folded)
+                    yield qualified, text
+
+
+def _of_module(file: Path, name: str) -> Iterator[tuple[str, str]]:
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError):
+        return  # lib2to3-like sample files that are not meant to parse
+    names: set[str] = set()
+    stack: list[tuple[ast.AST, str]] = [(tree, name)]
+    while stack:
+        node, qualified = stack.pop()
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text and qualified not in names:
+                names.add(qualified)
+                yield qualified, inspect.cleandoc(text)
+        for child in reversed(list(ast.iter_child_nodes(node))):
+            inner = getattr(child, "name", "")
+            is_definition = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            if is_definition and not inner.startswith("_") and not isinstance(node, ast.FunctionDef):
+                stack.append((child, f"{qualified}.{inner}"))
+
+
+def _topics() -> Iterator[Document]:
+    """The language reference in pieces of paragraphs, each at most about 60 words."""
+    topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
+    seen: set[str] = set()
+    for name, text in sorted(topics.items()):
+        for number, piece in enumerate(_pieces(text)):
+            if len(piece.split()) >= _MIN_WORDS and piece not in seen:
+                seen.add(piece)
+                yield Document(f"topic:{name}-{number}", name, piece, "en", SOURCE)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Paragraphs put together up to the limit; a longer one alone, cut."""
+    held: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        words = paragraph.split()
+        if set(paragraph.strip()) <= set("*=-~^"):
+            continue
+        if held and len(held) + len(words) > _MAX_WORDS:
+            yield " ".join(held)
+            held = []
+        held += words
+        if len(held) >= _MAX_WORDS:
+            yield " ".join(held[:_MAX_WORDS])
+            held = []
+    if held:
+        yield " ".join(held)
+
+
+def _cut(text: str) -> str:
+    return " ".join(text.split()[:_MAX_WORDS])
+
+
+def _fold(text: str) -> str:
+    return _SPACE.sub(" ", text).strip().lower()

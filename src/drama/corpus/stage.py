@@ -1,0 +1,111 @@
+"""The stage: inputs → `passages.parquet`, and a judged `collection/` where an input has known items."""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from drama.console import track
+from drama.corpus.inputs import input_name, read_input
+from drama.corpus.python_docs import SOURCE, python_docs
+from drama.corpus.settings import CorpusSettings
+from drama.errors import DramaError
+from drama.records import (
+    Document,
+    read_passages,
+    write_documents_jsonl,
+    write_passages,
+    write_qrels,
+    write_queries,
+)
+from drama.workspace import Manifest, open_stage
+
+
+def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest:
+    """Read all inputs into `out/passages.parquet`; drop empty and repeated texts, counted.
+
+    With several inputs, ids are `<input>/<id>`. `python-docs` also leaves `out/collection/`, a BEIR folder
+    of judged known items over the same passages.
+
+    Raises:
+        DramaError: an input is missing or broken, two have the same name, or nothing is left.
+    """
+    if not settings.inputs:
+        raise DramaError("corpus.inputs is empty", hint="name a corpus, or 'python-docs'")
+    embedded = [name for name in settings.inputs if name == SOURCE]
+    files = [name for name in settings.inputs if name != SOURCE]
+    names = [SOURCE] * len(embedded) + [input_name(name) for name in files]
+    twice = [n for n in names if names.count(n) > 1]
+    if twice:
+        raise DramaError(f"corpus.inputs: two inputs are called '{twice[0]}'", hint="rename one of them")
+    inputs = {f"input {name}": _hashed_part(Path(name)) for name in files}
+    with open_stage(out, "corpus", settings, inputs, seed) as run:
+        if run.done:
+            return run.manifest
+
+        def documents() -> Iterator[Document]:
+            prefixed = len(settings.inputs) > 1
+            for name in files:
+                source = input_name(name)
+                for d in track(read_input(name), f"read {source}"):
+                    yield d._replace(id=f"{source}/{d.id}" if prefixed else d.id, source=source)
+
+        kept: Iterable[Document] = _unique(documents(), run.count)
+        if files:
+            write_passages(out / "passages.parquet", kept)
+            if settings.max_documents is not None:
+                _sample(out / "passages.parquet", settings.max_documents, seed, run.count)
+        if embedded:
+            _add_python_docs(settings, out, seed, bool(files), run.count)
+        total = sum(1 for _ in read_passages(out / "passages.parquet"))
+        if not total:
+            raise DramaError(f"corpus: no document with text in {', '.join(settings.inputs)}")
+        run.figures["documents"] = total
+    return run.manifest
+
+
+def _hashed_part(path: Path) -> Path:
+    """Only what is read decides whether the stage runs again: judgments beside a corpus don't."""
+    corpus = path / "corpus.jsonl"
+    return corpus if corpus.is_file() else path
+
+
+def _unique(documents: Iterable[Document], count: Callable[..., None]) -> Iterator[Document]:
+    seen: set[bytes] = set()
+    for document in documents:
+        if not document.full_text:
+            count("empty, left out")
+            continue
+        digest = hashlib.blake2b(" ".join(document.full_text.split()).encode(), digest_size=12).digest()
+        if digest in seen:
+            count("exact duplicate, left out")
+            continue
+        seen.add(digest)
+        count("ok")
+        yield document
+
+
+def _sample(path: Path, size: int, seed: int, count: Callable[..., None]) -> None:
+    total = sum(1 for _ in read_passages(path))
+    if total <= size:
+        return
+    chosen = set(random.Random(seed).sample(range(total), size))
+    documents = [d for row, d in enumerate(read_passages(path)) if row in chosen]
+    write_passages(path, documents)
+    count("not in the sample", total - size)
+
+
+def _add_python_docs(
+    settings: CorpusSettings, out: Path, seed: int, beside_others: bool, count: Callable[..., None]
+) -> None:
+    items = python_docs(settings.max_documents, settings.known_items, seed)
+    collection = out / "collection"
+    (collection / "qrels").mkdir(parents=True, exist_ok=True)
+    write_documents_jsonl(collection / "corpus.jsonl", items.documents)
+    write_queries(collection / "queries.jsonl", items.queries)
+    write_qrels(collection / "qrels" / "test.tsv", items.qrels)
+    before = list(read_passages(out / "passages.parquet")) if beside_others else []
+    renamed = (d._replace(id=f"{SOURCE}/{d.id}") if beside_others else d for d in items.documents)
+    write_passages(out / "passages.parquet", [*before, *renamed])
+    count("ok", len(items.documents))
+    count("known-item queries", len(items.queries))
