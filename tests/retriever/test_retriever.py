@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from drama.errors import DramaError
 from drama.retriever import Retriever, RetrieverSettings, load_encoder, truncate
 from drama.retriever.backbone import last_token_reaches_first, load_backbone
 from drama.retriever.model import length_batches
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +109,7 @@ def test_a_sentence_transformers_folder_of_others_is_an_encoder_too(
     retriever.save(folder)
     (folder / "drama.json").unlink()
     encoder = load_encoder(folder)
-    np.testing.assert_allclose(
-        encoder.encode_documents(texts), retriever.encode_documents(texts), atol=1e-5
-    )
+    np.testing.assert_allclose(encoder.encode_documents(texts), retriever.encode_documents(texts), atol=1e-5)
 
 
 def test_a_plain_llm_is_an_encoder_causal_and_without_prefix(tiny_llm: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from drama.errors import FileError
 from drama.records import Document
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus

@@ -2,10 +2,11 @@
 
 from collections import Counter
 
-from drama.records import Example
-from drama.train.batches import draw_batch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from drama.records import Example
+from drama.train.batches import draw_batch
 
 
 def examples(n: int) -> list[Example]:

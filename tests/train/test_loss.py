@@ -3,8 +3,9 @@
 import math
 
 import torch
-from drama.train.loss import embedding_loss, info_nce, kl_to_teacher, ranking_loss
 from torch.nn.functional import normalize
+
+from drama.train.loss import embedding_loss, info_nce, kl_to_teacher, ranking_loss
 
 
 def test_info_nce_is_the_formula() -> None:

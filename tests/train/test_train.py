@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from drama.errors import DramaError, FileError
 from drama.records import Document, Example, write_examples, write_passages
 from drama.retriever import Retriever

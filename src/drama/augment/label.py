@@ -1,0 +1,128 @@
+"""Labels: retrievers rank the corpus for each query; rank windows give positives and hard negatives.
+
+Legend: N documents, Q queries, D dimensions.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from drama.augment.candidate import Candidate
+from drama.augment.settings import LabelSettings
+from drama.augment.windows import Windows, scale_windows
+from drama.console import note, track
+from drama.errors import DramaError
+from drama.records import Document, Example, Hit
+from drama.retriever import EmbeddingStore, load_encoder
+from drama.search import BM25, exact_search, fuse
+from drama.workspace import VectorWriter
+
+BM25_NAME = "bm25"
+_SHARD = 8192
+
+
+def label(
+    candidates: Sequence[Candidate],
+    documents: Sequence[Document],
+    settings: LabelSettings,
+    folder: Path,
+    store: Path | None,
+    count: Callable[[str], None],
+) -> Iterator[Example]:
+    """Rank the corpus for every candidate and cut out the windows.
+
+    Raises:
+        DramaError: no retriever, or vectors are to be kept of none or several dense models.
+    """
+    dense = [name for name in settings.retrievers if name != BM25_NAME]
+    if not settings.retrievers:
+        raise DramaError("augment.label.retrievers is empty", hint="name 'bm25' or a model")
+    if settings.keep_vectors and len(dense) != 1:
+        raise DramaError("augment.label.keep_vectors needs exactly one dense model among the retrievers")
+    windows = scale_windows(
+        settings.positive_ranks,
+        settings.negative_ranks,
+        len(documents),
+        settings.depth,
+        settings.scale_to_corpus,
+    )
+    note(f"label: positives at ranks {windows.positives}, hard negatives at {windows.negatives}")
+    queries = [c.query for c in candidates]
+    rankings = []
+    if BM25_NAME in settings.retrievers:
+        bm25 = BM25.build(documents)
+        rankings.append([bm25.search([q], settings.depth)[0] for q in track(queries, "label: bm25")])
+    for name in dense:
+        rankings.append(_dense(name, candidates, documents, settings, folder, EmbeddingStore(store)))
+    weights = [1.0 / len(rankings)] * len(rankings)
+    for row, candidate in enumerate(candidates):
+        each = [ranking[row] for ranking in rankings]
+        hits = each[0] if len(each) == 1 else fuse(each, weights, settings.depth)
+        yield _example(candidate, hits, windows, settings.origin_is_positive, count)
+
+
+def _dense(
+    name: str,
+    candidates: Sequence[Candidate],
+    documents: Sequence[Document],
+    settings: LabelSettings,
+    folder: Path,
+    store: EmbeddingStore,
+) -> list[list[Hit]]:
+    encoder = load_encoder(name, settings.max_length)
+    documents_ND = store.documents(encoder, [d.full_text for d in documents]).vectors_ND
+    queries_QD = store.queries(encoder, [c.query for c in candidates]).vectors_ND
+    if settings.keep_vectors:
+        _keep(folder / "documents", [d.id for d in documents], documents_ND, encoder.fingerprint)
+        _keep(folder / "queries", [c.id for c in candidates], queries_QD, encoder.fingerprint)
+    ids = [d.id for d in documents]
+    blocks = (
+        (ids[i : i + _SHARD], documents_ND[i : i + _SHARD])
+        for i in track(range(0, len(ids), _SHARD), f"label: {name}")
+    )
+    return exact_search(queries_QD, blocks, settings.depth)
+
+
+def _keep(folder: Path, ids: list[str], vectors_ND: Any, model: str) -> None:
+    writer = VectorWriter(folder, vectors_ND.shape[1], "float16", {"model": model})
+    for shard, i in enumerate(range(0, len(ids), _SHARD)):
+        writer.write(shard, ids[i : i + _SHARD], vectors_ND[i : i + _SHARD])
+
+
+def _example(
+    candidate: Candidate,
+    hits: Sequence[Hit],
+    windows: Windows,
+    origin_is_positive: bool,
+    count: Callable[[str], None],
+) -> Example:
+    origin = candidate.document.id
+    first, last = windows.positives
+    positives = {h.document_id: h.score for h in hits[first - 1 : last]}
+    if origin_is_positive and origin not in positives:
+        scores = {h.document_id: h.score for h in hits}
+        positives = {origin: scores.get(origin, 0.0), **positives}
+        count("label: origin not among the positives, added")
+    negatives = {}
+    if windows.negatives is not None:
+        low, high = windows.negatives
+        negatives = {
+            h.document_id: h.score
+            for h in hits[low - 1 : high]
+            if h.document_id not in positives and h.document_id != origin
+        }
+    if not negatives:
+        count("label: no hard negatives (ranking too short)")
+    count("label: ok" if positives else "label: no positive found")
+    return Example(
+        candidate.id,
+        candidate.query,
+        list(positives),
+        list(negatives),
+        list(positives.values()),
+        list(negatives.values()),
+        candidate.kind,
+        candidate.document.lang,
+        candidate.document.source,
+        origin,
+    )

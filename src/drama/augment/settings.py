@@ -1,0 +1,57 @@
+"""The `augment` section of a recipe."""
+
+from pydantic import Field
+
+from drama.llm import Sampling
+from drama.settings import Section
+
+
+class CropSettings(Section):
+    """Sentences of a document as queries (paper, section 3: Sent)."""
+
+    per_document: int = Field(default=1, ge=0)
+    """Random sentences a document; 0 = none."""
+    min_words: int = Field(default=5, ge=1)
+    max_words: int = Field(default=40, ge=1)
+    """Longer sentences are cut."""
+    titles: bool = False
+    """A document's title is a query too."""
+
+
+class SynthesizeSettings(Section):
+    """Queries that an instruction-following LLM writes (paper, section 3: QGen)."""
+
+    documents: int = Field(default=0, ge=0)
+    """How many documents get a query, by a seeded choice; 0 = none."""
+    llm: str = "smollm2-135m"
+    prompt: str = "question"
+    batch_size: int = Field(default=16, ge=1)
+    text_words: int = Field(default=100, ge=8)
+    """Words of a document that the LLM reads."""
+    sampling: Sampling = Sampling()
+
+
+class LabelSettings(Section):
+    """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
+
+    retrievers: list[str] = ["bm25"]
+    """`bm25` and dense models; several are fused with equal weights."""
+    depth: int = Field(default=50, ge=2)
+    positive_ranks: tuple[int, int] = (1, 10)
+    negative_ranks: tuple[int, int] = (30, 50)
+    scale_to_corpus: bool = True
+    """Shrink the windows for a corpus far below the paper's millions (see docs/augment.md)."""
+    origin_is_positive: bool = True
+    """The document a query came from is always a positive, and the only one besides the window's."""
+    max_length: int | None = Field(default=None, ge=4)
+    """Cut texts to this many tokens for the dense models."""
+    keep_vectors: bool = False
+    """Leave the dense model's vectors in `teacher/`, for distillation; needs exactly one dense model."""
+
+
+class AugmentSettings(Section):
+    """From passages to examples."""
+
+    crop: CropSettings = CropSettings()
+    synthesize: SynthesizeSettings = SynthesizeSettings()
+    label: LabelSettings = LabelSettings()

@@ -1,0 +1,39 @@
+"""`drama augment`: passages → labelled examples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def augment(
+    passages: Annotated[Path, typer.Argument(help="passages.parquet that `drama corpus` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for examples.parquet.")],
+    crops: Annotated[int, typer.Option(help="Sentences a document as queries.")] = 1,
+    synthesize: Annotated[int, typer.Option(help="Documents that get a query by the LLM.")] = 0,
+    llm: Annotated[str, typer.Option(help="The LLM that writes queries.")] = "smollm2-135m",
+    retriever: Annotated[
+        list[str] | None, typer.Option(help="Labels the queries: bm25 or a model; several are fused.")
+    ] = None,
+    keep_vectors: Annotated[bool, typer.Option(help="Leave the model's vectors for distillation.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the augment section: crop.titles=true.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+) -> None:
+    """Make queries from unlabelled passages and label them with retrievers."""
+    from drama.augment import AugmentSettings
+    from drama.augment import augment as run_augment
+    from drama.console import note
+    from drama.settings import apply_overrides
+
+    values = {
+        "crop": {"per_document": crops},
+        "synthesize": {"documents": synthesize, "llm": llm},
+        "label": {"retrievers": retriever or ["bm25"], "keep_vectors": keep_vectors},
+    }
+    settings = AugmentSettings.parse(apply_overrides(values, set_ or []), where="augment")
+    manifest = run_augment(settings, passages, out, seed)
+    for outcome, n in manifest.counts.items():
+        note(f"  {outcome}: {n}")
+    typer.echo(str(out / "examples.parquet"))

@@ -1,0 +1,133 @@
+"""The LLM in this process: batched generation with the shared prompt prefix computed once.
+
+Legend: B prompts, P tokens of the shared prefix, S tokens of the longest rest, L = P + S.
+
+A batch is laid out as prefix, padding, rest. The prefix's keys and values are computed once for all
+batches; the padding between is masked, and positions count real tokens only.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+
+from drama.errors import DramaError
+from drama.llm.prompt import Messages
+from drama.models import resolve
+from drama.settings import Section
+from drama.workspace import fingerprint
+
+_LONGEST_PROMPT = 1536
+
+
+class Sampling(Section):
+    """How answers are drawn. Temperature 0 is greedy."""
+
+    max_new_tokens: int = Field(default=32, ge=1)
+    temperature: float = Field(default=0.8, ge=0.0)
+    top_p: float = Field(default=0.9, gt=0.0, le=1.0)
+
+
+class Engine:
+    """A chat LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, share_prefix: bool = True) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.name = name
+        self.share_prefix = share_prefix
+        self._prefix: tuple[list[int], Any] | None = None
+
+    def generate(
+        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[str]]:
+        """Yield the answers of each batch, in the order of the prompts.
+
+        Raises:
+            DramaError: a prompt is longer than the engine takes.
+        """
+        tokens = [self._tokens(p) for p in prompts]
+        longest = max(map(len, tokens), default=0)
+        if longest > _LONGEST_PROMPT:
+            raise DramaError(f"a prompt of {longest} tokens is longer than {_LONGEST_PROMPT}")
+        shared = _common_prefix(tokens) if self.share_prefix and len(tokens) > 1 else 0
+        for start in range(0, len(tokens), batch_size):
+            batch = tokens[start : start + batch_size]
+            with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(fingerprint([seed, batch]), 16) % (1 << 63))
+                yield self._batch(batch, shared, sampling)
+
+    def _batch(self, tokens: list[list[int]], shared: int, sampling: Sampling) -> list[str]:
+        rest = max(map(len, tokens)) - shared
+        pad = self.tokenizer.pad_token_id
+        rows = [t[:shared] + [pad] * (rest - len(t) + shared) + t[shared:] for t in tokens]
+        mask = [[1] * shared + [0] * (rest - len(t) + shared) + [1] * (len(t) - shared) for t in tokens]
+        how: dict[str, Any] = {"do_sample": False}
+        if sampling.temperature > 0:
+            how = {
+                "do_sample": True,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "top_k": 0,
+            }
+        if shared:
+            how["past_key_values"] = self._cached_prefix(tokens[0][:shared], len(tokens))
+        done_BL = self.model.generate(
+            input_ids=torch.tensor(rows),
+            attention_mask=torch.tensor(mask),
+            max_new_tokens=sampling.max_new_tokens,
+            pad_token_id=pad,
+            **how,
+        )
+        new_BS = done_BL[:, shared + rest :]
+        return [t.strip() for t in self.tokenizer.batch_decode(new_BS, skip_special_tokens=True)]
+
+    def _cached_prefix(self, prefix: list[int], size: int) -> Any:
+        """Keys and values of the prefix, repeated for a batch."""
+        if self._prefix is None or self._prefix[0] != prefix:
+            cache = DynamicCache(config=self.model.config)
+            self.model(input_ids=torch.tensor([prefix]), past_key_values=cache, use_cache=True)
+            self._prefix = prefix, cache
+        cache = copy.deepcopy(self._prefix[1])
+        cache.batch_repeat_interleave(size)
+        return cache
+
+    def _tokens(self, prompt: Messages) -> list[int]:
+        text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+
+def load_engine(name: str | Path) -> Engine:
+    """Load a chat LLM: a folder, a short name, a GGUF file or a hub id.
+
+    Raises:
+        DramaError: no such model, or its tokenizer has no chat template.
+    """
+    folder = resolve(name)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
+    if not tokenizer.chat_template:
+        raise DramaError(f"{name}: the tokenizer has no chat template", hint="use an instruct model")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.eval()
+    model.generation_config.top_k = None
+    return Engine(model, tokenizer, str(name))
+
+
+def _common_prefix(tokens: Sequence[Sequence[int]]) -> int:
+    """How many first tokens all prompts share; at least one token is left over for each."""
+    shortest = min(map(len, tokens)) - 1
+    first = tokens[0]
+    for i in range(shortest):
+        if any(t[i] != first[i] for t in tokens):
+            return i
+    return max(0, shortest)

@@ -1,0 +1,109 @@
+"""Crops, answers, windows and the whole stage."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drama.augment import AugmentSettings, augment
+from drama.augment.synthesize import parse_query
+from drama.augment.windows import scale_windows
+from drama.errors import DramaError
+from drama.records import Document, read_examples, write_passages
+from drama.workspace import VectorReader
+
+
+@pytest.fixture
+def passages(tmp_path: Path, texts: list[str]) -> Path:
+    path = tmp_path / "passages.parquet"
+    documents = [
+        Document(f"d{i}", "", f"{text} {texts[(i + 1) % 8]} Number {i} ends the text here.", "en", "s")
+        for i, text in enumerate(texts)
+    ]
+    write_passages(path, documents)
+    return path
+
+
+@given(
+    st.integers(1, 12), st.integers(0, 20), st.integers(2, 60), st.integers(0, 40),
+    st.integers(1, 10**6), st.integers(2, 100), st.booleans(),
+)  # fmt: skip
+def test_windows_never_overlap_and_never_leave_the_list(
+    start: int, wide: int, low: int, deep: int, documents: int, depth: int, scale: bool
+) -> None:
+    windows = scale_windows((start, start + wide), (low, low + deep), documents, depth, scale)
+    end = min(depth, documents)
+    first, last = windows.positives
+    assert 1 <= first <= last <= end
+    if windows.negatives is not None:
+        assert last < windows.negatives[0] <= windows.negatives[1] <= end
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("how do wings lift", "ok"),
+        ("Query: how do wings lift", "repaired"),
+        ('"how do wings lift"\nExplanation: because', "repaired"),
+        ("", "empty"),
+        ("\n \n", "empty"),
+        ("wing", "too short"),
+        ("the wing produces lift", "copied"),
+        ("word " * 41, "too long"),
+    ],
+)
+def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
+    assert parse_query(answer, "The wing produces lift.")[1] == outcome
+
+
+@given(st.text())
+def test_any_answer_has_an_outcome(answer: str) -> None:
+    query, outcome = parse_query(answer, "some text")
+    assert outcome in {"ok", "repaired", "empty", "too short", "too long", "copied"}
+    assert query or outcome == "empty"
+
+
+def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
+    settings = AugmentSettings.parse(
+        {
+            "crop": {"per_document": 2, "min_words": 4},
+            "synthesize": {"documents": 3, "llm": str(tiny_llm), "sampling": {"max_new_tokens": 8}},
+            "label": {
+                "retrievers": ["bm25", str(tiny_llm)], "depth": 8, "positive_ranks": [1, 2],
+                "negative_ranks": [4, 6], "scale_to_corpus": False, "keep_vectors": True, "max_length": 32,
+            },
+        },
+        "augment",
+    )  # fmt: skip
+    manifest = augment(settings, passages, tmp_path / "out", seed=1)
+    rows = list(read_examples(tmp_path / "out/examples.parquet"))
+    assert len(rows) == manifest.figures["examples"] == manifest.counts["label: ok"]
+    assert len({r.id for r in rows}) == len(rows)
+    for row in rows:
+        assert row.origin in row.positive_ids
+        assert not set(row.positive_ids) & set(row.negative_ids)
+        assert len(row.positive_ids) == len(row.positive_scores)
+        assert len(row.negative_ids) == len(row.negative_scores)
+    qgen = sum(n for outcome, n in manifest.counts.items() if outcome.startswith("qgen: "))
+    assert qgen >= 3
+    assert set(VectorReader(tmp_path / "out/teacher/queries").load()[0]) == {r.id for r in rows}
+    before = (tmp_path / "out/examples.parquet").read_bytes()
+    # As if killed before the end: the manifest says running, and the same bytes come out.
+    path = tmp_path / "out/manifest.json"
+    path.write_text(path.read_text().replace('"complete"', '"running"'))
+    (tmp_path / "out/examples.parquet").unlink()
+    augment(settings, passages, tmp_path / "out", seed=1)
+    assert (tmp_path / "out/examples.parquet").read_bytes() == before
+
+
+def test_nothing_to_make_is_an_error(passages: Path, tmp_path: Path) -> None:
+    settings = AugmentSettings.parse({"crop": {"min_words": 400}}, "augment")
+    with pytest.raises(DramaError, match="no query could be made"):
+        augment(settings, passages, tmp_path / "out")
+
+
+def test_vectors_of_two_models_cannot_be_kept(passages: Path, tmp_path: Path) -> None:
+    label = {"retrievers": ["bm25"], "keep_vectors": True}
+    with pytest.raises(DramaError, match="exactly one dense model"):
+        augment(AugmentSettings.parse({"label": label}, "augment"), passages, tmp_path / "out")

@@ -1,0 +1,73 @@
+"""The shared prefix and batching change the cost, not the answers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from drama.errors import DramaError, FileError
+from drama.llm import AnswerCache, Engine, Prompt, Sampling, load_engine, load_prompt
+from drama.llm.prompt import Shot
+
+GREEDY = Sampling(max_new_tokens=8, temperature=0)
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_llm: Path) -> Engine:
+    engine = load_engine(tiny_llm)
+    with torch.no_grad():  # random weights echo the last token; louder layers make answers differ
+        for name, weight in engine.model.model.layers.named_parameters():
+            if "norm" not in name:
+                weight.mul_(12)
+    return engine
+
+
+@pytest.fixture
+def prompts(texts: list[str]) -> list[list[dict[str, str]]]:
+    prompt = Prompt(system="Ask.", user="Text: {text}", shots=[Shot(text="tea", answer="what is tea")])
+    return [prompt.messages(text[: 5 + 7 * i]) for i, text in enumerate(texts)]
+
+
+def answers(engine: Engine, prompts: list[list[dict[str, str]]], size: int, how: Sampling, seed: int = 0):
+    return [a for batch in engine.generate(prompts, how, size, seed) for a in batch]
+
+
+def test_batches_with_shared_prefix_equal_single_prompts(engine: Engine, prompts) -> None:
+    engine.share_prefix = False
+    alone = [answers(engine, [p], 1, GREEDY)[0] for p in prompts]
+    padded = answers(engine, prompts, 4, GREEDY)
+    engine.share_prefix = True
+    shared = answers(engine, prompts, 4, GREEDY)
+    assert padded == alone
+    assert shared == alone
+    assert len(set(alone)) > 1
+
+
+def test_sampling_depends_on_the_seed_only(engine: Engine, prompts) -> None:
+    how = Sampling(max_new_tokens=8, temperature=1.0, top_p=1.0)
+    first = answers(engine, prompts, 4, how, seed=1)
+    assert first == answers(engine, prompts, 4, how, seed=1)
+    assert first != answers(engine, prompts, 4, how, seed=2)
+    assert first[4:] == answers(engine, prompts[4:], 4, how, seed=1)  # what came before does not matter
+
+
+def test_the_cache_survives_closing(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    cache.put({AnswerCache.key("m", 1): "yes"})
+    cache.close()
+    again = AnswerCache(tmp_path / "answers.sqlite")
+    assert again.get(AnswerCache.key("m", 1)) == "yes"
+    assert again.get(AnswerCache.key("m", 2)) is None
+
+
+def test_prompt_errors(tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match="no prompt 'qestion'"):
+        load_prompt("qestion")
+    path = tmp_path / "mine.yaml"
+    path.write_text("system: s\nuser: no place\n")
+    with pytest.raises(DramaError, match="user holds no"):
+        load_prompt(str(path))
+    path.write_text("system: [unclosed\n")
+    with pytest.raises(FileError, match="line 2"):
+        load_prompt(str(path))
+    assert len(load_prompt("question").shots) == 3
