@@ -1,1 +1,6 @@
-"""prune."""
+"""Structured pruning: score, plan, slice, recover. The result is a plain transformers causal LM."""
+
+from drama.prune.settings import CalibrationSettings, PruneSettings, RecoverySettings
+from drama.prune.stage import prune
+
+__all__ = ["CalibrationSettings", "PruneSettings", "RecoverySettings", "prune"]

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from drama.train.settings import TrainSettings
+from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+from drama.workspace.schedule import schedule
 
 
 class Optimiser:
@@ -56,34 +58,8 @@ class Optimiser:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The moments and step counts as named tensors, for a checkpoint."""
-        found = {}
-        for o, optimiser in enumerate(self._all):
-            for p, state in optimiser.state_dict()["state"].items():
-                for key, value in state.items():
-                    found[f"optimiser.{o}.{p}.{key}"] = torch.as_tensor(value)
-        return found
+        return optimiser_tensors(self._all)
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `tensors` gave."""
-        for o, optimiser in enumerate(self._all):
-            whole = optimiser.state_dict()
-            state: dict[int, dict[str, Any]] = {}
-            for name, value in tensors.items():
-                _, own, index, key = name.split(".")
-                if int(own) == o:
-                    plain = isinstance(optimiser, torch.optim.SparseAdam) and key == "step"
-                    state.setdefault(int(index), {})[key] = int(value) if plain else value
-            whole["state"] = state
-            optimiser.load_state_dict(whole)
-
-
-def schedule(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at a step (from 0): linear up, then linear down to almost 0.
-
-    >>> [round(schedule(s, 10, 0.2), 2) for s in (0, 1, 2, 9)]
-    [0.5, 1.0, 1.0, 0.12]
-    """
-    rise = max(1, round(steps * warmup))
-    if step < rise:
-        return (step + 1) / rise
-    return (steps - step) / max(1, steps - rise)
+        load_optimisers(self._all, tensors)

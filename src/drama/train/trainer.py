@@ -105,7 +105,7 @@ class Trainer:
         self.retriever.backbone.load_state_dict(model)
         if self.projection is not None:
             self.projection.load_state_dict({"weight": tensors["projection"]})
-        self.optimiser.load({k: v for k, v in tensors.items() if k.startswith("optimiser.")})
+        self.optimiser.load(tensors)
 
     def _forward(self, tokens: list[list[int]]) -> tuple[torch.Tensor, int]:
         """Pooled vectors [T, D] in the order given, computed in batches of like length; padded tokens."""

@@ -5,7 +5,9 @@ step are then all there is.
 """
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -33,6 +35,33 @@ def load_checkpoint(folder: Path) -> tuple[int, dict[str, torch.Tensor]] | None:
         except (OSError, SafetensorError) as error:
             warn(f"{path}: damaged checkpoint passed over ({error})")
     return None
+
+
+def optimiser_tensors(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, torch.Tensor]:
+    """Moments and step counts as named tensors: `optimiser.<optimiser>.<parameter>.<key>`."""
+    found = {}
+    for o, optimiser in enumerate(optimisers):
+        for p, state in optimiser.state_dict()["state"].items():
+            for key, value in state.items():
+                found[f"optimiser.{o}.{p}.{key}"] = torch.as_tensor(value)
+    return found
+
+
+def load_optimisers(optimisers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Take back what `optimiser_tensors` gave; other names are passed over."""
+    for o, optimiser in enumerate(optimisers):
+        whole = optimiser.state_dict()
+        state: dict[int, dict[str, Any]] = {}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind != "optimiser":
+                continue
+            own, index, key = rest.split(".")
+            if int(own) == o:
+                plain = isinstance(optimiser, torch.optim.SparseAdam) and key == "step"
+                state.setdefault(int(index), {})[key] = int(value) if plain else value
+        whole["state"] = state
+        optimiser.load_state_dict(whole)
 
 
 def _steps(folder: Path) -> list[Path]:

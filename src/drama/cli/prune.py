@@ -1,0 +1,38 @@
+"""`drama prune`: a smaller causal LM out of a larger one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def prune(
+    parent: Annotated[str, typer.Argument(help="A causal LM: folder, short name, GGUF file or hub id.")],
+    data: Annotated[list[str], typer.Option(help="Text: passages .parquet, BEIR folder, .jsonl, or texts.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    layers: Annotated[int | None, typer.Option(help="Layers to keep.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Width of the residual stream.")] = None,
+    heads: Annotated[int | None, typer.Option(help="Query heads.")] = None,
+    kv_heads: Annotated[int | None, typer.Option(help="Key-value heads.")] = None,
+    intermediate: Annotated[int | None, typer.Option(help="MLP neurons.")] = None,
+    recovery_steps: Annotated[int, typer.Option(help="Updates with LM loss and KL to the parent.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the prune section: keep_layers=first.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the texts' choice and order.")] = 0,
+) -> None:
+    """Prune a decoder LLM to an exact shape, by activation importance, and recover it."""
+    from drama.console import note
+    from drama.corpus import CorpusSettings, build_corpus
+    from drama.prune import PruneSettings
+    from drama.prune import prune as run_prune
+    from drama.settings import apply_overrides
+
+    shape = {"layers": layers, "hidden": hidden, "heads": heads, "kv_heads": kv_heads}
+    values = {"parent": parent, **shape, "intermediate": intermediate, "recovery": {"steps": recovery_steps}}
+    settings = PruneSettings.parse(apply_overrides(values, set_ or []), where="prune")
+    build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
+    manifest = run_prune(settings, out / "corpus" / "passages.parquet", out / "prune", seed)
+    for name, value in manifest.figures.items():
+        note(f"  {name}: {value}")
+    typer.echo(str(out / "prune" / "model"))

@@ -1,0 +1,46 @@
+"""The `prune` section of a recipe."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from drama.settings import Section
+
+
+class CalibrationSettings(Section):
+    """Texts on which activations are measured."""
+
+    documents: int = Field(default=64, ge=1)
+    max_length: int = Field(default=128, ge=8)
+    """Tokens of each."""
+    batch_size: int = Field(default=8, ge=1)
+
+
+class RecoverySettings(Section):
+    """Continued training of the pruned model on the corpus."""
+
+    steps: int = Field(default=0, ge=0)
+    """0 = none."""
+    batch_size: int = Field(default=8, ge=1)
+    max_length: int = Field(default=64, ge=8)
+    """Tokens of a packed row."""
+    learning_rate: float = Field(default=3e-4, gt=0.0)
+    warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
+    kl_weight: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Share of KL(parent ‖ child) over the vocabulary; the rest is the LM loss."""
+    checkpoint_every: int = Field(default=50, ge=1)
+
+
+class PruneSettings(Section):
+    """The parent and the child's shape; a number that is not given stays the parent's."""
+
+    parent: str = "smollm2-135m"
+    layers: int | None = Field(default=None, ge=1)
+    hidden: int | None = Field(default=None, ge=1)
+    heads: int | None = Field(default=None, ge=1)
+    kv_heads: int | None = Field(default=None, ge=1)
+    intermediate: int | None = Field(default=None, ge=1)
+    keep_layers: Literal["importance", "first"] = "importance"
+    """By 1 − cos(input, output), or the lowest ones: late layers matter least for retrieval (EffiR)."""
+    calibration: CalibrationSettings = CalibrationSettings()
+    recovery: RecoverySettings = RecoverySettings()

@@ -1,0 +1,56 @@
+"""Cutting a plan out of a parent: a new, smaller model of the same class."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from drama.prune.families import Llama
+from drama.prune.plan import Plan
+from drama.prune.shape import Shape
+
+
+def slice_model(family: Llama, plan: Plan, target: Shape) -> Any:
+    """A plain causal LM with exactly the target shape and the parent's kept weights."""
+    config = copy.deepcopy(family.config)
+    config.num_hidden_layers = target.layers
+    config.hidden_size = target.hidden
+    config.num_attention_heads = target.heads
+    config.num_key_value_heads = target.kv_heads
+    config.intermediate_size = target.intermediate
+    config.head_dim = family.head_dim
+    if getattr(config, "layer_types", None):
+        config.layer_types = [config.layer_types[layer.layer] for layer in plan.layers]
+    child_model = type(family.model)(config)
+    child = type(family)(child_model)
+    hidden = torch.tensor(plan.hidden)
+    with torch.no_grad():
+        child.embedding.weight.copy_(family.embedding.weight[:, hidden])
+        child.final_norm.weight.copy_(family.final_norm.weight[hidden])
+        if not config.tie_word_embeddings:
+            child_model.lm_head.weight.copy_(family.model.lm_head.weight[:, hidden])
+        for new, kept in zip(child.layers, plan.layers, strict=True):
+            old = family.layers[kept.layer]
+            queries = _rows_of_heads(kept.heads, family.head_dim)
+            keys = _rows_of_heads(kept.kv_heads, family.head_dim)
+            neurons = torch.tensor(kept.intermediate)
+            _copy(new.self_attn.q_proj, old.self_attn.q_proj, queries, hidden)
+            _copy(new.self_attn.k_proj, old.self_attn.k_proj, keys, hidden)
+            _copy(new.self_attn.v_proj, old.self_attn.v_proj, keys, hidden)
+            _copy(new.self_attn.o_proj, old.self_attn.o_proj, hidden, queries)
+            _copy(new.mlp.gate_proj, old.mlp.gate_proj, neurons, hidden)
+            _copy(new.mlp.up_proj, old.mlp.up_proj, neurons, hidden)
+            _copy(new.mlp.down_proj, old.mlp.down_proj, hidden, neurons)
+            for new_norm, old_norm in zip(child.norms(new), family.norms(old), strict=True):
+                new_norm.weight.copy_(old_norm.weight[hidden])
+    child_model.generation_config = copy.deepcopy(family.model.generation_config)
+    return child_model.eval()
+
+
+def _rows_of_heads(heads: list[int], head_dim: int) -> torch.Tensor:
+    return torch.tensor([h * head_dim + i for h in heads for i in range(head_dim)])
+
+
+def _copy(new: nn.Linear, old: nn.Linear, rows: torch.Tensor, columns: torch.Tensor) -> None:
+    new.weight.copy_(old.weight[rows][:, columns])

@@ -1,0 +1,110 @@
+"""The stage: parent + passages → `out/model`, a smaller causal LM that plain transformers loads."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from drama.console import note
+from drama.errors import DramaError
+from drama.models import resolve
+from drama.prune.families import Llama, family_of
+from drama.prune.plan import make_plan
+from drama.prune.recover import held_out_loss, recover
+from drama.prune.scores import Scores, measure
+from drama.prune.settings import PruneSettings
+from drama.prune.shape import Shape, parent_shape, target_shape
+from drama.prune.slice import slice_model
+from drama.prune.texts import calibration_batches, packed_rows
+from drama.records import read_passages
+from drama.workspace import Manifest, atomic_folder, open_stage
+
+
+def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> Manifest:
+    """Score, plan, slice and recover.
+
+    Args:
+        settings: the recipe's `prune` section.
+        passages: texts for calibration and recovery, Parquet.
+        out: `model/`, `scores.safetensors`, `events.jsonl` and the manifest go here.
+        seed: of the choice and order of texts.
+
+    Raises:
+        DramaError: a shape that can't be cut out of the parent, an unknown family, too little text.
+    """
+    folder = resolve(settings.parent)
+    with open_stage(out, "prune", settings, {"parent": folder, "passages": passages}, seed) as run:
+        if run.done:
+            return run.manifest
+        parent, tokenizer = _load(folder)
+        family = family_of(parent)
+        before = parent_shape(family)
+        target = target_shape(settings, before)
+        _describe(family, before, target, run.figures)
+        texts = [d.full_text for d in read_passages(passages)]
+        rows_RL, held_out_RL = packed_rows(texts, tokenizer, settings.recovery.max_length, seed)
+        scores = _scores(out / "scores.safetensors", family, texts, tokenizer, settings, seed)
+        plan = make_plan(scores, before, target, settings.keep_layers)
+        child = slice_model(family, plan, target)
+        run.figures["layers_kept"] = [layer.layer for layer in plan.layers]
+        run.figures["held_out_loss_parent"] = round(held_out_loss(parent, held_out_RL), 4)
+        run.figures["held_out_loss_sliced"] = round(held_out_loss(child, held_out_RL), 4)
+        if settings.recovery.steps:
+            tokens = recover(child, parent, rows_RL, settings.recovery, out, seed)
+            run.figures["recovery_tokens"] = tokens
+            run.figures["held_out_loss_recovered"] = round(held_out_loss(child, held_out_RL), 4)
+        with atomic_folder(out / "model") as partial:
+            child.save_pretrained(partial)
+            tokenizer.save_pretrained(partial)
+        _check_round_trip(out / "model", child, held_out_RL[:1])
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        run.count("texts", len(texts))
+    return run.manifest
+
+
+def _load(folder: Path) -> tuple[Any, Any]:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load this as a causal LM ({error})") from None
+    return model.eval(), tokenizer
+
+
+def _scores(
+    path: Path, family: Llama, texts: list[str], tokenizer: Any, settings: PruneSettings, seed: int
+) -> Scores:
+    """From the file where they are, else measured and kept: they depend on parent, texts and seed only."""
+    if path.is_file():
+        return Scores(**load_file(path))
+    note("prune: measuring activations")
+    scores = measure(family, calibration_batches(texts, tokenizer, settings.calibration, seed))
+    partial = path.with_suffix(".partial")
+    save_file(scores.tensors(), partial)
+    partial.replace(path)
+    return scores
+
+
+def _describe(family: Llama, before: Shape, target: Shape, figures: dict[str, Any]) -> None:
+    c = family.config
+    for name, shape in (("parent", before), ("pruned", target)):
+        body, whole = shape.parameters(family.head_dim, c.vocab_size, c.tie_word_embeddings)
+        figures[f"parameters_{name}"] = whole
+        figures[f"parameters_{name}_without_embeddings"] = body
+        note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")
+
+
+def _check_round_trip(folder: Path, child: Any, rows_BL: torch.Tensor) -> None:
+    """The folder holds what was trained.
+
+    Raises:
+        DramaError: plain transformers computes something else from it.
+    """
+    again = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        expected, got = child(input_ids=rows_BL).logits, again(input_ids=rows_BL).logits
+    if not torch.allclose(expected, got, atol=1e-4):
+        raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
