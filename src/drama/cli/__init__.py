@@ -1,1 +1,70 @@
-"""cli."""
+"""The command line: one file a command. Nothing heavy is imported before a command runs."""
+
+import os
+import sys
+
+import typer
+
+from drama.errors import DramaError
+
+_DEBUG = "--debug"
+
+
+def _quiet() -> None:
+    """Keep other libraries' progress bars and advice out of our output."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+def _app() -> typer.Typer:
+    from drama.cli.augment import augment
+    from drama.cli.bench import bench
+    from drama.cli.corpus import corpus
+    from drama.cli.encode import encode
+    from drama.cli.evaluate import evaluate
+    from drama.cli.index import index
+    from drama.cli.prune import prune
+    from drama.cli.pull import pull
+    from drama.cli.report import report
+    from drama.cli.run import run
+    from drama.cli.search import search
+    from drama.cli.train import train
+    from drama.cli.version import version
+
+    app = typer.Typer(
+        help="Turn an LLM into a small, fast dense retriever for any corpus, without hand-made labels.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        epilog="`drama --debug COMMAND …` shows the traceback of an error.",
+    )
+    for command in (run, pull, corpus, prune, augment, train, evaluate, encode, index, search, report):
+        app.command()(command)
+    app.command()(bench)
+    app.command()(version)
+    return app
+
+
+def main() -> None:
+    """Entry point. Exit status: 0 done, 2 a mistake that the message explains, 130 stopped by Ctrl-C."""
+    debug = _DEBUG in sys.argv
+    if debug:
+        sys.argv.remove(_DEBUG)
+    _quiet()
+    try:
+        _app()()
+    except DramaError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

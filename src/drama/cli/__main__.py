@@ -1,0 +1,5 @@
+"""`python -m drama.cli`."""
+
+from drama.cli import main
+
+main()

@@ -1,0 +1,21 @@
+"""`drama bench`: benchmarks against peers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="Which benchmark; `list` names them.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME.json.")] = Path("benchmarks/results"),
+    rounds: Annotated[int, typer.Option(help="Alternating rounds.", min=1)] = 3,
+) -> None:
+    """Run a benchmark side by side with its peer and keep the raw figures."""
+    import drama_bench
+
+    if name == "list":
+        for known, about in drama_bench.available().items():
+            typer.echo(f"{known:12} {about}")
+        return
+    typer.echo(str(drama_bench.run(name, out, rounds)))

@@ -1,0 +1,28 @@
+"""`drama encode`: a corpus to vectors on disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def encode(
+    model: Annotated[str, typer.Argument(help="A retriever folder, short name or hub id.")],
+    corpus: Annotated[str, typer.Argument(help="A BEIR folder, .jsonl, passages .parquet, or texts.")],
+    out: Annotated[Path, typer.Option(help="Folder for the vectors.")],
+    dim: Annotated[int | None, typer.Option(help="Cut to this trained width.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32 or float16 on disk.")] = "float32",
+    shard_size: Annotated[int, typer.Option(help="Documents a shard.", min=1)] = 1024,
+    max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
+) -> None:
+    """Encode a corpus in shards; run again after a kill, it does the rest only."""
+    from drama.console import note
+    from drama.corpus.inputs import read_input
+    from drama.errors import DramaError
+    from drama.search import encode_for_index
+
+    if dtype not in ("float32", "float16"):
+        raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
+    counts = encode_for_index(model, read_input(corpus), out, dim, dtype, shard_size, max_length)
+    note(f"  encoded {counts['encoded']}, already there {counts['reused']}")
+    typer.echo(str(out))

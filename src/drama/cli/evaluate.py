@@ -1,0 +1,52 @@
+"""`drama evaluate`: a model on judged collections."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="`bm25`, a folder, a short name or a hub id.")],
+    collections: Annotated[list[str], typer.Argument(help="BEIR-layout folders.")],
+    out: Annotated[Path, typer.Option(help="The results file; runs go beside it.")] = Path("results.json"),
+    split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
+    dim: Annotated[list[int] | None, typer.Option(help="Trained widths to report too.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
+    fuse_bm25: Annotated[bool, typer.Option(help="Report the fusion with BM25 too.")] = False,
+    exclude_self: Annotated[bool, typer.Option(help="Drop a hit whose id is the query's.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout.")] = False,
+) -> None:
+    """Measure nDCG@10, R@100 and RR@10 as trec_eval does."""
+    import json as json_module
+    import shutil
+
+    from drama.errors import FileError
+    from drama.evaluate import EvaluateSettings
+    from drama.evaluate import evaluate as run_evaluate
+    from drama.report import print_results
+
+    if out.is_dir():
+        raise FileError(out, "is a folder", hint="--out names the results file, such as results.json")
+    models = [model] if model == "bm25" or not fuse_bm25 else ["bm25", model]
+    settings = EvaluateSettings.parse(
+        {
+            "models": models,
+            "collections": collections,
+            "split": split,
+            "dims": dim or [],
+            "max_length": max_length,
+            "exclude_self": exclude_self,
+            "fusion": {"models": [model] if fuse_bm25 and model != "bm25" else []},
+        },
+        where="evaluate",
+    )
+    folder = out.with_name(out.stem + ".runs")
+    run_evaluate(settings, folder)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / "results.json", out)
+    results = json_module.loads(out.read_text(encoding="utf-8"))
+    if json:
+        typer.echo(json_module.dumps(results, ensure_ascii=False))
+    else:
+        print_results(results["results"])

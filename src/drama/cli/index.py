@@ -1,0 +1,13 @@
+"""`drama index`: vectors become an index."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def index(folder: Annotated[Path, typer.Argument(help="What `drama encode` wrote.")]) -> None:
+    """Check an encoded folder and make it searchable."""
+    from drama.search import build_index
+
+    typer.echo(f"{folder}: {build_index(folder)} documents")

@@ -1,0 +1,19 @@
+"""`drama pull`: a model by its short name."""
+
+from typing import Annotated
+
+import typer
+
+
+def pull(
+    name: Annotated[str | None, typer.Argument(help="Short name, GGUF file, folder or hub id.")] = None,
+) -> None:
+    """Fetch a model into the cache and print its folder; without a name, list the short names."""
+    from drama.models import resolve
+    from drama.models.catalog import CATALOG
+
+    if name is None:
+        for short, entry in CATALOG.items():
+            typer.echo(f"{short:20} {entry.hub_id:42} {entry.about}")
+        return
+    typer.echo(str(resolve(name)))

@@ -1,0 +1,26 @@
+"""`drama run`: a recipe from end to end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A YAML file, such as recipes/quickstart.yaml.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key: --set train.steps=50. Repeatable.")
+    ] = None,
+) -> None:
+    """Run a recipe: corpus, prune, augment, train, evaluate, index, search. Unchanged stages are skipped."""
+    import time
+
+    from drama.console import note
+    from drama.recipe import run_recipe
+    from drama.report import print_summary, write_report
+
+    begin = time.monotonic()
+    folder = run_recipe(recipe, set_ or [])
+    page = write_report(folder)
+    print_summary(folder)
+    note(f"done in {(time.monotonic() - begin) / 60:.1f} minutes; report: {page}")

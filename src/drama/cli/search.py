@@ -1,0 +1,28 @@
+"""`drama search`: ask an index."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def search(
+    index: Annotated[Path, typer.Argument(help="An index folder.")],
+    query: Annotated[str, typer.Argument(help="What you are looking for.")],
+    k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Search an index and show the best documents."""
+    import json as json_module
+
+    from drama.search import Index
+
+    found = Index.open(index).search(query, k)
+    if json:
+        rows = [{**f.hit._asdict(), "title": f.document.title, "text": f.document.text} for f in found]
+        typer.echo(json_module.dumps({"query": query, "hits": rows}, ensure_ascii=False))
+        return
+    for f in found:
+        typer.echo(
+            f"{f.hit.rank:3}  {f.hit.score:.4f}  {f.hit.document_id}\n     {f.document.full_text[:200]}"
+        )

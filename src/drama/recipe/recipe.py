@@ -1,0 +1,49 @@
+"""Recipe: what a run is. One section a stage; a section that is absent takes its defaults."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from drama.augment import AugmentSettings
+from drama.corpus import CorpusSettings
+from drama.evaluate import EvaluateSettings
+from drama.prune import PruneSettings
+from drama.recipe.presets import with_preset
+from drama.settings import Section, apply_overrides, read_yaml
+from drama.train import TrainSettings
+
+
+class SearchSettings(Section):
+    """The index that a run leaves, and example searches for its summary."""
+
+    queries: list[str] = []
+    k: int = Field(default=3, ge=1)
+    dim: int | None = None
+    """Width of the index; None is the full width."""
+
+
+class Recipe(Section):
+    """A run from its LLM and corpus to a searchable index. Paths are relative to the current folder."""
+
+    run: str
+    """Folder of the run."""
+    seed: int = 13
+    preset: str | None = None
+    corpus: CorpusSettings = CorpusSettings()
+    prune: PruneSettings = PruneSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    """`models` may name `student`, `untrained` (the pruned LLM) and `llm` (its parent); `collections` may
+    name `known-items`. Without collections nothing is evaluated."""
+    search: SearchSettings = SearchSettings()
+
+
+def load_recipe(path: Path, overrides: list[str]) -> Recipe:
+    """Read a recipe: YAML over its preset, `--set` over both.
+
+    Raises:
+        DramaError: broken YAML, an unknown key (with the nearest valid one), a value of the wrong type.
+    """
+    values = apply_overrides(read_yaml(path), overrides)
+    return Recipe.parse(with_preset(values), where="")

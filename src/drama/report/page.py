@@ -1,0 +1,120 @@
+"""report.html: one file that needs nothing else."""
+
+import html
+from pathlib import Path
+
+from drama.report.plots import bars, loss_curve, widths
+from drama.report.read import RunFiles, read_run
+from drama.report.tables import COLUMNS, short_name
+from drama.workspace import write_text
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd }
+th { text-align: left } td.n { text-align: right; font-variant-numeric: tabular-nums }
+svg { max-width: 100%; height: auto }
+pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
+.hit { color: #555; margin-left: 1.2rem }
+"""
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into a run's folder from its manifests, results and events.
+
+    Raises:
+        FileError: the folder holds no run.
+    """
+    run = read_run(folder)
+    parts = [
+        f"<h1>{html.escape(folder.name)}</h1>",
+        _results(run),
+        *_plots(run),
+        _searches(run),
+        _stages(run),
+        _figures(run),
+        f"<h2>Recipe as it was run</h2><pre>{html.escape(run.recipe)}</pre>",
+        _provenance(run),
+    ]
+    page = folder / "report.html"
+    write_text(
+        page,
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(folder.name)}</title>"
+        f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n",
+    )
+    return page
+
+
+def _results(run: RunFiles) -> str:
+    if not run.results:
+        return "<p>Nothing was evaluated: the recipe names no collections.</p>"
+    rows = []
+    for r in run.results:
+        p_value = r.get("p_value_vs_bm25")
+        numbers = [
+            r["dim"] or "",
+            *(f"{r['metrics'][c]:.3f}" for c in COLUMNS),
+            "" if p_value is None else f"{p_value:.3f}",
+            f"{r['documents_per_second']:.0f}",
+        ]
+        rows.append([r["collection"], short_name(r["model"]), *numbers])
+    head = ["collection", "model", "dim", *COLUMNS, "p vs bm25", "documents/s"]
+    return "<h2>Results</h2>" + _table(head, rows, text_columns=2)
+
+
+def _plots(run: RunFiles) -> list[str]:
+    found = []
+    for collection in dict.fromkeys(r["collection"] for r in run.results):
+        found += [bars(run.results, collection), widths(run.results, collection) or ""]
+    names = {"prune": "recovery of the pruned model", "train": "contrastive training"}
+    found += [loss_curve(events, names[stage]) for stage, events in run.events.items() if events]
+    return found
+
+
+def _searches(run: RunFiles) -> str:
+    parts = ["<h2>Searches</h2>"] if run.examples else []
+    for example in run.examples:
+        parts.append(f"<p><b>{html.escape(example['query'])}</b></p>")
+        parts += [
+            f"<p class='hit'>{h['rank']}. {h['score']:.3f} <code>{html.escape(h['id'])}</code> "
+            f"{html.escape(h['text'])}</p>"
+            for h in example["hits"]
+        ]
+    return "".join(parts)
+
+
+def _stages(run: RunFiles) -> str:
+    rows = []
+    for name, manifest in run.manifests.items():
+        outcomes = "; ".join(f"{k}: {v}" for k, v in manifest.counts.items())
+        rows.append([name, outcomes, f"{manifest.seconds:.0f}"])
+    return "<h2>Stages</h2>" + _table(["stage", "counts by outcome", "seconds"], rows, text_columns=2)
+
+
+def _figures(run: RunFiles) -> str:
+    rows = [
+        [name, key, str(value)]
+        for name, manifest in run.manifests.items()
+        for key, value in manifest.figures.items()
+    ]
+    return "<h2>Figures</h2>" + _table(["stage", "figure", "value"], rows, text_columns=2)
+
+
+def _provenance(run: RunFiles) -> str:
+    last = list(run.manifests.values())[-1]
+    rows = [[k, str(v)] for k, v in {**last.versions, **last.machine, "seed": last.seed}.items()]
+    return "<h2>Made with</h2>" + _table(["", ""], rows, text_columns=2)
+
+
+def _table(head: list[str], rows: list[list[object]] | list[list[str]], text_columns: int) -> str:
+    top = "".join(f"<th>{html.escape(h)}</th>" for h in head)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{'' if i < text_columns else ' class=n'}>{html.escape(str(cell))}</td>"
+            for i, cell in enumerate(row)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><tr>{top}</tr>{body}</table>"

@@ -1,0 +1,77 @@
+"""Plots as inline SVG."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+_COLOUR = "#2a6f97"
+_SMOOTHED = 20
+
+
+def bars(results: Sequence[dict[str, Any]], collection: str) -> str:
+    """nDCG@10 of every row of a collection."""
+    rows = [r for r in results if r["collection"] == collection]
+    names = [_label(row) for row in rows]
+    figure, axis = plt.subplots(figsize=(7, 0.36 * len(rows) + 0.9))
+    drawn = axis.barh(names, [r["metrics"]["nDCG@10"] for r in rows], color=_COLOUR)
+    axis.bar_label(drawn, fmt="%.3f", padding=3)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1)
+    axis.set_title(f"nDCG@10 on {collection}")
+    return _svg(figure)
+
+
+def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
+    """nDCG@10 against the width, for models that were reported at several."""
+    by_model: dict[str, list[tuple[int, float]]] = {}
+    for row in results:
+        if row["collection"] == collection and row["dim"] and not row["model"].endswith("+ bm25"):
+            by_model.setdefault(row["model"], []).append((row["dim"], row["metrics"]["nDCG@10"]))
+    several = {m: sorted(points) for m, points in by_model.items() if len(points) > 1}
+    if not several:
+        return None
+    figure, axis = plt.subplots(figsize=(7, 3))
+    for model, points in several.items():
+        axis.plot(*zip(*points, strict=True), marker="o", label=model.split("/")[-1])
+    axis.set_xlabel("dimensions")
+    axis.set_ylabel("nDCG@10")
+    axis.set_title(f"truncated and renormalised, {collection}")
+    axis.legend()
+    axis.grid(alpha=0.3)
+    return _svg(figure)
+
+
+def loss_curve(events: Sequence[dict[str, Any]], stage: str) -> str:
+    """Loss by step, with a running mean."""
+    steps, losses = [e["step"] for e in events], [e["loss"] for e in events]
+    figure, axis = plt.subplots(figsize=(7, 2.8))
+    axis.plot(steps, losses, color=_COLOUR, alpha=0.3)
+    mean = [
+        sum(losses[max(0, i - _SMOOTHED) : i + 1]) / min(i + 1, _SMOOTHED + 1) for i in range(len(losses))
+    ]
+    axis.plot(steps, mean, color=_COLOUR)
+    axis.set_xlabel("step")
+    axis.set_ylabel("loss")
+    axis.set_title(f"{stage} (running mean over {_SMOOTHED} steps)")
+    axis.grid(alpha=0.3)
+    return _svg(figure)
+
+
+def _label(row: dict[str, Any]) -> str:
+    model = str(row["model"]).split("/")[-1]
+    return f"{model} ({row['dim']})" if row["dim"] else model
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.tight_layout()
+    figure.savefig(buffer, format="svg")
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

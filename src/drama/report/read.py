@@ -1,0 +1,49 @@
+"""What a run's folder holds, read for the report."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from drama.errors import FileError
+from drama.workspace import Manifest, read_events, read_manifest
+
+STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index", "search")
+
+
+class RunFiles(NamedTuple):
+    """Everything a report shows; absent parts are empty."""
+
+    manifests: dict[str, Manifest]
+    results: list[dict[str, Any]]
+    events: dict[str, list[dict[str, Any]]]
+    examples: list[dict[str, Any]]
+    recipe: str
+
+
+def read_run(folder: Path) -> RunFiles:
+    """Read a run's folder.
+
+    Raises:
+        FileError: it is no folder of a run.
+    """
+    manifests = {s: m for s in STAGES if (m := read_manifest(folder / s)) is not None}
+    if not manifests:
+        raise FileError(folder, "holds no run", hint="name the folder that `drama run` filled")
+    results = _json(folder / "evaluate" / "results.json", {"results": []})["results"]
+    events = {
+        s: read_events(folder / s / "events.jsonl")
+        for s in ("prune", "train")
+        if (folder / s / "events.jsonl").is_file()
+    }
+    recipe = folder / "recipe.yaml"
+    return RunFiles(
+        manifests,
+        results,
+        events,
+        _json(folder / "search" / "examples.json", []),
+        recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+    )
+
+
+def _json(path: Path, otherwise: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else otherwise

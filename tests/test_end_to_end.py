@@ -1,0 +1,182 @@
+"""Every stage by the command line, on a small real model and a small corpus; then again; then broken."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+DRAMA = [sys.executable, "-m", "drama.cli"]
+
+
+def drama(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DRAMA, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=250, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
+    folder = tmp_path_factory.mktemp("judged") / "small"
+    (folder / "qrels").mkdir(parents=True)
+    rows = [
+        {"_id": f"d{i}", "title": f"Text {i}", "text": t + " " + texts[i - 1]} for i, t in enumerate(texts)
+    ]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    queries = [{"_id": f"q{i}", "text": " ".join(t.split()[1:6])} for i, t in enumerate(texts)]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
+    lines = [f"q{i}\td{i}\t1" for i in range(len(texts))]
+    (folder / "qrels/test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, collection: Path) -> Path:
+    root = tmp_path_factory.mktemp("run")
+    recipe = {
+        "run": str(root / "out"),
+        "corpus": {"inputs": [str(collection)]},
+        "prune": {
+            "parent": str(tiny_llm), "layers": 2, "intermediate": 64,
+            "recovery": {"steps": 3, "max_length": 16},
+        },
+        "augment": {
+            "crop": {"per_document": 2, "min_words": 4},
+            "synthesize": {"documents": 2, "llm": str(tiny_llm), "sampling": {"max_new_tokens": 4}},
+            "label": {"retrievers": ["bm25", str(tiny_llm)], "depth": 8, "keep_vectors": True},
+        },
+        "train": {
+            "steps": 6, "batch_size": 4, "checkpoint_every": 2, "distill": {"kl_weight": 0.5},
+            "retriever": {"dims": [16, 32], "max_length": 64},
+        },
+        "evaluate": {
+            "models": ["bm25", "llm", "untrained", "student"], "collections": [str(collection)],
+            "dims": [32], "fusion": {"models": ["student"]},
+        },
+        "search": {"queries": ["wings and lift"], "k": 2},
+    }  # fmt: skip
+    (root / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    done = drama("run", root / "recipe.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "nDCG@10" in done.stdout
+    assert "wings and lift" in done.stdout
+    return root
+
+
+def test_the_run_leaves_everything(ran: Path) -> None:
+    out = ran / "out"
+    results = json.loads((out / "evaluate/results.json").read_text())["results"]
+    rows = {(r["model"], r["dim"]) for r in results}
+    assert rows == {
+        ("bm25", None), ("llm", 64), ("untrained", 64),
+        ("student", 64), ("student", 32), ("student + bm25", 64),
+    }  # fmt: skip
+    for row in results:
+        assert set(row["metrics"]) == {"nDCG@10", "R@100", "RR@10"}
+        assert (out / "evaluate" / row["run"]).is_file()
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 4
+    assert "wings and lift" in page
+
+
+def test_a_second_run_does_nothing(ran: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (ran / "out").rglob("*.safetensors")}
+    begin = time.monotonic()
+    done = drama("run", ran / "recipe.yaml")
+    assert done.returncode == 0
+    assert done.stderr.count("unchanged, skipped") == 7
+    assert before == {p: p.stat().st_mtime_ns for p in (ran / "out").rglob("*.safetensors")}
+    assert time.monotonic() - begin < 120
+
+
+def test_encode_index_search_evaluate_by_hand(ran: Path, collection: Path, tmp_path: Path) -> None:
+    model = ran / "out/train/model"
+    assert drama("encode", model, collection, "--out", tmp_path / "i", "--dim", 32).returncode == 0
+    assert drama("index", tmp_path / "i").stdout.strip().endswith("8 documents")
+    found = json.loads(drama("search", tmp_path / "i", "bread and yeast", "-k", 3, "--json").stdout)
+    assert [h["rank"] for h in found["hits"]] == [1, 2, 3]
+    done = drama("evaluate", "bm25", collection, "--out", tmp_path / "results.json")
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "results.json").read_text())["results"][0]
+    assert (row["model"], row["collection"], row["split"], row["dim"]) == ("bm25", "small", "test", None)
+    assert row["metrics"]["nDCG@10"] > 0.9
+
+
+def broken(tmp_path: Path, collection: Path, file: str, content: str) -> Path:
+    copy = tmp_path / "broken"
+    (copy / "qrels").mkdir(parents=True)
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        (copy / name).write_text((collection / name).read_text())
+    (copy / file).write_text(content)
+    return copy
+
+
+GOOD = '{"_id": "d0", "text": "good"}\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("corpus.jsonl", GOOD + '{"_id": "d1", "text"\n', "corpus.jsonl, line 2: not valid JSON"),
+        ("corpus.jsonl", GOOD + '{"_id": "d1"}\n', "line 2: field 'text' is missing"),
+        ("corpus.jsonl", GOOD + GOOD, "line 2: document id 'd0' stands twice"),
+        ("corpus.jsonl", "", "the corpus is empty"),
+        ("queries.jsonl", "[1]\n", "queries.jsonl, line 1: expected a JSON object"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq0\tnope\t1\n", "names document id 'nope'"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nnope\td0\t1\n", "names query id 'nope'"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq0\td0\tx\n", "line 2: score 'x' is not an integer"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq0 d0\n", "line 2: expected 3 columns"),
+    ],
+)
+def test_a_broken_collection_is_named(
+    file: str, content: str, message: str, tmp_path: Path, collection: Path
+) -> None:
+    from drama.errors import DramaError
+    from drama.evaluate import EvaluateSettings, evaluate
+
+    folder = broken(tmp_path, collection, file, content)
+    chosen = EvaluateSettings(models=["bm25"], collections=[str(folder)])
+    with pytest.raises(DramaError) as error:
+        evaluate(chosen, tmp_path / "out")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["run", "{recipe}", "--set", "train.step=3"], "did you mean 'steps'?"),
+        (["run", "{recipe}", "--set", "prune.hidden=9999"], "9999 is above the parent's 64"),
+        (["evaluate", "smolm2-135m", "{collection}", "--out", "r.json"], "did you mean 'smollm2-135m'?"),
+        (["evaluate", "bm25", "nowhere", "--out", "r.json"], "nowhere"),
+        (["search", "nowhere", "a query"], "not an index"),
+    ],
+)
+def test_mistakes_get_a_message_and_status_2(
+    words: list[str], message: str, ran: Path, collection: Path, tmp_path: Path
+) -> None:
+    places = {"{recipe}": str(ran / "recipe.yaml"), "{collection}": str(collection)}
+    words = [places.get(w, w) for w in words]
+    if "run" in words and "--set" in words:
+        words += ["--set", f"run={tmp_path / 'run'}"]
+    done = drama(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_quick() -> None:
+    begin = time.monotonic()
+    done = drama("--help")
+    seconds = time.monotonic() - begin
+    assert done.returncode == 0
+    assert "evaluate" in done.stdout
+    assert seconds < 3  # measured well under 1 s on an idle machine; CI shares its cores
+    listed = subprocess.run(
+        [sys.executable, "-c", "import sys, drama.cli as c; c._app(); print('torch' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert listed.stdout.strip() == "False"
