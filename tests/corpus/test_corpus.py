@@ -1,0 +1,67 @@
+"""Inputs, what is dropped, and the promise that judged sentences stand in no passage."""
+
+from pathlib import Path
+
+import pytest
+
+from drama.corpus import CorpusSettings, build_corpus, split_sentences
+from drama.corpus.python_docs import python_docs
+from drama.errors import DramaError, FileError
+from drama.records import Document, read_passages, write_documents_jsonl
+
+
+def fold(text: str) -> str:
+    return " ".join(text.split()).lower()
+
+
+def test_known_items_are_not_in_the_passages() -> None:
+    items = python_docs(limit=900, queries=120, seed=5)
+    assert (len(items.documents), len(items.queries)) == (900, 120)
+    everything = "\n".join(fold(d.text) for d in items.documents)
+    ids = {d.id for d in items.documents}
+    assert len(ids) == 900
+    for query in items.queries:
+        assert fold(query.text) not in everything
+        assert set(items.qrels[query.id]) <= ids
+
+
+def test_inputs_are_named_counted_and_deduplicated(tmp_path: Path) -> None:
+    beir = tmp_path / "beir"
+    beir.mkdir()
+    rows = [Document("1", "", "same text"), Document("2", "", "same  text"), Document("3", "", "")]
+    write_documents_jsonl(beir / "corpus.jsonl", rows)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "note.md").write_text("A note.")
+    chosen = CorpusSettings(inputs=[str(beir), str(texts)])
+    manifest = build_corpus(chosen, tmp_path / "out")
+    assert manifest.counts == {"ok": 2, "exact duplicate, left out": 1, "empty, left out": 1}
+    found = list(read_passages(tmp_path / "out/passages.parquet"))
+    assert [d.id for d in found] == ["beir/1", "texts/note.md"]
+
+
+@pytest.mark.parametrize("name", ["missing", "missing.jsonl"])
+def test_a_missing_input_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=name):
+        build_corpus(CorpusSettings(inputs=[str(tmp_path / name)]), tmp_path / "out")
+
+
+def test_a_corpus_without_text_is_refused(tmp_path: Path) -> None:
+    write_documents_jsonl(tmp_path / "c.jsonl", [Document("1", "", "")])
+    with pytest.raises(DramaError, match="no document with text"):
+        build_corpus(CorpusSettings(inputs=[str(tmp_path / "c.jsonl")]), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "count"),
+    [
+        ("en", "Dr. Smith came. He left.", 2),
+        ("de", "Das ist z. B. gut. Ja.", 2),
+        ("ja", "今日は晴れです。明日は雨です。", 2),
+        ("zh", "今天天气很好。我们去公园。", 2),
+        ("hi", "यह एक वाक्य है। यह दूसरा है।", 2),
+        ("ar", "هل هذا سؤال؟ نعم هو كذلك.", 2),
+    ],
+)
+def test_sentences(lang: str, text: str, count: int) -> None:
+    assert len(split_sentences(text, lang)) == count

@@ -1,0 +1,86 @@
+"""Stages: done, resumed, redone, refused; vectors whole or absent."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drama.errors import FileError
+from drama.settings import Section
+from drama.workspace import VectorReader, VectorWriter, atomic_folder, open_stage, read_manifest
+
+
+class Demo(Section):
+    size: int = 1
+
+
+def work(folder: Path, source: Path, size: int = 1, fail: bool = False) -> str:
+    with open_stage(folder, "demo", Demo(size=size), {"source": source}) as run:
+        if run.done:
+            return "skipped"
+        if fail:
+            raise RuntimeError("cut off")
+        (folder / "made").write_text("x")
+        run.count("ok", 2)
+        return "resumed" if run.resumed else "made"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_text("one")
+    return path
+
+
+def test_a_stage_is_skipped_only_when_nothing_changed(tmp_path: Path, source: Path) -> None:
+    out = tmp_path / "out"
+    assert [work(out, source), work(out, source)] == ["made", "skipped"]
+    assert work(out, source, size=2) == "made"
+    source.write_text("two")
+    assert work(out, source, size=2) == "made"
+    manifest = read_manifest(out)
+    assert manifest is not None
+    assert (manifest.status, manifest.counts) == ("complete", {"ok": 2})
+
+
+def test_a_stage_that_was_cut_off_is_resumed(tmp_path: Path, source: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(RuntimeError):
+        work(out, source, fail=True)
+    assert work(out, source) == "resumed"
+
+
+def test_somebodys_folder_is_refused(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    with pytest.raises(FileError, match="was not made by drama"):
+        work(tmp_path / "mine", source)
+    assert (tmp_path / "mine/thesis.txt").exists()
+
+
+def test_a_missing_input_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="nowhere"):
+        work(tmp_path / "out", tmp_path / "nowhere")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    def half() -> None:
+        with atomic_folder(tmp_path / "model") as folder:
+            (folder / "half").write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert not (tmp_path / "model").exists()
+
+
+def test_vectors_come_back_and_damage_is_named(tmp_path: Path) -> None:
+    writer = VectorWriter(tmp_path, 2, "float16", {"model": "m"})
+    writer.write(0, ["a", "b"], np.eye(2))
+    writer.write(1, ["c"], np.ones((1, 2)))
+    ids, vectors = VectorReader(tmp_path).load()
+    assert ids == ["a", "b", "c"]
+    np.testing.assert_array_equal(vectors, [[1, 0], [0, 1], [1, 1]])
+    (tmp_path / "00001.npy").write_bytes(b"torn")
+    with pytest.raises(FileError, match="can't be read"):
+        VectorReader(tmp_path)
