@@ -117,7 +117,7 @@ def test_golden_loss_curve(inputs: Inputs, tmp_path: Path) -> None:
     if not GOLDEN.exists():
         GOLDEN.write_text(json.dumps(curve))
         pytest.fail("golden_loss.json was missing and has been written; look at it and commit it")
-    np.testing.assert_allclose(curve, json.loads(GOLDEN.read_text()), rtol=2e-3)
+    np.testing.assert_allclose(curve, json.loads(GOLDEN.read_text()), rtol=2e-2, atol=5e-3)
 
 
 def test_an_unchanged_stage_is_skipped(inputs: Inputs, tmp_path: Path) -> None:
