@@ -3,18 +3,16 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from drama.errors import FileError
 from drama.records.jsonl import read_jsonl, text_field
+from drama.records.parquet import read_rows, write_rows
 
 PASSAGE_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "lang", "source")])
-_ROWS_PER_GROUP = 4096
 
 
 class Document(NamedTuple):
@@ -80,16 +78,7 @@ def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
 
 def write_passages(path: Path, documents: Iterable[Document]) -> int:
     """Stream documents into one Parquet file, written atomically. Returns how many were written."""
-    partial = path.with_name(path.name + ".partial")
-    written = 0
-    stream = iter(documents)
-    with pq.ParquetWriter(partial, PASSAGE_SCHEMA) as writer:
-        while group := list(islice(stream, _ROWS_PER_GROUP)):
-            columns = list(zip(*group, strict=True))
-            writer.write_table(pa.table([pa.array(c, pa.string()) for c in columns], schema=PASSAGE_SCHEMA))
-            written += len(group)
-    os.replace(partial, path)
-    return written
+    return write_rows(path, documents, PASSAGE_SCHEMA)
 
 
 def read_passages(path: Path) -> Iterator[Document]:
@@ -98,15 +87,4 @@ def read_passages(path: Path) -> Iterator[Document]:
     Raises:
         FileError: missing file, not Parquet, or a column is missing.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise FileError(path, f"not a Parquet file ({error})") from None
-    missing = [name for name in PASSAGE_SCHEMA.names if name not in file.schema_arrow.names]
-    if missing:
-        raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {PASSAGE_SCHEMA.names}")
-    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=PASSAGE_SCHEMA.names):
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield Document(*row)
+    return (Document(*row) for row in read_rows(path, PASSAGE_SCHEMA))

@@ -1,15 +1,12 @@
 """Example: one row of training data. Documents are named by id, never copied in."""
 
-import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from drama.errors import FileError
+from drama.records.parquet import read_rows, write_rows
 
 EXAMPLE_SCHEMA = pa.schema(
     [
@@ -25,7 +22,6 @@ EXAMPLE_SCHEMA = pa.schema(
         ("origin", pa.string()),
     ]
 )
-_ROWS_PER_GROUP = 4096
 
 
 class Example(NamedTuple):
@@ -50,16 +46,7 @@ class Example(NamedTuple):
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Stream examples into one Parquet file, written atomically. Returns how many were written."""
-    partial = path.with_name(path.name + ".partial")
-    written = 0
-    stream = iter(examples)
-    with pq.ParquetWriter(partial, EXAMPLE_SCHEMA) as writer:
-        while group := list(islice(stream, _ROWS_PER_GROUP)):
-            columns = zip(zip(*group, strict=True), EXAMPLE_SCHEMA.types, strict=True)
-            writer.write_table(pa.table([pa.array(c, t) for c, t in columns], schema=EXAMPLE_SCHEMA))
-            written += len(group)
-    os.replace(partial, path)
-    return written
+    return write_rows(path, examples, EXAMPLE_SCHEMA)
 
 
 def read_examples(path: Path) -> Iterator[Example]:
@@ -68,15 +55,4 @@ def read_examples(path: Path) -> Iterator[Example]:
     Raises:
         FileError: missing file, not Parquet, or a column is missing.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise FileError(path, f"not a Parquet file ({error})") from None
-    missing = [name for name in EXAMPLE_SCHEMA.names if name not in file.schema_arrow.names]
-    if missing:
-        raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {EXAMPLE_SCHEMA.names}")
-    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=EXAMPLE_SCHEMA.names):
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield Example(*row)
+    return (Example(*row) for row in read_rows(path, EXAMPLE_SCHEMA))

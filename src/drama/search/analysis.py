@@ -1,8 +1,9 @@
 """From text to BM25 terms, in any language.
 
 Words are lower-cased runs of letters, marks and digits. Scripts written without spaces (Chinese, Japanese,
-Thai, Lao, Khmer, Burmese) give overlapping character bigrams. Where Snowball knows the language, words are
-stemmed; English loses Lucene's stop words.
+Thai, Lao, Khmer, Burmese), and Hangul, whose words carry their particles with them, give overlapping
+character bigrams, as in Lucene's CJKAnalyzer. Where Snowball knows the language, words are stemmed. English
+loses Lucene's stop words and words of one character, as in bm25s's own tokenizer.
 """
 
 import re
@@ -24,13 +25,14 @@ _SNOWBALL = {
     "tr": "turkish", "el": "greek", "ta": "tamil", "ne": "nepali", "lt": "lithuanian", "ca": "catalan",
     "eu": "basque", "ga": "irish", "hy": "armenian", "sr": "serbian", "yi": "yiddish",
 }  # fmt: skip
-_UNSPACED = (
+_BIGRAMS = (
     "\u0e00-\u0eff"  # Thai, Lao
     "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # kana, Han
+    "\uac00-\ud7af"  # Hangul
 )
-_WORD = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])[\w\u0300-\u036f\u0900-\u0dff\u064b-\u065f])+")
-_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_WORD = re.compile(rf"[{_BIGRAMS}]+|(?:(?![{_BIGRAMS}])[\w\u0300-\u036f\u0900-\u0dff\u064b-\u065f])+")
+_IN_BIGRAMS = re.compile(f"[{_BIGRAMS}]")
 _SCRIPTS = (
     ("ar", re.compile(r"[\u0600-\u06ff]")),
     ("ru", re.compile(r"[\u0400-\u04ff]")),
@@ -52,12 +54,12 @@ def analyse(text: str, lang: str) -> list[str]:
     """
     terms: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if not _IS_UNSPACED.match(word) or len(word) == 1:
+        if not _IN_BIGRAMS.match(word) or len(word) == 1:
             terms.append(word)
         else:
             terms += [word[i : i + 2] for i in range(len(word) - 1)]
     if lang == "en":
-        terms = [t for t in terms if t not in _STOP_EN]
+        terms = [t for t in terms if len(t) > 1 and t not in _STOP_EN]
     stemmer = _stemmer(lang)
     return terms if stemmer is None else list(stemmer.stemWords(terms))
 
@@ -70,7 +72,7 @@ def guess_language(text: str) -> str:
     for lang, pattern in _SCRIPTS:
         if len(pattern.findall(text)) * 3 > len(text):
             return lang
-    if len(_IS_UNSPACED.findall(text)) * 3 > len(text):
+    if len(_IN_BIGRAMS.findall(text)) * 3 > len(text):
         return ""
     return "en"
 

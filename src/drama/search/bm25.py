@@ -1,7 +1,7 @@
 """BM25 as the field reports it: Lucene's scoring (bm25s), one field of title and text, stemmed words.
 
-Robertson et al. 1994; Lucene's variant as in Kamphuis et al. 2020. k1 = 1.5 and b = 0.75 are
-bm25s's defaults.
+Robertson et al. 1994; Lucene's variant as in Kamphuis et al. 2020. k1 = 1.5 and b = 0.75 are bm25s's
+defaults (Lù 2024), and so are the terms of English: stop words, Snowball, no words of one character.
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from typing import Any, Self
 import bm25s
 import numpy as np
 
+from drama.console import track
 from drama.errors import DramaError
 from drama.records import Document, Hit, rank
 from drama.search.analysis import analyse, guess_language
@@ -29,7 +30,7 @@ class BM25:
 
     def __init__(self, index: Any, ids: list[str], lang: str) -> None:
         self._index = index
-        self._ids = np.array(ids)
+        self._ids = ids
         self._vocabulary: dict[str, int] = index.vocab_dict
         self.lang = lang
 
@@ -43,7 +44,7 @@ class BM25:
         if not documents:
             raise DramaError("BM25: the corpus holds no documents")
         lang = corpus_language(documents)
-        terms = [analyse(d.full_text, lang) for d in documents]
+        terms = [analyse(d.full_text, lang) for d in track(documents, "bm25: documents")]
         if not any(terms):
             raise DramaError("BM25: no document of the corpus holds a word")
         index = bm25s.BM25(k1=k1, b=b, method="lucene")
@@ -66,7 +67,7 @@ class BM25:
         if len(matching) > k:  # everything that ties with the k-th stays in, so that ids break the tie
             edge = np.partition(scores_N[matching], -k)[-k]
             matching = matching[scores_N[matching] >= edge]
-        return rank(((str(self._ids[i]), float(scores_N[i])) for i in matching), k)
+        return rank(((self._ids[i], float(scores_N[i])) for i in matching), k)
 
 
 def corpus_language(documents: Sequence[Document]) -> str:

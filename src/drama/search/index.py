@@ -3,10 +3,12 @@
 index.json           model, its fingerprint, width
 vectors/             shards (see drama.workspace.vectors)
 documents.parquet    what a hit shows
+encoded.json         that encoding ended, and with what
 """
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -17,6 +19,7 @@ from drama.search.exact import exact_search
 from drama.workspace import VectorReader, write_json
 
 _INFO = "index.json"
+_ENCODED = "encoded.json"
 
 
 class Found(NamedTuple):
@@ -37,19 +40,39 @@ def encode_for_index(
 ) -> dict[str, int]:
     """Encode a corpus into `out` (resumable), with what `build_index` needs beside the vectors.
 
+    Whole shards with the same documents are kept. While they are being changed the folder is no index.
+
     Returns:
         Counts of documents encoded and reused.
+
+    Raises:
+        DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
+            vectors of another model (those are left as they are).
     """
     encoder = load_encoder(model, max_length)
+    if dim is not None and dim not in encoder.dims:
+        raise DramaError(
+            f"{encoder.name}: not trained at {dim} dimensions", hint=f"trained at {list(encoder.dims)}"
+        )
     out.mkdir(parents=True, exist_ok=True)
-    write_passages(out / "documents.parquet", documents)
-    counts = encode_corpus(
-        encoder, read_passages(out / "documents.parquet"), out / "vectors", dim, dtype, shard_size
-    )
+    incoming = out / "incoming.parquet"
+    if write_passages(incoming, documents) == 0:
+        incoming.unlink()
+        raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
+    counts = encode_corpus(encoder, _declared_open(out, incoming), out / "vectors", dim, dtype, shard_size)
+    os.replace(incoming, out / "documents.parquet")
     where = str(Path(model).resolve()) if Path(model).exists() else str(model)
     about = {"model": where, "fingerprint": encoder.fingerprint, "dim": dim, "max_length": max_length}
-    write_json(out / "encoded.json", about)
+    write_json(out / _ENCODED, about)
     return counts
+
+
+def _declared_open(out: Path, incoming: Path) -> Iterator[Document]:
+    """The incoming documents; the folder stops being an index when the first of them is asked for, which
+    is after the vectors there were found to be this model's."""
+    (out / _INFO).unlink(missing_ok=True)
+    (out / _ENCODED).unlink(missing_ok=True)
+    yield from read_passages(incoming)
 
 
 def build_index(folder: Path) -> int:
@@ -58,7 +81,7 @@ def build_index(folder: Path) -> int:
     Raises:
         FileError: the folder was not made by `drama encode`, is incomplete, or empty.
     """
-    about = folder / "encoded.json"
+    about = folder / _ENCODED
     if not about.is_file():
         raise FileError(folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first")
     ids = [i for shard, _ in VectorReader(folder / "vectors").shards() for i in shard]

@@ -1,0 +1,47 @@
+"""Parquet as a stream of rows, with a fixed schema; written whole or not at all."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from drama.errors import FileError
+
+_ROWS_PER_GROUP = 4096
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[Any]], schema: pa.Schema) -> int:
+    """Stream rows into one file, written atomically. Returns how many were written."""
+    partial = path.with_name(path.name + ".partial")
+    written = 0
+    stream = iter(rows)
+    with pq.ParquetWriter(partial, schema) as writer:
+        while group := list(islice(stream, _ROWS_PER_GROUP)):
+            columns = zip(zip(*group, strict=True), schema.types, strict=True)
+            writer.write_table(pa.table([pa.array(c, t) for c, t in columns], schema=schema))
+            written += len(group)
+    os.replace(partial, path)
+    return written
+
+
+def read_rows(path: Path, schema: pa.Schema) -> Iterator[tuple[Any, ...]]:
+    """Stream the rows of a file, in the schema's order of columns.
+
+    Raises:
+        FileError: missing file, not Parquet, or a column is missing.
+    """
+    if not path.is_file():
+        raise FileError(path, "no such file")
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise FileError(path, f"not a Parquet file ({error})") from None
+    missing = [name for name in schema.names if name not in file.schema_arrow.names]
+    if missing:
+        raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {schema.names}")
+    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=schema.names):
+        yield from zip(*(batch.column(name).to_pylist() for name in schema.names), strict=True)
