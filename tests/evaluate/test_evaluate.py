@@ -1,14 +1,31 @@
 """Measures against values by hand; ties as a user sees them; the stage resumes by pairs."""
 
 import math
+import re
+import shutil
+from json import loads
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from drama.errors import DramaError
 from drama.evaluate import Collection, EvaluateSettings, evaluate
 from drama.evaluate.measures import means, per_query
+from drama.evaluate.settings import FusionSettings
 from drama.evaluate.significance import paired_randomisation
-from drama.records import Document, Query, rank, write_documents_jsonl, write_qrels, write_queries
+from drama.records import (
+    Document,
+    Query,
+    rank,
+    read_trec_run,
+    write_documents_jsonl,
+    write_qrels,
+    write_queries,
+)
+from drama.retriever import Retriever, RetrieverSettings
 
 
 @pytest.fixture
@@ -28,9 +45,9 @@ def test_measures_by_hand() -> None:
     values = per_query(run, qrels)
     ideal = 2 + 1 / math.log2(3) + 1 / 2
     assert values["nDCG@10"]["q"] == pytest.approx((2 / math.log2(3) + 1 / 2) / ideal)
-    assert values["RR@10"] == {"q": 0.5, "empty": 0.0}
+    assert values["RR@10"] == {"q": 0.5, "empty": 0.0, "none": 0.0}
     assert values["R@100"]["q"] == pytest.approx(2 / 3)
-    assert means(values)["RR@10"] == 0.25
+    assert means(values)["RR@10"] == pytest.approx(0.5 / 3)
 
 
 def test_ties_are_measured_as_they_are_shown() -> None:
@@ -66,8 +83,6 @@ def test_a_cut_off_evaluation_keeps_finished_pairs(collection: Path, tiny_llm: P
 
 
 def test_excluding_the_query_itself(collection: Path, tmp_path: Path) -> None:
-    from json import loads
-
     scores = []
     for exclude in (False, True):
         chosen = EvaluateSettings(models=["bm25"], collections=[str(collection)], exclude_self=exclude)
@@ -75,3 +90,75 @@ def test_excluding_the_query_itself(collection: Path, tmp_path: Path) -> None:
         results = loads((tmp_path / str(exclude) / "results.json").read_text())["results"]
         scores.append(results[0]["metrics"]["RR@10"])
     assert scores[1] <= scores[0] - 2 / 8 + 1e-6  # two queries have their own document's id
+
+
+def results(out: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = loads((out / "results.json").read_text())["results"]
+    return rows
+
+
+def test_widths_and_fusion_have_rows_of_their_own(collection: Path, tiny_llm: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64, dims=(64, 32))).save(model)
+    chosen = EvaluateSettings(
+        models=[str(model)],
+        collections=[str(collection)],
+        dims=[32, 16],  # 16 was not trained: said on stderr, and not reported
+        fusion=FusionSettings(models=[str(model)]),
+        exclude_self=True,
+    )
+    evaluate(chosen, tmp_path / "out", labels={str(model): "student"}, store=tmp_path / "store")
+    rows = results(tmp_path / "out")
+    assert [(r["model"], r["dim"]) for r in rows] == [
+        ("student", 64),
+        ("student", 32),
+        ("student + bm25", 64),
+    ]
+    assert all(0 < r["p_value_vs_bm25"] <= 1 and r["seconds"] > 0 for r in rows)
+    for row in rows:
+        run = read_trec_run(tmp_path / "out" / row["run"])
+        assert not any(query in scores for query, scores in run.items())  # nor in what was fused
+        again = per_query({q: rank(s) for q, s in run.items()}, Collection.read(collection).qrels)
+        assert means(again) == pytest.approx(row["metrics"], abs=1e-5)
+
+
+def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / collection.name
+    shutil.copytree(collection, other)
+    write_qrels(other / "qrels/test.tsv", {"q3": {"d4": 1}})
+    chosen = EvaluateSettings(models=["bm25"], collections=[str(collection), str(other)])
+    evaluate(chosen, tmp_path / "out")
+    assert [r["queries"] for r in results(tmp_path / "out")] == [8, 1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"models": []}, "name at least one model"),
+        ({"models": ["bm25", "bm25"]}, "evaluate.models: 'bm25' is named twice"),
+        ({"fusion": {"models": ["x"]}}, "'x' is not a dense model of evaluate.models"),
+        ({"split": "dev"}, "there are: test"),
+        ({"collections": ["{good}", "nowhere"]}, "nowhere: no such collection folder"),
+        ({"models": ["smolm2-135m"]}, "did you mean 'smollm2-135m'"),
+    ],
+)
+def test_mistakes_are_named_before_anything_runs(
+    keys: dict[str, Any], message: str, collection: Path, tmp_path: Path
+) -> None:
+    values = {"models": ["bm25"], "collections": [str(collection)]} | keys
+    values["collections"] = [c.replace("{good}", str(collection)) for c in values["collections"]]
+    with pytest.raises(DramaError, match=re.escape(message)):
+        evaluate(EvaluateSettings.parse(values, where="evaluate"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 3), min_size=1), st.permutations("abcdef"))
+def test_measures_stay_in_range_and_the_ideal_order_gets_one(
+    grades: dict[str, int], order: list[str]
+) -> None:
+    qrels = {"q": grades}
+    values = means(per_query({"q": rank({d: -float(i) for i, d in enumerate(order)})}, qrels))
+    assert all(0 <= value <= 1 + 1e-9 for value in values.values())
+    ideal = means(per_query({"q": rank({d: float(grades.get(d, 0)) for d in order})}, qrels))
+    if any(grades.values()):
+        assert ideal == pytest.approx({"nDCG@10": 1, "R@100": 1, "RR@10": 1})

@@ -1,5 +1,7 @@
 """Ranking rules, analysis per script, fusion, and the index folder."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +16,16 @@ from drama.search import BM25, Index, build_index, encode_for_index, exact_searc
 from drama.search.analysis import analyse
 
 
-@given(st.integers(0, 30), st.integers(1, 8), st.integers(1, 5), st.integers(0, 99))
-def test_exact_search_equals_a_full_sort_with_ties_across_shards(
-    documents: int, k: int, shard: int, seed: int
+@given(st.integers(0, 30), st.integers(1, 8), st.integers(1, 5), st.integers(1, 4), st.integers(0, 99))
+def test_exact_search_equals_a_full_sort_with_ties_across_shards_and_blocks(
+    documents: int, k: int, shard: int, block: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     vectors = rng.integers(0, 3, size=(documents, 2)).astype(np.float32)  # many ties
     queries = rng.integers(0, 3, size=(3, 2)).astype(np.float32)
     ids = [f"d{i:02}" for i in rng.permutation(documents)]
     shards = [(ids[i : i + shard], vectors[i : i + shard]) for i in range(0, documents, shard)]
-    for query, hits in zip(queries, exact_search(queries, shards, k), strict=True):
+    for query, hits in zip(queries, exact_search(queries, shards, k, block), strict=True):
         assert hits == rank(zip(ids, (vectors @ query).tolist(), strict=True), k)
 
 
@@ -31,7 +33,9 @@ def test_exact_search_equals_a_full_sort_with_ties_across_shards(
     ("text", "lang", "terms"),
     [
         ("Running runners", "en", ["run", "runner"]),
+        ("He is a C's son", "en", ["he", "son"]),  # stop words, and words of one character
         ("Die Häuser", "de", ["die", "haus"]),
+        ("서울에서 2024", "ko", ["서울", "울에", "에서", "2024"]),
         ("東京タワー", "ja", ["東京", "京タ", "タワ", "ワー"]),
         ("中", "zh", ["中"]),
         ("กรุงเทพ", "th", ["กร", "รุ", "ุง", "งเ", "เท", "ทพ"]),
@@ -51,6 +55,35 @@ def test_bm25_breaks_ties_by_id_and_leaves_strangers_out() -> None:
     assert [h.document_id for h in hits[0]] == ["a", "b"]
     assert hits[1] == []
     assert [h.document_id for h in bm25.search(["red"], k=1)[0]] == ["a"]
+
+
+def test_bm25_counts_a_repeated_query_term_again() -> None:
+    bm25 = BM25.build([Document("a", "", "red apple"), Document("b", "", "green pear")])
+    once, twice = (bm25.search([q], k=1)[0][0].score for q in ("red", "red red"))
+    assert twice == pytest.approx(2 * once)
+
+
+def test_bm25_scores_as_lucene_does() -> None:
+    texts = {"a": "wing wing lift", "b": "wing", "c": "sand sea beach river"}
+    hits = BM25.build([Document(i, "", t) for i, t in texts.items()], k1=1.2, b=0.75).search(["wing"], 3)[0]
+    idf = math.log(1 + (3 - 2 + 0.5) / (2 + 0.5))
+    mean = (3 + 1 + 4) / 3
+    by_hand = {i: idf * tf / (tf + 1.2 * (0.25 + 0.75 * n / mean)) for i, tf, n in (("a", 2, 3), ("b", 1, 1))}
+    assert {h.document_id: h.score for h in hits} == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("documents", "lang"),
+    [
+        ([Document("a", "", "Крылья самолёта")], "ru"),
+        ([Document("a", "", "飛行機の翼")], ""),
+        ([Document("a", "", "비행기의 날개")], ""),
+        ([Document("a", "", "Die Flügel", "de"), Document("b", "", "the wings")], "de"),
+        ([Document("a", "", "the wings")], "en"),
+    ],
+)
+def test_the_language_is_the_documents_or_guessed(documents: list[Document], lang: str) -> None:
+    assert BM25.build(documents).lang == lang
 
 
 def test_bm25_of_nothing_is_refused() -> None:
@@ -88,3 +121,47 @@ def test_index_finds_and_notices_another_model(tiny_llm: Path, texts: list[str],
     Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=32)).save(tmp_path / "model")
     with pytest.raises(DramaError, match="has changed since"):
         Index.open(tmp_path / "index")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("search") / "model"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64, dims=(64, 32))).save(folder)
+    return folder
+
+
+def corpus(texts: list[str]) -> list[Document]:
+    return [Document(f"d{i}", "", t) for i, t in enumerate(texts)]
+
+
+def test_encoding_again_keeps_whole_shards_and_reopens_the_index(
+    model: Path, texts: list[str], tmp_path: Path
+) -> None:
+    assert encode_for_index(model, corpus(texts), tmp_path, shard_size=3) == {"encoded": 8, "reused": 0}
+    build_index(tmp_path)
+    assert encode_for_index(model, corpus(texts[:7]), tmp_path, shard_size=3) == {"encoded": 1, "reused": 6}
+    with pytest.raises(FileError, match="not an index"):
+        Index.open(tmp_path)
+    assert build_index(tmp_path) == 7
+
+
+def test_a_refused_encoding_leaves_the_index_alone(model: Path, texts: list[str], tmp_path: Path) -> None:
+    encode_for_index(model, corpus(texts), tmp_path, dim=32)
+    build_index(tmp_path)
+    for wrong in (64, 33):
+        with pytest.raises(DramaError, match=r"other settings|not trained at 33"):
+            encode_for_index(model, corpus(texts[:2]), tmp_path, dim=wrong)
+    with pytest.raises(DramaError, match="no documents"):
+        encode_for_index(model, [], tmp_path, dim=32)
+    assert len(Index.open(tmp_path).search(texts[0], k=20)) == 8
+
+
+def test_an_encoding_that_was_cut_off_is_no_index(model: Path, texts: list[str], tmp_path: Path) -> None:
+    def breaks() -> Iterator[Document]:
+        yield from corpus(texts)[:3]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_for_index(model, breaks(), tmp_path)
+    with pytest.raises(FileError, match="was not finished"):
+        build_index(tmp_path)

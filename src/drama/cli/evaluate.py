@@ -9,7 +9,9 @@ import typer
 def evaluate(
     model: Annotated[str, typer.Argument(help="`bm25`, a folder, a short name or a hub id.")],
     collections: Annotated[list[str], typer.Argument(help="BEIR-layout folders.")],
-    out: Annotated[Path, typer.Option(help="The results file; runs go beside it.")] = Path("results.json"),
+    out: Annotated[Path, typer.Option(help="The results file; runs and vectors go beside it.")] = Path(
+        "results.json"
+    ),
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
     dim: Annotated[list[int] | None, typer.Option(help="Trained widths to report too.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
@@ -42,7 +44,7 @@ def evaluate(
         where="evaluate",
     )
     folder = out.with_name(out.stem + ".runs")
-    run_evaluate(settings, folder)
+    run_evaluate(settings, folder, store=out.with_name(out.stem + ".embeddings"))
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "results.json", out)
     results = json_module.loads(out.read_text(encoding="utf-8"))

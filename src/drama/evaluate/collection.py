@@ -25,7 +25,8 @@ class Collection:
     hashes: dict[str, str]
     """File name → content hash, for provenance."""
     left_out: dict[str, int]
-    """What was read and not used, counted: queries of other splits, empty documents' texts."""
+    """What was read and gives nothing, counted: queries of other splits, judged queries that no document
+    answers (they count 0, as in trec_eval), documents without text."""
 
     @classmethod
     def read(cls, folder: Path, split: str = "test") -> Self:

@@ -15,21 +15,20 @@ MEASURES = {"nDCG@10": nDCG @ 10, "R@100": R @ 100, "RR@10": RR @ 10}
 
 
 def per_query(run: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, dict[str, float]]:
-    """Measure → query id → value, for every judged query that has a relevant document.
+    """Measure → query id → value, for every judged query.
 
-    A judged query without hits counts 0 (`trec_eval -c`); one whose judgments are all 0 has no ideal ranking
-    and is left out, as trec_eval does.
+    A judged query without hits counts 0 (`trec_eval -c`). So does one whose judgments are all 0: no ranking
+    can do well on it, and trec_eval averages over it all the same.
 
     >>> hits = [Hit("a", 2.0, 1), Hit("b", 1.0, 2)]
     >>> per_query({"q": hits}, {"q": {"b": 1}})["RR@10"]
     {'q': 0.5}
     """
-    judged = {q: grades for q, grades in qrels.items() if any(g > 0 for g in grades.values())}
-    ranks = {q: {hit.document_id: float(-hit.rank) for hit in hits} for q, hits in run.items() if q in judged}
-    found: dict[str, dict[str, float]] = {name: dict.fromkeys(judged, 0.0) for name in MEASURES}
+    ranks = {q: {hit.document_id: float(-hit.rank) for hit in hits} for q, hits in run.items() if q in qrels}
+    found: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels, 0.0) for name in MEASURES}
     names = {str(measure): name for name, measure in MEASURES.items()}
     if any(ranks.values()):
-        for value in ir_measures.iter_calc(list(MEASURES.values()), judged, ranks):
+        for value in ir_measures.iter_calc(list(MEASURES.values()), qrels, ranks):
             found[names[str(value.measure)]][value.query_id] = float(value.value)
     return found
 

@@ -6,6 +6,7 @@ rest only.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from drama.errors import DramaError
 from drama.evaluate.collection import Collection
 from drama.evaluate.measures import means, per_query
 from drama.evaluate.rank_collection import Ranked, rank_bm25, rank_dense
-from drama.evaluate.settings import EvaluateSettings
+from drama.evaluate.settings import EvaluateSettings, FusionSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.models import resolve
 from drama.records import Hit, rank, read_trec_run, write_trec_run
@@ -26,6 +27,26 @@ from drama.workspace.manifest import command, machine, versions
 BM25_NAME = "bm25"
 _REPORTED = 100
 Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all pairs share."""
+
+    settings: EvaluateSettings
+    folders: dict[str, Path]
+    labels: Mapping[str, str]
+    runs: Path
+    seed: int
+    store: EmbeddingStore
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """BM25 on the collection at hand: for fusion and for the significance test."""
+
+    hits: dict[str, list[Hit]]
+    ndcg: dict[str, float]
 
 
 def evaluate(
@@ -41,147 +62,147 @@ def evaluate(
         settings: the recipe's `evaluate` section.
         out: `results.json`, `runs/*.trec` and the manifest go here.
         seed: of the significance test.
-        store: folder of an embedding store shared with other stages.
+        store: folder of an embedding store, shared with other stages or kept between calls; without one a
+            model that was cut off begins its collection again.
         labels: what to call a model in the table instead of its path.
 
     Raises:
-        DramaError: no models, no collections, an unknown model, a broken collection.
+        DramaError: no models, no collections, one named twice, an unknown model, a broken collection (all
+            are checked before the first model runs).
     """
-    if not settings.models or not settings.collections:
-        raise DramaError("evaluate: name at least one model and one collection")
-    loose = [m for m in settings.fusion.models if m not in settings.models or m == BM25_NAME]
-    if loose:
-        raise DramaError(f"evaluate.fusion.models: '{loose[0]}' is not a dense model of evaluate.models")
-    names = dict(labels or {})
+    _check(settings)
     folders = {m: resolve(m) for m in settings.models if m != BM25_NAME}
     inputs = {f"model {m}": folder for m, folder in folders.items()}
     inputs |= {f"collection {c}": Path(c) for c in settings.collections}
+    for place in settings.collections:
+        Collection.read(Path(place), settings.split)
     with open_stage(out, "evaluate", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
         (out / "runs").mkdir(exist_ok=True)
+        job = _Job(settings, folders, dict(labels or {}), out / "runs", seed, EmbeddingStore(store))
         results: list[Result] = []
         for place in settings.collections:
             collection = Collection.read(Path(place), settings.split)
             for what, n in collection.left_out.items():
                 run.count(f"{collection.name}: {what}", n)
-            results += _on_collection(settings, collection, folders, names, out, seed, store)
+            results += _on_collection(job, place, collection)
         write_json(out / "results.json", {"results": results})
         run.figures["results"] = len(results)
     return run.manifest
 
 
-def _on_collection(
-    settings: EvaluateSettings,
-    collection: Collection,
-    folders: Mapping[str, Path],
-    names: Mapping[str, str],
-    out: Path,
-    seed: int,
-    store: Path | None,
-) -> list[Result]:
+def _check(settings: EvaluateSettings) -> None:
+    if not settings.models or not settings.collections:
+        raise DramaError("evaluate: name at least one model and one collection")
+    for field, named in (("models", settings.models), ("collections", settings.collections)):
+        twice = [name for i, name in enumerate(named) if name in named[:i]]
+        if twice:
+            raise DramaError(f"evaluate.{field}: '{twice[0]}' is named twice")
+    loose = [m for m in settings.fusion.models if m not in settings.models or m == BM25_NAME]
+    if loose:
+        raise DramaError(f"evaluate.fusion.models: '{loose[0]}' is not a dense model of evaluate.models")
+
+
+def _on_collection(job: _Job, place: str, collection: Collection) -> list[Result]:
     """All rows of one collection, each model's taken from disk where it was finished before."""
-    models = sorted(settings.models, key=lambda m: m != BM25_NAME)  # fusion and the test need BM25 first
-    if settings.fusion.models and BM25_NAME not in models:
+    wanted = job.settings.models
+    models = sorted(wanted, key=lambda m: m != BM25_NAME)  # fusion and the test need BM25 first
+    if job.settings.fusion.models and BM25_NAME not in models:
         models.insert(0, BM25_NAME)
     rows: list[Result] = []
-    bm25: tuple[dict[str, list[Hit]], dict[str, float]] | None = None
+    baseline: _Baseline | None = None
     for model in models:
-        label = names.get(model, model)
-        slug = f"{fingerprint([model, label])[:8]}-{collection.name}"
-        part = out / "runs" / f"{slug}.json"
-        if part.is_file():
-            done = json.loads(part.read_text(encoding="utf-8"))
-        else:
-            done = _rank_and_measure(
-                settings, collection, model, folders, label, bm25, out, slug, seed, store
-            )
-            write_json(part, done)
+        label = job.labels.get(model, model)
+        slug = f"{collection.name}-{fingerprint([place, model, label])[:8]}"
+        part = job.runs / f"{slug}.json"
+        if not part.is_file():
+            note(f"evaluate: {label} on {collection.name}")
+            write_json(part, _measure(job, collection, model, label, slug, baseline))
+        done: list[Result] = json.loads(part.read_text(encoding="utf-8"))
         if model == BM25_NAME:
-            hits = {
-                q: rank(scores) for q, scores in read_trec_run(out / "runs" / f"{slug}-bm25.trec").items()
-            }
-            bm25 = hits, done[0]["per_query_ndcg"]
-        if model in settings.models:
-            rows += done
-    for row in rows:
-        row.pop("per_query_ndcg", None)
+            run = read_trec_run(job.runs.parent / done[0]["run"])
+            baseline = _Baseline({q: rank(scores) for q, scores in run.items()}, done[0]["ndcg_by_query"])
+        if model in wanted:
+            rows += [{k: v for k, v in row.items() if k != "ndcg_by_query"} for row in done]
     return rows
 
 
-def _rank_and_measure(
-    settings: EvaluateSettings,
-    collection: Collection,
-    model: str,
-    folders: Mapping[str, Path],
-    label: str,
-    bm25: tuple[dict[str, list[Hit]], dict[str, float]] | None,
-    out: Path,
-    slug: str,
-    seed: int,
-    store: Path | None,
+def _measure(
+    job: _Job, collection: Collection, model: str, label: str, slug: str, baseline: _Baseline | None
 ) -> list[Result]:
-    note(f"evaluate: {label} on {collection.name}")
-    depth = max(_REPORTED, settings.fusion.depth) + settings.exclude_self
-    if model == BM25_NAME:
-        ranked: dict[tuple[str, int | None], Ranked] = {(label, None): rank_bm25(collection, depth)}
-        mark = "bm25 k1=1.5 b=0.75"
-    else:
-        encoder = load_encoder(folders[model], settings.max_length)
-        encoder.name = label
-        mark = encoder.fingerprint
-        found = rank_dense(encoder, collection, settings.dims, depth, EmbeddingStore(store))
-        ranked = {(label, r.dim): r for r in found}
-        if model in settings.fusion.models and bm25 is not None:
-            ranked[f"{label} + bm25", found[0].dim] = _fused(settings, bm25[0], found[0])
+    """Rank, fuse, measure; the runs go to disk. One row for each width, and one for the fusion."""
     rows = []
-    for (name, dim), each in ranked.items():
-        hits = {q: _without_self(settings, q, found) for q, found in each.hits.items()}
-        values = per_query({q: found[:_REPORTED] for q, found in hits.items()}, collection.qrels)
-        kept = hits if model == BM25_NAME else {q: found[:_REPORTED] for q, found in hits.items()}
-        tag = "bm25" if dim is None else f"{dim}{'-fused' if name != label else ''}"
-        write_trec_run(
-            out / "runs" / f"{slug}-{tag}.trec",
-            {q: {h.document_id: h.score for h in found} for q, found in kept.items()},
-            tag="drama",
-        )
-        p_value = None if bm25 is None else paired_randomisation(values["nDCG@10"], bm25[1], seed)
+    for name, tag, ranked in _rankings(job, collection, model, label, baseline):
+        reported = {q: hits[:_REPORTED] for q, hits in ranked.hits.items()}
+        values = per_query(reported, collection.qrels)
+        ndcg = values["nDCG@10"]
+        p_value = None if baseline is None else paired_randomisation(ndcg, baseline.ndcg, job.seed)
+        run = job.runs / f"{slug}-{tag}.trec"
+        kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's whole depth from there
+        write_trec_run(run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama")
         rows.append(
             {
                 "model": name,
                 "collection": collection.name,
                 "split": collection.split,
-                "dim": dim,
-                "metrics": {m: round(v, 5) for m, v in means(values).items()},
+                "dim": ranked.dim,
+                "metrics": {measure: round(value, 5) for measure, value in means(values).items()},
                 "p_value_vs_bm25": p_value,
-                "queries": len(values["nDCG@10"]),
+                "queries": len(ndcg),
                 "documents": len(collection.documents),
-                "documents_per_second": round(each.documents_per_second, 2),
-                "path": str(folders.get(model, model)),
-                "fingerprint": mark,
-                "run": f"runs/{slug}-{tag}.trec",
-                "settings": settings.model_dump(mode="json", exclude={"models", "collections"}),
+                "seconds": round(ranked.seconds, 3),
+                "documents_per_second": round(len(collection.documents) / max(ranked.seconds, 1e-9), 2),
+                "path": str(job.folders.get(model, model)),
+                "fingerprint": ranked.made_by,
+                "run": f"{job.runs.name}/{run.name}",
+                "settings": job.settings.model_dump(mode="json", exclude={"models", "collections"}),
                 "hashes": collection.hashes,
+                "seed": job.seed,
                 "command": command(),
                 "versions": versions(),
                 "machine": machine(),
-                "per_query_ndcg": values["nDCG@10"],
+                "ndcg_by_query": ndcg,
             }
         )
     return rows
 
 
-def _fused(settings: EvaluateSettings, bm25: Mapping[str, Sequence[Hit]], dense: Ranked) -> Ranked:
-    weights = [1 - settings.fusion.weight, settings.fusion.weight]
-    depth = settings.fusion.depth
+def _rankings(
+    job: _Job, collection: Collection, model: str, label: str, baseline: _Baseline | None
+) -> list[tuple[str, str, Ranked]]:
+    """(name in the table, tag of the run file, ranking) for each row of a model."""
+    depth = max(_REPORTED, job.settings.fusion.depth) + job.settings.exclude_self
+    if model == BM25_NAME:
+        return [(label, BM25_NAME, _without_self(job.settings, rank_bm25(collection, depth)))]
+    encoder = load_encoder(job.folders[model], job.settings.max_length)
+    encoder.name = label
+    found = [
+        _without_self(job.settings, ranked)
+        for ranked in rank_dense(encoder, collection, job.settings.dims, depth, job.store)
+    ]
+    rows = [(label, str(ranked.dim), ranked) for ranked in found]
+    if model in job.settings.fusion.models and baseline is not None:
+        fused = _fused(job.settings.fusion, baseline.hits, found[0])
+        rows.append((f"{label} + bm25", f"{fused.dim}-fused", fused))
+    return rows
+
+
+def _fused(fusion: FusionSettings, bm25: Mapping[str, Sequence[Hit]], dense: Ranked) -> Ranked:
+    weights = [1 - fusion.weight, fusion.weight]
     hits = {
-        q: fuse([bm25.get(q, [])[:depth], found[:depth]], weights, depth, settings.fusion.method)
+        q: fuse([bm25.get(q, [])[: fusion.depth], found[: fusion.depth]], weights, _REPORTED, fusion.method)
         for q, found in dense.hits.items()
     }
-    return Ranked(dense.dim, hits, dense.documents_per_second)
+    return dense._replace(hits=hits)
 
 
-def _without_self(settings: EvaluateSettings, query_id: str, hits: Sequence[Hit]) -> list[Hit]:
+def _without_self(settings: EvaluateSettings, ranked: Ranked) -> Ranked:
     if not settings.exclude_self:
-        return list(hits)
-    return rank((h.document_id, h.score) for h in hits if h.document_id != query_id)
+        return ranked
+    return ranked._replace(
+        hits={
+            q: rank((h.document_id, h.score) for h in hits if h.document_id != q)
+            for q, hits in ranked.hits.items()
+        }
+    )

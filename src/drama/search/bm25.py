@@ -33,6 +33,8 @@ class BM25:
         self._ids = ids
         self._vocabulary: dict[str, int] = index.vocab_dict
         self.lang = lang
+        self.about = f"bm25 k1={index.k1} b={index.b} lang={lang or 'unknown'}"
+        """Parameters and language, for a result's provenance."""
 
     @classmethod
     def build(cls, documents: Sequence[Document], k1: float = K1, b: float = B) -> Self:

@@ -59,7 +59,7 @@ def encode_for_index(
     if write_passages(incoming, documents) == 0:
         incoming.unlink()
         raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
-    counts = encode_corpus(encoder, _declared_open(out, incoming), out / "vectors", dim, dtype, shard_size)
+    counts = encode_corpus(encoder, _reopened(out, incoming), out / "vectors", dim, dtype, shard_size)
     os.replace(incoming, out / "documents.parquet")
     where = str(Path(model).resolve()) if Path(model).exists() else str(model)
     about = {"model": where, "fingerprint": encoder.fingerprint, "dim": dim, "max_length": max_length}
@@ -67,7 +67,7 @@ def encode_for_index(
     return counts
 
 
-def _declared_open(out: Path, incoming: Path) -> Iterator[Document]:
+def _reopened(out: Path, incoming: Path) -> Iterator[Document]:
     """The incoming documents; the folder stops being an index when the first of them is asked for, which
     is after the vectors there were found to be this model's."""
     (out / _INFO).unlink(missing_ok=True)
