@@ -98,7 +98,7 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_to_make_is_an_error(passages: Path, tmp_path: Path) -> None:
-    settings = AugmentSettings.parse({"crop": {"min_words": 400}}, "augment")
+    settings = AugmentSettings.parse({"crop": {"min_words": 400, "max_words": 400}}, "augment")
     with pytest.raises(DramaError, match="no query could be made"):
         augment(settings, passages, tmp_path / "out")
 

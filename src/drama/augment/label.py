@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from drama.augment.candidate import Candidate
-from drama.augment.settings import LabelSettings
+from drama.augment.settings import BM25_NAME, LabelSettings
 from drama.augment.windows import Windows, scale_windows
 from drama.console import note, track
-from drama.errors import DramaError
 from drama.records import Document, Example, Hit
 from drama.retriever import EmbeddingStore, load_encoder
 from drama.search import BM25, exact_search, fuse
 from drama.workspace import VectorWriter
 
-BM25_NAME = "bm25"
 _SHARD = 8192
 
 
@@ -29,16 +27,14 @@ def label(
     store: Path | None,
     count: Callable[[str], None],
 ) -> Iterator[Example]:
-    """Rank the corpus for every candidate and cut out the windows.
+    """Rank the corpus for every candidate and cut out the windows (paper, section 3).
+
+    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted.
 
     Raises:
-        DramaError: no retriever, or vectors are to be kept of none or several dense models.
+        DramaError: a model is missing.
     """
     dense = [name for name in settings.retrievers if name != BM25_NAME]
-    if not settings.retrievers:
-        raise DramaError("augment.label.retrievers is empty", hint="name 'bm25' or a model")
-    if settings.keep_vectors and len(dense) != 1:
-        raise DramaError("augment.label.keep_vectors needs exactly one dense model among the retrievers")
     windows = scale_windows(
         settings.positive_ranks,
         settings.negative_ranks,
@@ -58,7 +54,9 @@ def label(
     for row, candidate in enumerate(candidates):
         each = [ranking[row] for ranking in rankings]
         hits = each[0] if len(each) == 1 else fuse(each, weights, settings.depth)
-        yield _example(candidate, hits, windows, settings.origin_is_positive, count)
+        example = _example(candidate, hits, windows, settings.origin_is_positive, count)
+        if example is not None:
+            yield example
 
 
 def _dense(
@@ -95,7 +93,7 @@ def _example(
     windows: Windows,
     origin_is_positive: bool,
     count: Callable[[str], None],
-) -> Example:
+) -> Example | None:
     origin = candidate.document.id
     first, last = windows.positives
     positives = {h.document_id: h.score for h in hits[first - 1 : last]}
@@ -103,6 +101,9 @@ def _example(
         scores = {h.document_id: h.score for h in hits}
         positives = {origin: scores.get(origin, 0.0), **positives}
         count("label: origin not among the positives, added")
+    if not positives:
+        count("label: no positive found, left out")
+        return None
     negatives = {}
     if windows.negatives is not None:
         low, high = windows.negatives
@@ -113,7 +114,7 @@ def _example(
         }
     if not negatives:
         count("label: no hard negatives (ranking too short)")
-    count("label: ok" if positives else "label: no positive found")
+    count("label: ok")
     return Example(
         candidate.id,
         candidate.query,

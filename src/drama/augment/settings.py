@@ -1,9 +1,14 @@
 """The `augment` section of a recipe."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from drama.llm import Sampling
 from drama.settings import Section
+
+BM25_NAME = "bm25"
+"""What the sparse retriever is called among `retrievers`."""
 
 
 class CropSettings(Section):
@@ -15,7 +20,13 @@ class CropSettings(Section):
     max_words: int = Field(default=40, ge=1)
     """Longer sentences are cut."""
     titles: bool = False
-    """A document's title is a query too."""
+    """A document's title is a query too, if it has `min_words`."""
+
+    @model_validator(mode="after")
+    def _words_in_order(self) -> Self:
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words {self.min_words} is above max_words {self.max_words}")
+        return self
 
 
 class SynthesizeSettings(Section):
@@ -47,6 +58,24 @@ class LabelSettings(Section):
     """Cut texts to this many tokens for the dense models."""
     keep_vectors: bool = False
     """Leave the dense model's vectors in `teacher/`, for distillation; needs exactly one dense model."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.retrievers:
+            raise ValueError("retrievers is empty: name 'bm25' or a model")
+        if len({*self.retrievers}) < len(self.retrievers):
+            raise ValueError(f"retrievers names one twice: {self.retrievers}")
+        for name, (first, last) in (
+            ("positive_ranks", self.positive_ranks),
+            ("negative_ranks", self.negative_ranks),
+        ):
+            if not 1 <= first <= last:
+                raise ValueError(f"{name} {[first, last]} is no range of ranks from 1")
+        if self.negative_ranks[0] <= self.positive_ranks[1]:
+            raise ValueError("negative_ranks must begin behind the last of positive_ranks")
+        if self.keep_vectors and sum(name != BM25_NAME for name in self.retrievers) != 1:
+            raise ValueError("keep_vectors needs exactly one dense model among the retrievers")
+        return self
 
 
 class AugmentSettings(Section):

@@ -30,18 +30,20 @@ def augment(
         passages: Parquet.
         out: `examples.parquet`, `generated.jsonl`, `teacher/` and the manifest go here.
         seed: of every draw.
-        store: folder of an embedding store shared with other stages; without one, `out/embeddings`.
+        store: a folder that outlives changed settings and may be shared with other stages: vectors and
+            the LLM's answers by content. Without one, `out/embeddings`, which a changed setting clears.
 
     Raises:
-        DramaError: no query could be made, or a model is missing.
+        DramaError: no query could be made or labelled, or a model is missing.
     """
     with open_stage(out, "augment", settings, {"passages": passages}, seed) as run:
         if run.done:
             return run.manifest
+        store = store or out / "embeddings"
         documents = list(read_passages(passages))
         made: Iterable[Candidate] = (
             *crop(documents, settings.crop, seed, run.count),
-            *synthesize(documents, settings.synthesize, out, seed, run.count),
+            *synthesize(documents, settings.synthesize, out, store, seed, run.count),
         )
         candidates = list(_unique(made, run.count))
         if not candidates:
@@ -49,9 +51,13 @@ def augment(
                 "augment: no query could be made from these passages",
                 hint="lower augment.crop.min_words, or turn augment.synthesize on",
             )
-        store = store or out / "embeddings"
         rows = label(candidates, documents, settings.label, out / "teacher", store, run.count)
         run.figures["examples"] = write_examples(out / "examples.parquet", rows)
+        if not run.figures["examples"]:
+            raise DramaError(
+                "augment: the retrievers found no positive for any query",
+                hint="let augment.label.positive_ranks begin at 1, or set origin_is_positive: true",
+            )
     return run.manifest
 
 

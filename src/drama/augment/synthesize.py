@@ -1,6 +1,6 @@
 """QGen: queries that an LLM writes for documents (paper, section 3).
 
-Every answer lands in the sqlite cache with its batch; a rerun after a kill asks only for what is missing.
+Every answer lands in the store's `answers.sqlite` with its batch; a rerun asks only for what is missing.
 The raw answers and what became of them are in `generated.jsonl`.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from drama.augment.candidate import Candidate
 from drama.augment.settings import SynthesizeSettings
 from drama.console import progress
+from drama.corpus import count_words, cut_words
 from drama.llm import AnswerCache, load_engine, load_prompt
 from drama.records import Document
 from drama.workspace import fingerprint_path, write_text
@@ -25,19 +26,36 @@ def synthesize(
     documents: Sequence[Document],
     settings: SynthesizeSettings,
     folder: Path,
+    store: Path,
     seed: int,
     count: Callable[[str], None],
 ) -> Iterator[Candidate]:
-    """One query for each of `settings.documents` documents, by a seeded choice; outcomes are counted."""
+    """One query for each of `settings.documents` documents, by a seeded choice; outcomes are counted.
+
+    Args:
+        documents: the corpus.
+        settings: how many, by which LLM, prompt and sampling.
+        folder: `generated.jsonl` goes here: the raw answers and what became of them.
+        store: `answers.sqlite` goes here.
+        seed: of the choice of documents and of the sampling.
+        count: one call for each document's outcome.
+
+    Raises:
+        DramaError: no such LLM or prompt.
+    """
     if settings.documents == 0:
         return
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    answers = _answers(chosen, settings, folder / "answers.sqlite", seed)
+    answers = _answers(chosen, settings, store / "answers.sqlite", seed)
     lines, made = [], []
-    for number, (document, answer) in enumerate(zip(chosen, answers, strict=True)):
-        query, outcome = parse_query(answer, document.full_text)
+    for number, document in enumerate(chosen):
+        answer = answers.get(document.id)
+        if answer is None:
+            query, outcome = "", "text too long for the LLM"
+        else:
+            query, outcome = parse_query(answer, document.full_text)
         count(f"qgen: {outcome}")
         lines.append({"document": document.id, "answer": answer, "query": query, "outcome": outcome})
         if outcome in ("ok", "repaired"):
@@ -66,7 +84,7 @@ def parse_query(answer: str, text: str) -> tuple[str, str]:
         return "", "empty"
     query = _LABEL.sub("", lines[0]).strip().strip('"“”*').strip()
     outcome = "ok" if query == answer.strip() else "repaired"
-    words = len(query.split())
+    words = count_words(query)
     if not query:
         return "", "empty"
     if words < 2 and len(query) < 6:
@@ -82,11 +100,16 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def _answers(documents: Sequence[Document], settings: SynthesizeSettings, path: Path, seed: int) -> list[str]:
+def _answers(
+    documents: Sequence[Document], settings: SynthesizeSettings, path: Path, seed: int
+) -> dict[str, str]:
+    """Document id → raw answer; documents whose prompt the engine can't take are not among them."""
     prompt = load_prompt(settings.prompt)
     engine = load_engine(settings.llm)
     model = fingerprint_path(Path(engine.model.name_or_path))
-    prompts = [prompt.messages(" ".join(d.full_text.split()[: settings.text_words])) for d in documents]
+    asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
+    asked = {identity: messages for identity, messages in asked.items() if engine.fits(messages)}
+    prompts = list(asked.values())
     cache = AnswerCache(path)
     size = settings.batch_size
     answers: list[str] = []
@@ -105,4 +128,4 @@ def _answers(documents: Sequence[Document], settings: SynthesizeSettings, path: 
             answers += [answer or "" for answer in known]
             bar.advance(len(batch))
     cache.close()
-    return answers
+    return dict(zip(asked, answers, strict=True))

@@ -2,7 +2,8 @@
 
 The library's sources are parsed, not imported: nothing of it runs. Judged queries are known items: the
 first sentence of a docstring asks for the rest of that entry. The sentence is cut out of the passage, and
-an entry qualifies only if its sentence stands nowhere else in the corpus.
+an entry qualifies only if its sentence stands nowhere else in the corpus. The title stays: an entry's
+qualified name is what a reader of the documentation would see too.
 """
 
 import ast
@@ -12,7 +13,9 @@ import random
 import re
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,14 +30,16 @@ _QUERY_WORDS = (5, 30)
 _REST_WORDS = 12
 _SKIPPED = {"antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "tkinter", "ensurepip"}
 _SPACE = re.compile(r"\s+")
+_SHORT, _DUPLICATE = "too short, left out", "exact duplicate, left out"
 
 
 class KnownItems(NamedTuple):
-    """Passages, and queries each of which has one right passage."""
+    """Passages, queries each of which has one right passage, and what was left out, by outcome."""
 
     documents: list[Document]
     queries: list[Query]
     qrels: Qrels
+    dropped: Counter[str]
 
 
 def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
@@ -42,20 +47,21 @@ def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
 
     Args:
         limit: at most this many passages; passages that are answers are always among them.
-        queries: how many known items.
+        queries: how many known items; with a limit at most half of it, so that there is something to miss.
         seed: of both choices.
 
     Raises:
         DramaError: this Python comes without its library's sources.
     """
-    entries = dict(_docstrings())
+    entries, dropped = _docstrings()
+    dropped = dropped.copy()
     if not entries:
         raise DramaError(
             "python-docs: this Python carries no library sources", hint="name another input in corpus.inputs"
         )
     rng = random.Random(seed)
-    topics = list(_topics())
-    judged = _choose(entries, topics, queries, rng)
+    topics = list(_topics(dropped))
+    judged = _choose(entries, topics, queries if limit is None else min(queries, limit // 2), rng)
     documents, found, qrels = [], [], {}
     for name, text in entries.items():
         if name in judged:
@@ -68,9 +74,10 @@ def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
     documents += topics
     if limit is not None and len(documents) > limit:
         spare = [i for i, d in enumerate(documents) if d.id not in judged]
-        kept = {*rng.sample(spare, max(0, limit - len(judged)))}
+        kept = {*rng.sample(spare, limit - len(judged))}
+        dropped["not in the sample"] += len(documents) - limit
         documents = [d for i, d in enumerate(documents) if d.id in judged or i in kept]
-    return KnownItems(documents, found, qrels)
+    return KnownItems(documents, found, qrels, dropped)
 
 
 def _choose(
@@ -93,9 +100,15 @@ def _choose(
     return {name: qualified[name] for name in chosen}
 
 
-def _docstrings() -> Iterator[tuple[str, str]]:
-    """(qualified name, docstring) of the public modules, classes and functions of the standard library."""
+@cache
+def _docstrings() -> tuple[dict[str, str], Counter[str]]:
+    """Qualified name → docstring, of the library's public modules, classes and functions; what was left out.
+
+    Parsing takes seconds and its result can't change while a process runs.
+    """
     library = Path(sysconfig.get_paths()["stdlib"])
+    entries: dict[str, str] = {}
+    dropped: Counter[str] = Counter()
     seen: set[str] = set()
     for module in sorted(sys.stdlib_module_names - _SKIPPED):
         if module.startswith("_"):
@@ -107,18 +120,25 @@ def _docstrings() -> Iterator[tuple[str, str]]:
             if not file.is_file() or any(p.startswith("test") or p in _SKIPPED for p in relative.parts):
                 continue
             name = ".".join(p for p in relative.parts if p != "__init__")
-            for qualified, text in _of_module(file, name):
+            try:
+                tree = ast.parse(file.read_text(encoding="utf-8"))
+            except (SyntaxError, UnicodeDecodeError):  # sample files that are not meant to parse
+                dropped["source file that does not parse, left out"] += 1
+                continue
+            for qualified, text in _of_module(tree, name):
                 folded = _fold(text)
-                if len(text.split()) >= _MIN_WORDS and folded not in seen:
+                if len(text.split()) < _MIN_WORDS:
+                    dropped[_SHORT] += 1
+                elif folded in seen:
+                    dropped[_DUPLICATE] += 1
+                else:
                     seen.add(folded)
-                    yield qualified, text
+                    entries[qualified] = text
+    return entries, dropped
 
 
-def _of_module(file: Path, name: str) -> Iterator[tuple[str, str]]:
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):
-        return  # lib2to3-like sample files that are not meant to parse
+def _of_module(tree: ast.Module, name: str) -> Iterator[tuple[str, str]]:
+    """(qualified name, docstring) of a module and its public classes and functions."""
     names: set[str] = set()
     stack: list[tuple[ast.AST, str]] = [(tree, name)]
     while stack:
@@ -131,17 +151,22 @@ def _of_module(file: Path, name: str) -> Iterator[tuple[str, str]]:
         for child in reversed(list(ast.iter_child_nodes(node))):
             inner = getattr(child, "name", "")
             is_definition = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            if is_definition and not inner.startswith("_") and not isinstance(node, ast.FunctionDef):
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            if is_definition and not inner.startswith("_") and not inside:
                 stack.append((child, f"{qualified}.{inner}"))
 
 
-def _topics() -> Iterator[Document]:
-    """The language reference in pieces of paragraphs, each at most about 60 words."""
+def _topics(dropped: Counter[str]) -> Iterator[Document]:
+    """The language reference in pieces of whole paragraphs, each piece at most 60 words."""
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     seen: set[str] = set()
     for name, text in sorted(topics.items()):
         for number, piece in enumerate(_pieces(text)):
-            if len(piece.split()) >= _MIN_WORDS and piece not in seen:
+            if len(piece.split()) < _MIN_WORDS:
+                dropped[_SHORT] += 1
+            elif piece in seen:
+                dropped[_DUPLICATE] += 1
+            else:
                 seen.add(piece)
                 yield Document(f"topic:{name}-{number}", name, piece, "en", SOURCE)
 

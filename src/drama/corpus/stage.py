@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from drama.console import track
@@ -90,8 +91,7 @@ def _sample(path: Path, size: int, seed: int, count: Callable[..., None]) -> Non
     if total <= size:
         return
     chosen = set(random.Random(seed).sample(range(total), size))
-    documents = [d for row, d in enumerate(read_passages(path)) if row in chosen]
-    write_passages(path, documents)
+    write_passages(path, (d for row, d in enumerate(read_passages(path)) if row in chosen))
     count("not in the sample", total - size)
 
 
@@ -99,13 +99,15 @@ def _add_python_docs(
     settings: CorpusSettings, out: Path, seed: int, beside_others: bool, count: Callable[..., None]
 ) -> None:
     items = python_docs(settings.max_documents, settings.known_items, seed)
+    for outcome, n in items.dropped.items():
+        count(outcome, n)
     collection = out / "collection"
     (collection / "qrels").mkdir(parents=True, exist_ok=True)
     write_documents_jsonl(collection / "corpus.jsonl", items.documents)
     write_queries(collection / "queries.jsonl", items.queries)
     write_qrels(collection / "qrels" / "test.tsv", items.qrels)
-    before = list(read_passages(out / "passages.parquet")) if beside_others else []
+    before = read_passages(out / "passages.parquet") if beside_others else ()
     renamed = (d._replace(id=f"{SOURCE}/{d.id}") if beside_others else d for d in items.documents)
-    write_passages(out / "passages.parquet", [*before, *renamed])
+    write_passages(out / "passages.parquet", chain(before, renamed))
     count("ok", len(items.documents))
     count("known-item queries", len(items.queries))

@@ -21,7 +21,8 @@ from drama.models import resolve
 from drama.settings import Section
 from drama.workspace import fingerprint
 
-_LONGEST_PROMPT = 1536
+LONGEST_PROMPT = 1536
+"""Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
 
 
 class Sampling(Section):
@@ -42,6 +43,10 @@ class Engine:
         self.share_prefix = share_prefix
         self._prefix: tuple[list[int], Any] | None = None
 
+    def fits(self, prompt: Messages) -> bool:
+        """Whether the engine takes a prompt of this length."""
+        return len(self._tokens(prompt)) <= LONGEST_PROMPT
+
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[list[str]]:
@@ -52,8 +57,8 @@ class Engine:
         """
         tokens = [self._tokens(p) for p in prompts]
         longest = max(map(len, tokens), default=0)
-        if longest > _LONGEST_PROMPT:
-            raise DramaError(f"a prompt of {longest} tokens is longer than {_LONGEST_PROMPT}")
+        if longest > LONGEST_PROMPT:
+            raise DramaError(f"a prompt of {longest} tokens is longer than {LONGEST_PROMPT}")
         shared = _common_prefix(tokens) if self.share_prefix and len(tokens) > 1 else 0
         for start in range(0, len(tokens), batch_size):
             batch = tokens[start : start + batch_size]

@@ -1,0 +1,83 @@
+"""Rules of the settings and of labelling: what is refused, what is left out and counted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drama.augment import AugmentSettings, augment
+from drama.errors import DramaError
+from drama.records import Document, read_examples, write_passages
+
+WORDS = ["wing", "blood", "book", "river", "bread", "ocean", "hall", "code"]
+
+
+@pytest.fixture
+def passages(tmp_path: Path) -> Path:
+    path = tmp_path / "passages.parquet"
+    rows = [
+        Document(f"d{i}", "", f"The {w} is older than any {WORDS[i - 1]} that we know of here.", "en", "s")
+        for i, w in enumerate(WORDS)
+    ]
+    write_passages(path, rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"crop": {"min_words": 9, "max_words": 8}}, "min_words 9 is above max_words 8"),
+        ({"label": {"retrievers": []}}, "retrievers is empty"),
+        ({"label": {"retrievers": ["bm25", "bm25"]}}, "names one twice"),
+        ({"label": {"positive_ranks": [3, 1]}}, "no range of ranks"),
+        ({"label": {"positive_ranks": [0, 1]}}, "no range of ranks"),
+        ({"label": {"negative_ranks": [5, 50]}}, "behind the last"),
+        ({"label": {"keep_vectors": True}}, "exactly one dense model"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(DramaError, match=message):
+        AugmentSettings.parse(section, "augment")
+
+
+def test_a_query_without_positives_is_left_out_and_counted(passages: Path, tmp_path: Path) -> None:
+    label = {"positive_ranks": [3, 3], "negative_ranks": [4, 6], "scale_to_corpus": False}
+    section = {"label": {**label, "origin_is_positive": False}}
+    manifest = augment(AugmentSettings.parse(section, "augment"), passages, tmp_path / "a")
+    rows = list(read_examples(tmp_path / "a/examples.parquet"))
+    assert all(row.positive_ids for row in rows)
+    assert all(row.origin not in row.negative_ids for row in rows)
+    left_out = manifest.counts.get("label: no positive found, left out", 0)
+    assert manifest.counts["label: ok"] + left_out == manifest.counts["sent: made"] == 8
+
+    lonely = tmp_path / "lonely.parquet"
+    write_passages(lonely, [Document("x", "", "One lonely sentence stands in here alone.", "en", "s")])
+    section["label"] |= {"positive_ranks": [1, 1]}
+    assert augment(AugmentSettings.parse(section, "augment"), lonely, tmp_path / "b").counts["label: ok"] == 1
+
+
+def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:
+    # BM25 finds nothing for a query of stop words only, and the origin is not taken for granted.
+    path = tmp_path / "stop.parquet"
+    rows = [Document("a", "", "it is to be or not to be", "en"), Document("b", "", "wings lift", "en")]
+    write_passages(path, rows)
+    section = {"label": {"origin_is_positive": False}}
+    with pytest.raises(DramaError, match="no positive for any query"):
+        augment(AugmentSettings.parse(section, "augment"), path, tmp_path / "out")
+
+
+def test_titles_repeats_and_scripts_without_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    rows = [
+        Document("a", "the theory of wings in air", "The theory of wings in air.", "en"),
+        Document("b", "short", "今日は晴れです。明日は雨が降るでしょう。", "ja"),
+        Document("c", "", "Short one.", "en"),
+    ]
+    write_passages(path, rows)
+    section = {"crop": {"per_document": 2, "min_words": 4, "titles": True}}
+    manifest = augment(AugmentSettings.parse(section, "augment"), path, tmp_path / "out")
+    found = {(row.kind, row.query): row.origin for row in read_examples(tmp_path / "out/examples.parquet")}
+    assert found[("title", "the theory of wings in air")] == "a"
+    assert found[("sent", "今日は晴れです。")] == "b"
+    assert manifest.counts["sent: no sentence long enough"] == 1
+    assert ("title", "short") not in found
