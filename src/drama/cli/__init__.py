@@ -8,6 +8,7 @@ import typer
 from drama.errors import DramaError
 
 _DEBUG = "--debug"
+_STOPPED = 130
 
 
 def _quiet() -> None:
@@ -60,9 +61,11 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as stop:  # typer turns the first into the second, silently
+        if isinstance(stop, SystemExit) and stop.code != _STOPPED:
+            raise
+        print("stopped; run the same command again to go on from here", file=sys.stderr)
+        sys.exit(_STOPPED)
     except OSError as error:
         if debug:
             raise
