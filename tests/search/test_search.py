@@ -78,6 +78,8 @@ def test_bm25_scores_as_lucene_does() -> None:
         ([Document("a", "", "Крылья самолёта")], "ru"),
         ([Document("a", "", "飛行機の翼")], ""),
         ([Document("a", "", "비행기의 날개")], ""),
+        ([Document("a", "", "Siipi on lentokoneen osa, joka tuottaa nostetta")], "fi"),
+        ([Document("a", "", "యంత్రం రెక్క")], ""),
         ([Document("a", "", "Die Flügel", "de"), Document("b", "", "the wings")], "de"),
         ([Document("a", "", "the wings")], "en"),
     ],
