@@ -1,0 +1,62 @@
+"""A real kill -9 while queries are written: a second start ends with the same rows and asks only the rest."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from drama.augment import AugmentSettings, augment
+from drama.records import Document, write_passages
+
+
+def answers(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        return dict(sqlite3.connect(path).execute("select request, answer from answers"))
+    except sqlite3.OperationalError:  # the table is being made
+        return {}
+
+
+def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+    passages = tmp_path / "p.parquet"
+    rows = [f"{text} Number {i} says {word}." for word in "xyz" for i, text in enumerate(texts)]
+    write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(rows)])
+    section = {"synthesize": {"documents": 24, "llm": str(tiny_llm), "batch_size": 1}}
+    settings = AugmentSettings.parse(section, "augment")
+
+    cut, store = tmp_path / "cut", tmp_path / "store"
+    command = ["augment", passages, "--out", cut, "--store", store, "--synthesize", 24, "--llm", tiny_llm]
+    command += ["--set", "synthesize.batch_size=1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "drama.cli", *map(str, command)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 200
+    while len(before := answers(store / "answers.sqlite")) < 2:
+        assert process.poll() is None, "ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (cut / "examples.parquet").exists()
+
+    resumed = augment(settings, passages, cut, 0, store)
+    assert before.items() <= answers(store / "answers.sqlite").items()
+    whole = augment(settings, passages, tmp_path / "whole", 0, tmp_path / "another-store")
+    assert resumed.fingerprint == whole.fingerprint
+    assert resumed.counts == whole.counts
+    for name in ("examples.parquet", "generated.jsonl"):
+        assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+    # Another label setting asks the LLM nothing: answers that were changed in the store come out as they are.
+    with sqlite3.connect(store / "answers.sqlite") as db:
+        db.execute("update answers set answer = 'what does the changed answer ask'")
+    section["label"] = {"depth": 40}
+    augment(AugmentSettings.parse(section, "augment"), passages, cut, 0, store)
+    lines = [json.loads(line) for line in (cut / "generated.jsonl").read_text().splitlines()]
+    assert {line["answer"] for line in lines} == {"what does the changed answer ask"}
