@@ -44,7 +44,7 @@ def test_documents_and_examples_come_back(tmp_path: Path) -> None:
 def test_runs_and_qrels(tmp_path: Path) -> None:
     run = {"q": {"a": 0.5, "b": 0.25}}
     write_trec_run(tmp_path / "run.trec", run, "tag")
-    assert (tmp_path / "run.trec").read_text().splitlines()[0] == "q Q0 a 1 0.5 tag"
+    assert (tmp_path / "run.trec").read_text().splitlines()[0] == "q\tQ0\ta\t1\t0.5\ttag"
     assert read_trec_run(tmp_path / "run.trec") == run
     (tmp_path / "trec.txt").write_text("q 0 a 1\nq 0 b 0\n")
     assert read_qrels(tmp_path / "trec.txt") == {"q": {"a": 1, "b": 0}}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from drama.errors import FileError
-from drama.records.jsonl import read_jsonl, text_field
+from drama.records.jsonl import id_field, read_jsonl, text_field
 from drama.records.parquet import read_rows, write_rows
 
 PASSAGE_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "lang", "source")])
@@ -46,9 +46,7 @@ def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
     """
     seen: set[str] = set()
     for number, row in read_jsonl(path, required=("_id", "text")):
-        identity = text_field(path, number, row, "_id")
-        if not identity:
-            raise FileError(path, "field '_id' is empty", line=number)
+        identity = id_field(path, number, row)
         if identity in seen:
             raise FileError(
                 path, f"document id '{identity}' stands twice", line=number, hint="ids must be unique"

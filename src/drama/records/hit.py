@@ -1,5 +1,6 @@
 """Hit and run: what a search returned; the one place that ranks and breaks ties; TREC run files."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,20 +32,24 @@ def rank(scores: Mapping[str, float] | Iterable[tuple[str, float]], k: int | Non
 
 
 def write_trec_run(path: Path, run: Run, tag: str) -> int:
-    """Write `query Q0 document rank score tag` lines, atomically. Returns the number of lines."""
+    """Write `query Q0 document rank score tag` lines, atomically. Returns the number of lines.
+
+    Columns are parted by tabs, so that ids with spaces come back whole; scores are written in full, so that
+    no ties arise on reading.
+    """
     partial = path.with_name(path.name + ".partial")
     written = 0
     with partial.open("w", encoding="utf-8") as handle:
         for query_id, scores in run.items():
             for hit in rank(scores):
-                handle.write(f"{query_id} Q0 {hit.document_id} {hit.rank} {hit.score:.8g} {tag}\n")
+                handle.write(f"{query_id}\tQ0\t{hit.document_id}\t{hit.rank}\t{hit.score!r}\t{tag}\n")
                 written += 1
     os.replace(partial, path)
     return written
 
 
 def read_trec_run(path: Path) -> Run:
-    """Read a TREC run file.
+    """Read a TREC run file, its columns parted by tabs or, as other tools write it, by spaces.
 
     Raises:
         FileError: missing file, wrong number of columns, or a score that is no number.
@@ -54,13 +59,16 @@ def read_trec_run(path: Path) -> Run:
     run: Run = {}
     with path.open(encoding="utf-8") as handle:
         for number, line in enumerate(handle, start=1):
-            cells = line.split()
-            if not cells:
+            if not line.strip():
                 continue
+            cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
             if len(cells) != 6:
                 raise FileError(path, f"expected 6 columns, found {len(cells)}", line=number)
             try:
-                run.setdefault(cells[0], {})[cells[2]] = float(cells[4])
+                score = float(cells[4])
             except ValueError:
-                raise FileError(path, f"score '{cells[4]}' is not a number", line=number) from None
+                score = math.nan
+            if math.isnan(score):
+                raise FileError(path, f"score '{cells[4]}' is not a number", line=number)
+            run.setdefault(cells[0], {})[cells[2]] = score
     return run

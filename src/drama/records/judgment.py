@@ -1,12 +1,15 @@
 """Judgments: which documents are relevant to which queries, in BEIR's TSV qrels."""
 
 import os
+import re
 from pathlib import Path
 
 from drama.errors import FileError
 
 Qrels = dict[str, dict[str, int]]
 """query id → document id → relevance grade (0: judged, not relevant)."""
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def read_qrels(path: Path) -> Qrels:
@@ -15,16 +18,21 @@ def read_qrels(path: Path) -> Qrels:
     TREC's four-column form (`query 0 document grade`, no header) is read too.
 
     Raises:
-        FileError: missing or empty file, wrong number of columns, a grade that is no integer.
+        FileError: missing or empty file, wrong number of columns, a grade that is no integer, one document
+            judged twice and differently for a query.
     """
     if not path.is_file():
         raise FileError(path, "no such file")
     qrels: Qrels = {}
-    with path.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, start=1):
+    with path.open("rb") as handle:
+        for number, raw in enumerate(handle, start=1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise FileError(path, f"not UTF-8 ({error.reason})", line=number) from None
             if not line.strip():
                 continue
-            cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
+            cells = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
             if number == 1 and not _is_integer(cells[-1]):
                 continue  # BEIR's header
             if len(cells) == 4:
@@ -38,7 +46,13 @@ def read_qrels(path: Path) -> Qrels:
             query_id, document_id, grade = (cell.strip() for cell in cells)
             if not _is_integer(grade):
                 raise FileError(path, f"score '{grade}' is not an integer", line=number)
-            qrels.setdefault(query_id, {})[document_id] = int(grade)
+            before = qrels.setdefault(query_id, {}).setdefault(document_id, int(grade))
+            if before != int(grade):
+                raise FileError(
+                    path,
+                    f"document '{document_id}' is judged {before} and {grade} for query '{query_id}'",
+                    line=number,
+                )
     if not qrels:
         raise FileError(path, "holds no judgments")
     return qrels
@@ -56,4 +70,4 @@ def write_qrels(path: Path, qrels: Qrels) -> int:
 
 
 def _is_integer(cell: str) -> bool:
-    return cell.strip().lstrip("+-").isdigit()
+    return _INTEGER.fullmatch(cell.strip()) is not None

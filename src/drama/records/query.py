@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drama.errors import FileError
-from drama.records.jsonl import read_jsonl, text_field
+from drama.records.jsonl import id_field, read_jsonl, text_field
 
 
 class Query(NamedTuple):
@@ -22,11 +22,11 @@ def read_queries(path: Path) -> Iterator[Query]:
     """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`).
 
     Raises:
-        FileError: broken line, missing field, or the same id twice.
+        FileError: broken line, missing field, empty id, or the same id twice.
     """
     seen: set[str] = set()
     for number, row in read_jsonl(path, required=("_id", "text")):
-        identity = text_field(path, number, row, "_id")
+        identity = id_field(path, number, row)
         if identity in seen:
             raise FileError(path, f"query id '{identity}' stands twice", line=number)
         seen.add(identity)

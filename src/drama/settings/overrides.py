@@ -28,7 +28,9 @@ def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str,
             raise DramaError(f"--set {assignment}: the value is not valid YAML ({error})") from None
         target = result
         for part in parts[:-1]:
-            target = target.setdefault(part, {})
+            if target.get(part) is None:  # absent, or a heading with nothing under it
+                target[part] = {}
+            target = target[part]
             if not isinstance(target, dict):
                 raise DramaError(f"--set {assignment}: '{part}' is a value, not a section")
         target[parts[-1]] = value

@@ -52,6 +52,8 @@ def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Dra
         near = difflib.get_close_matches(path[-1], keys, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(keys))}"
         return DramaError(f"{name}: unknown key", hint)
+    if first["type"] == "missing":
+        return DramaError(f"{name}: this key is needed")
     if first["type"] == "value_error":  # a section's own rule, which says all there is to say
         return DramaError(f"{name}: {first['ctx']['error']}")
     return DramaError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})")

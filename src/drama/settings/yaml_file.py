@@ -9,19 +9,33 @@ import yaml
 from drama.errors import FileError
 
 
+class _NoKeyTwice(yaml.SafeLoader):
+    """YAML itself lets the last of two equal keys win; a recipe must not ignore the first in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"key '{key.value}' twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        FileError: missing file, broken YAML (with its line), or something that is no mapping.
+        FileError: missing file, broken YAML or a key given twice (with its line), or no mapping.
     """
     if not path.is_file():
         raise FileError(path, "no such file")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoKeyTwice)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise FileError(path, f"not valid YAML ({error.problem})", line=line) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileError(path, f"not valid YAML ({error})") from None
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from drama.workspace.atomic import write_text
+
 
 class EventLog:
     """Append-only log of steps.
@@ -15,8 +17,7 @@ class EventLog:
 
     def __init__(self, path: Path, after: int) -> None:
         kept = [e for e in read_events(path) if e["step"] <= after] if path.is_file() else []
-        with path.open("w", encoding="utf-8") as handle:
-            handle.writelines(json.dumps(event) + "\n" for event in kept)
+        write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
         self._handle = path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, event: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from functools import lru_cache
@@ -92,14 +93,15 @@ def machine() -> dict[str, Any]:
 
 def command() -> str:
     """The command line of this process, as one would type it."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def _commit() -> str | None:
+    """The commit of a source tree, with `-dirty` where files differ from it."""
     here = Path(__file__).parent
     try:
         done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"],
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
             capture_output=True,
             text=True,
             timeout=5,

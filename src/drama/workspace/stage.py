@@ -10,7 +10,7 @@
 A stage is *done* when its manifest is complete and was made from the same settings, inputs and seed. A
 folder whose manifest says `running` with the same fingerprint was cut off: the stage finds its own whole
 shards there and goes on. Anything else of ours in the folder is cleared first; a folder that holds
-somebody's files and no manifest is refused.
+somebody's files and no manifest, or another stage's results, is refused.
 """
 
 import shutil
@@ -69,7 +69,7 @@ def open_stage(
         seed: the recipe's seed.
 
     Raises:
-        FileError: an input is missing, or the folder is not empty and not ours.
+        FileError: an input is missing, or the folder is not empty and not this stage's.
     """
     hashes = {name: _identity(path) for name, path in inputs.items()}
     mark = fingerprint([stage, settings.model_dump(mode="json"), hashes, seed])
@@ -79,6 +79,10 @@ def open_stage(
             folder,
             "the folder is not empty and was not made by drama",
             hint="name another output folder, or empty this one",
+        )
+    if before is not None and before.stage != stage:
+        raise FileError(
+            folder, f"holds the results of the stage '{before.stage}'", hint="name another output folder"
         )
     same = before is not None and before.fingerprint == mark
     if same and before is not None and before.status == "complete":
@@ -106,11 +110,19 @@ def open_stage(
         note(f"{stage}: resuming in {folder}")
     run = StageRun(folder, now, False, same)
     begin = time.monotonic()
-    yield run
+
+    def seconds() -> float:
+        return round(time.monotonic() - begin + now.seconds, 2)
+
+    try:
+        yield run
+    except BaseException:  # an error or Ctrl-C: the time spent so far counts when the stage goes on
+        write_json(folder / MANIFEST, now.model_copy(update={"seconds": seconds()}).model_dump())
+        raise
     run.manifest = now.model_copy(
         update={
             "status": "complete",
-            "seconds": round(time.monotonic() - begin + now.seconds, 2),
+            "seconds": seconds(),
             "counts": dict(run.counts),
             "figures": run.figures,
         }

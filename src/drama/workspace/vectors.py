@@ -79,8 +79,10 @@ class VectorWriter:
     def drop_after(self, shard: int) -> None:
         """Remove shards behind this one: left over from a run over more documents."""
         for path in self.folder.glob("*.ids.json"):
-            if int(path.name.split(".")[0]) > shard:
+            old = int(path.name.split(".")[0])
+            if old > shard:
                 path.unlink()
+                _vectors_file(self.folder, old).unlink(missing_ok=True)
 
 
 class VectorReader:
@@ -104,7 +106,7 @@ class VectorReader:
             ids: list[str] = json.loads(ids_file.read_text(encoding="utf-8"))
             try:
                 vectors_ND: Array = np.load(_vectors_file(folder, shard), mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EOFError) as error:
                 raise FileError(
                     _vectors_file(folder, shard), f"can't be read ({error})", hint="remove it; encode again"
                 ) from None

@@ -1,0 +1,170 @@
+"""Rules of folders that stages share: fingerprints, foreign folders, time, events, damaged vectors."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drama.errors import FileError
+from drama.settings import Section
+from drama.workspace import (
+    EventLog,
+    VectorReader,
+    VectorWriter,
+    fingerprint,
+    fingerprint_path,
+    open_stage,
+    read_events,
+    read_manifest,
+)
+from drama.workspace.manifest import command
+from drama.workspace.schedule import schedule
+
+
+class Demo(Section):
+    size: int = 1
+
+
+plain = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.dictionaries(st.text("abcd"), plain))
+def test_a_fingerprint_does_not_see_the_order_of_keys(values: dict[str, object]) -> None:
+    assert fingerprint(values) == fingerprint(dict(reversed(values.items())))
+
+
+@given(st.dictionaries(st.text("abcd"), plain, min_size=1))
+def test_a_fingerprint_sees_every_value(values: dict[str, object]) -> None:
+    first = next(iter(values))
+    assert fingerprint(values) != fingerprint({**values, first: [values[first]]})
+
+
+def test_a_folder_is_its_files_and_their_names(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    before = fingerprint_path(tmp_path)
+    (tmp_path / "b.partial").write_text("half")
+    assert fingerprint_path(tmp_path) == before
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert fingerprint_path(tmp_path) != before
+
+
+def test_another_stages_folder_is_refused_and_kept(tmp_path: Path) -> None:
+    with open_stage(tmp_path / "prune", "prune", Demo(), {}):
+        (tmp_path / "prune/model").write_text("hours of work")
+    with (
+        pytest.raises(FileError, match="holds the results of the stage 'prune'"),
+        open_stage(tmp_path / "prune", "train", Demo(), {}),
+    ):
+        pass
+    assert (tmp_path / "prune/model").is_file()
+
+
+@pytest.mark.parametrize("change", ["settings", "seed", "inputs"])
+def test_any_change_clears_the_folder(change: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("one")
+    out = tmp_path / "out"
+    with open_stage(out, "demo", Demo(), {"source": source}, seed=1):
+        (out / "old").write_text("x")
+    size, seed = (2 if change == "settings" else 1), (2 if change == "seed" else 1)
+    if change == "inputs":
+        source.write_text("two")
+    with open_stage(out, "demo", Demo(size=size), {"source": source}, seed) as run:
+        assert (run.done, run.resumed) == (False, False)
+        assert not (out / "old").exists()
+
+
+def test_a_stage_upstream_is_known_by_its_manifest(tmp_path: Path) -> None:
+    with open_stage(tmp_path / "first", "first", Demo(), {}):
+        (tmp_path / "first/made").write_text("x")
+    first = read_manifest(tmp_path / "first")
+    with open_stage(tmp_path / "second", "second", Demo(), {"first": tmp_path / "first"}) as run:
+        assert first is not None
+        assert run.manifest.inputs == {"first": first.fingerprint}
+
+
+def test_time_before_an_error_counts_when_the_stage_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), open_stage(tmp_path / "out", "demo", Demo(), {}):
+        raise RuntimeError
+    stopped = read_manifest(tmp_path / "out")
+    assert stopped is not None
+    assert stopped.status == "running"
+    path = tmp_path / "out/manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": 100.0}))
+    with open_stage(tmp_path / "out", "demo", Demo(), {}) as run:
+        assert run.resumed
+    assert run.manifest.seconds >= 100
+
+
+def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"stage": "demo"}')
+    with pytest.raises(FileError, match="not a manifest of this version"):
+        read_manifest(tmp_path)
+
+
+def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["drama", "run", "r.yaml", "--set", "corpus.inputs=[a, b]"]
+    monkeypatch.setattr(sys, "argv", ["/somewhere/drama", *words[1:]])
+    assert shlex.split(command()) == words
+
+
+def test_events_after_the_checkpoint_and_torn_lines_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path, after=0)
+    for step in (1, 2, 3):
+        log.write({"step": step, "loss": 1.0})
+    log.close()
+    with path.open("a") as handle:
+        handle.write('{"step": 4, "lo')
+    assert [e["step"] for e in read_events(path)] == [1, 2, 3]
+    EventLog(path, after=2).close()
+    assert [e["step"] for e in read_events(path)] == [1, 2]
+
+
+@given(st.integers(1, 300), st.floats(0, 1))
+def test_the_rate_stays_within_its_peak_and_never_reaches_nothing(steps: int, warmup: float) -> None:
+    rates = [schedule(step, steps, warmup) for step in range(steps)]
+    assert all(0 < r <= 1 for r in rates)
+    assert max(rates) == 1
+
+
+def test_a_writer_refuses_a_wrong_shape_and_another_model(tmp_path: Path) -> None:
+    writer = VectorWriter(tmp_path, 2, "float32", {"model": "m"})
+    with pytest.raises(ValueError, match="expected"):
+        writer.write(0, ["a"], np.zeros((1, 3)))
+    with pytest.raises(FileError, match="another model or other settings"):
+        VectorWriter(tmp_path, 2, "float32", {"model": "other"})
+
+
+def test_shards_behind_the_last_are_dropped_with_their_vectors(tmp_path: Path) -> None:
+    writer = VectorWriter(tmp_path, 1, "float32", {})
+    for shard in range(3):
+        writer.write(shard, [str(shard)], np.ones((1, 1)))
+    writer.drop_after(0)
+    assert VectorReader(tmp_path).load()[0] == ["0"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["00000.ids.json", "00000.npy", "vectors.json"]
+
+
+@pytest.mark.parametrize("damage", ["emptied", "removed", "other length"])
+def test_a_damaged_shard_is_named(damage: str, tmp_path: Path) -> None:
+    VectorWriter(tmp_path, 2, "float32", {}).write(0, ["a"], np.ones((1, 2)))
+    if damage == "emptied":
+        (tmp_path / "00000.npy").write_bytes(b"")
+    elif damage == "removed":
+        (tmp_path / "00000.npy").unlink()
+    else:
+        (tmp_path / "00000.ids.json").write_text('["a", "b"]')
+    with pytest.raises(FileError, match="00000"):
+        VectorReader(tmp_path)
+
+
+def test_no_vectors_at_all(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="holds no vectors"):
+        VectorReader(tmp_path)
+    VectorWriter(tmp_path, 3, "float32", {})
+    assert VectorReader(tmp_path).load()[1].shape == (0, 3)
