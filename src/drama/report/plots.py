@@ -4,11 +4,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("svg")
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+
+from drama.report.tables import short_name
 
 _COLOUR = "#2a6f97"
 _SMOOTHED = 20
@@ -17,13 +15,14 @@ _SMOOTHED = 20
 def bars(results: Sequence[dict[str, Any]], collection: str) -> str:
     """nDCG@10 of every row of a collection."""
     rows = [r for r in results if r["collection"] == collection]
-    names = [_label(row) for row in rows]
-    figure, axis = plt.subplots(figsize=(7, 0.36 * len(rows) + 0.9))
-    drawn = axis.barh(names, [r["metrics"]["nDCG@10"] for r in rows], color=_COLOUR)
+    figure = Figure(figsize=(7, 0.36 * len(rows) + 0.9))
+    axis = figure.subplots()
+    drawn = axis.barh(range(len(rows)), [r["metrics"]["nDCG@10"] for r in rows], color=_COLOUR)
+    axis.set_yticks(range(len(rows)), [_label(row) for row in rows], parse_math=False)
     axis.bar_label(drawn, fmt="%.3f", padding=3)
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
-    axis.set_title(f"nDCG@10 on {collection}")
+    axis.set_title(f"nDCG@10 on {collection}", parse_math=False)
     return _svg(figure)
 
 
@@ -36,13 +35,14 @@ def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
     several = {m: sorted(points) for m, points in by_model.items() if len(points) > 1}
     if not several:
         return None
-    figure, axis = plt.subplots(figsize=(7, 3))
-    for model, points in several.items():
-        axis.plot(*zip(*points, strict=True), marker="o", label=model.split("/")[-1])
+    figure = Figure(figsize=(7, 3))
+    axis = figure.subplots()
+    lines = [axis.plot(*zip(*points, strict=True), marker="o")[0] for points in several.values()]
     axis.set_xlabel("dimensions")
     axis.set_ylabel("nDCG@10")
-    axis.set_title(f"truncated and renormalised, {collection}")
-    axis.legend()
+    axis.set_title(f"truncated and renormalised, {collection}", parse_math=False)
+    for text in axis.legend(lines, [short_name(m) for m in several]).get_texts():
+        text.set_parse_math(False)
     axis.grid(alpha=0.3)
     return _svg(figure)
 
@@ -50,7 +50,8 @@ def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
 def loss_curve(events: Sequence[dict[str, Any]], stage: str) -> str:
     """Loss by step, with a running mean."""
     steps, losses = [e["step"] for e in events], [e["loss"] for e in events]
-    figure, axis = plt.subplots(figsize=(7, 2.8))
+    figure = Figure(figsize=(7, 2.8))
+    axis = figure.subplots()
     axis.plot(steps, losses, color=_COLOUR, alpha=0.3)
     mean = [
         sum(losses[max(0, i - _SMOOTHED) : i + 1]) / min(i + 1, _SMOOTHED + 1) for i in range(len(losses))
@@ -64,7 +65,7 @@ def loss_curve(events: Sequence[dict[str, Any]], stage: str) -> str:
 
 
 def _label(row: dict[str, Any]) -> str:
-    model = str(row["model"]).split("/")[-1]
+    model = short_name(row["model"])
     return f"{model} ({row['dim']})" if row["dim"] else model
 
 
@@ -72,6 +73,5 @@ def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.tight_layout()
     figure.savefig(buffer, format="svg")
-    plt.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -1,25 +1,28 @@
 """Tables for the terminal."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from drama.report.read import read_run
 
 COLUMNS = ("nDCG@10", "R@100", "RR@10")
+_WIDTH = 140
 
 
 def print_summary(folder: Path) -> None:
     """The summary of a run: results, seconds a stage, example searches."""
     run = read_run(folder)
-    out = Console(highlight=False)
+    out = _console()
     if run.results:
         print_results(run.results)
     for example in run.examples:
-        out.print(f"\nsearch: [bold]{example['query']}[/bold]")
+        out.print(f"\nsearch: [bold]{escape(example['query'])}[/bold]")
         for hit in example["hits"]:
             out.print(f"  {hit['rank']}. {hit['score']:.3f}  {hit['id']}: {hit['text'][:90]}", markup=False)
     seconds = "   ".join(f"{name} {m.seconds:.0f} s" for name, m in run.manifests.items())
@@ -28,21 +31,27 @@ def print_summary(folder: Path) -> None:
 
 def print_results(results: Sequence[dict[str, Any]]) -> None:
     """One table of results; `p` is the paired randomisation test against BM25 on nDCG@10."""
-    out = Console(highlight=False)
+    out = _console()
     table = Table(box=None, header_style="bold")
     for name in ("collection", "model", "dim", *COLUMNS, "p vs bm25", "docs/s"):
         table.add_column(name, justify="left" if name in ("collection", "model") else "right")
     for row in results:
         p_value = row.get("p_value_vs_bm25")
         table.add_row(
-            row["collection"],
-            short_name(row["model"]),
+            escape(row["collection"]),
+            escape(short_name(row["model"])),
             "" if row["dim"] is None else str(row["dim"]),
             *(f"{row['metrics'][c]:.3f}" for c in COLUMNS),
             "" if p_value is None else f"{p_value:.3f}",
             f"{row['documents_per_second']:.0f}",
         )
     out.print(table)
+
+
+def _console() -> Console:
+    """Standard output; wide enough for a row where it is no terminal (a pipe, a log)."""
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, width=None if terminal else _WIDTH)
 
 
 def short_name(model: str) -> str:

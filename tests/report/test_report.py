@@ -1,0 +1,138 @@
+"""The page and the tables, from files as stages leave them."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drama.errors import FileError
+from drama.report import print_results, print_summary, write_report
+from drama.report.plots import bars, loss_curve, widths
+from drama.settings import Section
+from drama.workspace import open_stage, write_json, write_text
+
+
+class Demo(Section):
+    size: int = 1
+
+
+def row(model: str, dim: int | None, ndcg: float, collection: str = "known-items") -> dict[str, Any]:
+    return {
+        "model": model, "collection": collection, "dim": dim, "documents_per_second": 1234.6,
+        "metrics": {"nDCG@10": ndcg, "R@100": 0.9, "RR@10": 0.4}, "p_value_vs_bm25": None,
+    }  # fmt: skip
+
+
+RESULTS = [
+    row("bm25", None, 0.5),
+    row("student", 64, 0.611),
+    row("student", 32, 0.522),
+    row("student + bm25", 64, 0.633),
+    row("/a/way/train/model", 64, 0.1),
+    row("/other/way/train/model", 64, 0.2),
+]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "my run"
+    with open_stage(folder / "corpus", "corpus", Demo(), {}, seed=7) as stage:
+        stage.count("ok", 1998)
+        stage.count("exact <duplicate>", 2)
+    with open_stage(folder / "train", "train", Demo(), {}, seed=7) as stage:
+        stage.figures["masked pairs"] = 41
+        events = [{"step": s, "loss": 3.0 / s} for s in range(1, 40)]
+        write_text(stage.folder / "events.jsonl", "".join(json.dumps(e) + "\n" for e in events))
+    with open_stage(folder / "evaluate", "evaluate", Demo(), {}, seed=7) as stage:
+        write_json(stage.folder / "results.json", {"results": RESULTS})
+    with open_stage(folder / "search", "search", Demo(), {}, seed=7) as stage:
+        hit = {"rank": 1, "id": "d[/b]1", "score": 0.75, "text": "a <b>text</b> [bold]"}
+        write_json(stage.folder / "examples.json", [{"query": "list[int] or [/]?", "hits": [hit]}])
+    write_text(folder / "recipe.yaml", "run: my run\nseed: 7\n")
+    return folder
+
+
+class Nesting(HTMLParser):
+    """Fails where a tag is closed that was not the last to be opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.outside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        self.outside += [v for k, v in attrs if k in ("src", "href") and v and not v.startswith("#")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:
+    page = write_report(run)
+    text = page.read_text(encoding="utf-8")
+    assert page == run / "report.html"
+    for part in ("0.611", "1235", "1998", "exact &lt;duplicate&gt;: 2", "masked pairs", "seed: 7"):
+        assert part in text
+    assert "list[int] or [/]?" in text
+    assert "a &lt;b&gt;text&lt;/b&gt; [bold]" in text
+    assert text.count("<svg") == 3  # bars, widths, one loss curve
+    parser = Nesting()
+    parser.feed(text)
+    assert parser.outside == []
+
+
+def test_a_run_that_is_half_done_has_a_page(tmp_path: Path) -> None:
+    with open_stage(tmp_path / "run/corpus", "corpus", Demo(), {}):
+        pass
+    text = write_report(tmp_path / "run").read_text()
+    assert "Nothing was evaluated" in text
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="holds no run"):
+        write_report(tmp_path)
+
+
+def drawn_labels(svg: str) -> list[str]:
+    return re.findall(r"<!-- (.*?) -->", svg)
+
+
+def test_bars_of_equal_names_stay_apart() -> None:
+    labels = drawn_labels(bars(RESULTS, "known-items"))
+    assert labels.count("train/model (64)") == 2
+    assert {"0.100", "0.200", "0.611", "0.522"} <= set(labels)
+
+
+def test_widths_are_drawn_for_models_with_several() -> None:
+    assert widths(RESULTS[:1], "known-items") is None
+    assert "student" in drawn_labels(widths(RESULTS, "known-items") or "")
+
+
+def test_dollar_signs_in_names_are_no_formulas() -> None:
+    odd = [row("$x_{$", 8, 0.1, "a$\\b$"), row("$x_{$", 4, 0.1, "a$\\b$")]
+    assert "<svg" in bars(odd, "a$\\b$")
+    assert "<svg" in (widths(odd, "a$\\b$") or "")
+
+
+def test_one_step_is_a_curve() -> None:
+    assert "<svg" in loss_curve([{"step": 1, "loss": 2.0}], "train")
+
+
+def test_the_summary_shows_names_as_they_are(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary(run)
+    said = capsys.readouterr().out
+    assert "search: list[int] or [/]?" in said
+    assert "d[/b]1: a <b>text</b> [bold]" in said
+    assert re.search(r"known-items +student \+ bm25 +64 +0\.633 +0\.900 +0\.400 +1235", said)
+
+
+def test_long_names_are_not_cut_where_nobody_sees_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_results([row("a-model-with-quite-a-long-name", 768, 0.5, "a-collection-with-quite-a-long-name")])
+    assert re.search(
+        r"a-collection-with-quite-a-long-name +a-model-with-quite-a-long-name +768", capsys.readouterr().out
+    )
