@@ -54,9 +54,9 @@ def scores_of(model) -> Scores:
 def test_masked_equals_sliced(parent, layers, hidden, heads, intermediate, keep) -> None:
     target = Shape(layers, hidden, *heads, intermediate)
     family = family_of(parent)
-    plan = make_plan(scores_of(parent), parent_shape(family), target, keep)
+    plan = make_plan(scores_of(parent), parent_shape(family.config), target, keep)
     child = slice_model(family, plan, target)
-    assert parent_shape(family_of(child)) == target
+    assert parent_shape(child.config) == target
     body, whole = target.parameters(8, 97, parent.config.tie_word_embeddings)
     assert sum(p.numel() for p in child.parameters()) == whole
     assert body < whole
@@ -70,7 +70,7 @@ def test_masked_equals_sliced(parent, layers, hidden, heads, intermediate, keep)
 
 def test_nothing_pruned_is_the_parent(parent) -> None:
     family = family_of(parent)
-    same = parent_shape(family)
+    same = parent_shape(family.config)
     child = slice_model(family, make_plan(scores_of(parent), same, same, "importance"), same)
     assert torch.equal(child(input_ids=tokens()).logits, parent(input_ids=tokens()).logits)
 
@@ -107,7 +107,7 @@ def test_important_parts_stay() -> None:
 )
 def test_a_wrong_shape_is_refused(parent, values, message) -> None:
     with pytest.raises(DramaError, match=message):
-        target_shape(PruneSettings.parse(values, "prune"), parent_shape(family_of(parent)))
+        target_shape(PruneSettings.parse(values, "prune"), parent_shape(parent.config))
 
 
 def test_an_unknown_family_is_refused() -> None:
@@ -158,7 +158,7 @@ def test_the_stage_recovers_and_plain_transformers_loads_it(
     figures = manifest.figures
     assert figures["held_out_loss_recovered"] < figures["held_out_loss_sliced"] - 0.5
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out/model")
-    assert parent_shape(family_of(model)) == Shape(2, 48, 2, 1, 64)
+    assert parent_shape(model.config) == Shape(2, 48, 2, 1, 64)
     assert sum(p.numel() for p in model.parameters()) == figures["parameters_pruned"]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out/model")
     ids = tokenizer("The wing", return_tensors="pt")

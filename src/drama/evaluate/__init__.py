@@ -2,6 +2,6 @@
 
 from drama.evaluate.collection import Collection
 from drama.evaluate.settings import EvaluateSettings
-from drama.evaluate.stage import evaluate
+from drama.evaluate.stage import check_evaluation, evaluate
 
-__all__ = ["Collection", "EvaluateSettings", "evaluate"]
+__all__ = ["Collection", "EvaluateSettings", "check_evaluation", "evaluate"]

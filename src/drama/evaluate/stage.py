@@ -70,7 +70,7 @@ def evaluate(
         DramaError: no models, no collections, one named twice, an unknown model, a broken collection (all
             are checked before the first model runs).
     """
-    _check(settings)
+    check_evaluation(settings)
     folders = {m: resolve(m) for m in settings.models if m != BM25_NAME}
     inputs = {f"model {m}": folder for m, folder in folders.items()}
     inputs |= {f"collection {c}": Path(c) for c in settings.collections}
@@ -92,7 +92,12 @@ def evaluate(
     return run.manifest
 
 
-def _check(settings: EvaluateSettings) -> None:
+def check_evaluation(settings: EvaluateSettings) -> None:
+    """What the section asks for makes sense; reads nothing.
+
+    Raises:
+        DramaError: no models, no collections, one named twice, or a fusion with a model that is not there.
+    """
     if not settings.models or not settings.collections:
         raise DramaError("evaluate: name at least one model and one collection")
     for field, named in (("models", settings.models), ("collections", settings.collections)):

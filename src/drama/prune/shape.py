@@ -1,9 +1,12 @@
 """Shape: the five numbers of a decoder, checked before anything is computed."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from transformers import AutoConfig
 
 from drama.errors import DramaError
-from drama.prune.families import Llama
+from drama.models import resolve
+from drama.prune.families import check_family
 from drama.prune.settings import PruneSettings
 
 
@@ -24,15 +27,14 @@ class Shape(NamedTuple):
         return body, body + vocabulary * self.hidden * (1 if tied else 2)
 
 
-def parent_shape(family: Llama) -> Shape:
-    """The shape that a model has."""
-    c = family.config
+def parent_shape(config: Any) -> Shape:
+    """The shape in a model's config."""
     return Shape(
-        c.num_hidden_layers,
-        c.hidden_size,
-        c.num_attention_heads,
-        c.num_key_value_heads,
-        c.intermediate_size,
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.intermediate_size,
     )
 
 
@@ -61,3 +63,18 @@ def target_shape(settings: PruneSettings, parent: Shape) -> Shape:
             hint="keep more kv_heads, or fewer heads",
         )
     return target
+
+
+def planned_shape(settings: PruneSettings) -> Shape:
+    """The child's shape from the parent's config alone, before any weights are read.
+
+    Raises:
+        DramaError: no such parent, one of an unknown family, or a shape that can't be cut out of it.
+    """
+    folder = resolve(settings.parent)
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't read its config.json ({error})") from None
+    check_family(config)
+    return target_shape(settings, parent_shape(config))

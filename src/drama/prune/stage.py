@@ -41,7 +41,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             return run.manifest
         parent, tokenizer = _load(folder)
         family = family_of(parent)
-        before = parent_shape(family)
+        before = parent_shape(family.config)
         target = target_shape(settings, before)
         _describe(family, before, target, run.figures)
         texts = [d.full_text for d in read_passages(passages)]

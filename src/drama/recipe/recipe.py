@@ -12,14 +12,26 @@ from drama.recipe.presets import with_preset
 from drama.settings import Section, apply_overrides, read_yaml
 from drama.train import TrainSettings
 
+KNOWN_ITEMS = "known-items"
+"""What a recipe calls the judged collection that comes with the embedded Python documentation."""
+
+OWN_MODELS = ("student", "untrained", "llm")
+"""What a recipe calls the models of its own run."""
+
+
+class IndexSettings(Section):
+    """The index of the corpus that a run leaves."""
+
+    dim: int | None = None
+    """Width of its vectors; None is the full width."""
+
 
 class SearchSettings(Section):
-    """The index that a run leaves, and example searches for its summary."""
+    """Example searches in that index, for the summary."""
 
     queries: list[str] = []
     k: int = Field(default=3, ge=1)
-    dim: int | None = None
-    """Width of the index; None is the full width."""
+    """Hits of each."""
 
 
 class Recipe(Section):
@@ -36,6 +48,7 @@ class Recipe(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     """`models` may name `student`, `untrained` (the pruned LLM) and `llm` (its parent); `collections` may
     name `known-items`. Without collections nothing is evaluated."""
+    index: IndexSettings = IndexSettings()
     search: SearchSettings = SearchSettings()
 
 

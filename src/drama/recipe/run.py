@@ -5,16 +5,14 @@ from pathlib import Path
 from drama.augment import augment
 from drama.console import note
 from drama.corpus import build_corpus
-from drama.errors import DramaError
 from drama.evaluate import EvaluateSettings, evaluate
 from drama.models import resolve
 from drama.prune import prune
-from drama.recipe.recipe import Recipe, load_recipe
-from drama.recipe.searches import build_and_search
+from drama.recipe.check import check
+from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, load_recipe
+from drama.recipe.searches import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train import train
-
-KNOWN_ITEMS = "known-items"
 
 
 def run_recipe(path: Path, overrides: list[str]) -> Path:
@@ -27,8 +25,7 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     """
     recipe = load_recipe(path, overrides)
     folder = Path(recipe.run)
-    parent = resolve(recipe.prune.parent)
-    _check(recipe)
+    check(recipe)
     folder.mkdir(parents=True, exist_ok=True)
     write_yaml(folder / "recipe.yaml", recipe.model_dump(mode="json"))
     store = folder / "embeddings"
@@ -48,39 +45,15 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         teacher if recipe.augment.label.keep_vectors else None,
     )
     if recipe.evaluate.collections:
-        places = {
-            "student": folder / "train" / "model",
-            "untrained": folder / "prune" / "model",
-            "llm": parent,
-        }
-        chosen = _placed(recipe.evaluate, {k: str(v) for k, v in places.items()}, folder)
-        labels = {str(place): name for name, place in places.items()}
-        evaluate(chosen, folder / "evaluate", recipe.seed, store, labels)
+        own = (folder / "train" / "model", folder / "prune" / "model", resolve(recipe.prune.parent))
+        places = dict(zip(OWN_MODELS, map(str, own), strict=True))
+        labels = {place: name for name, place in places.items()}
+        evaluate(_placed(recipe.evaluate, places, folder), folder / "evaluate", recipe.seed, store, labels)
     else:
         note("evaluate: no collections named, skipped")
-    build_and_search(recipe.search, folder / "train" / "model", passages, folder)
+    index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index")
+    search_examples(recipe.search, folder / "index", folder / "search")
     return folder
-
-
-def _check(recipe: Recipe) -> None:
-    """What sections can't see of each other.
-
-    Raises:
-        DramaError: a stage would miss what another does not leave.
-    """
-    distill = recipe.train.distill
-    if (distill.kl_weight or distill.embedding_weight) and not recipe.augment.label.keep_vectors:
-        raise DramaError(
-            "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
-        )
-    if KNOWN_ITEMS in recipe.evaluate.collections and "python-docs" not in recipe.corpus.inputs:
-        raise DramaError("evaluate.collections: 'known-items' comes with the input 'python-docs' only")
-    dim, dims = recipe.search.dim, recipe.train.retriever.dims
-    if dim is not None and dim not in dims:
-        raise DramaError(f"search.dim: {dim} is not among train.retriever.dims", hint=f"there: {list(dims)}")
-    for place in recipe.evaluate.collections:
-        if place != KNOWN_ITEMS and not Path(place).is_dir():
-            raise DramaError(f"evaluate.collections: no such folder: {place}")
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:

@@ -2,24 +2,28 @@
 
 from pathlib import Path
 
-from drama.recipe.recipe import SearchSettings
+from drama.recipe.recipe import IndexSettings, SearchSettings
 from drama.records import read_passages
 from drama.search import Index, build_index, encode_for_index
-from drama.workspace import open_stage, write_json
+from drama.workspace import Manifest, open_stage, write_json
 
 
-def build_and_search(settings: SearchSettings, model: Path, passages: Path, run: Path) -> None:
-    """Leave `index/` and `search/examples.json` in the run's folder."""
-    inputs = {"model": model, "passages": passages}
-    with open_stage(run / "index", "index", settings, inputs) as stage:
+def index_corpus(settings: IndexSettings, model: Path, passages: Path, out: Path) -> Manifest:
+    """Encode the passages and leave an index in `out`."""
+    with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
         if not stage.done:
             counts = encode_for_index(model, read_passages(passages), stage.folder, settings.dim)
             stage.counts.update(counts)
             stage.figures["documents"] = build_index(stage.folder)
-    with open_stage(run / "search", "search", settings, {"index": run / "index"}) as stage:
+    return stage.manifest
+
+
+def search_examples(settings: SearchSettings, folder: Path, out: Path) -> Manifest:
+    """Search the index in `folder`; leave `examples.json` in `out`."""
+    with open_stage(out, "search", settings, {"index": folder}) as stage:
         if stage.done:
-            return
-        index = Index.open(run / "index")
+            return stage.manifest
+        index = Index.open(folder)
         examples = [
             {
                 "query": query,
@@ -37,3 +41,4 @@ def build_and_search(settings: SearchSettings, model: Path, passages: Path, run:
         ]
         write_json(stage.folder / "examples.json", examples)
         stage.count("queries", len(examples))
+    return stage.manifest

@@ -1,5 +1,5 @@
 """What differs between model families, one small file each."""
 
-from drama.prune.families.llama import Llama, family_of
+from drama.prune.families.llama import Llama, check_family, family_of
 
-__all__ = ["Llama", "family_of"]
+__all__ = ["Llama", "check_family", "family_of"]

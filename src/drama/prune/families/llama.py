@@ -51,11 +51,16 @@ def family_of(model: Any) -> Llama:
     Raises:
         DramaError: a family that can't be pruned yet.
     """
-    kind = model.config.model_type
+    check_family(model.config)
+    return Llama(model)
+
+
+def check_family(config: Any) -> None:
+    """Raises DramaError: a model with this config can't be pruned yet."""
+    kind = config.model_type
     if kind not in _TYPES:
         raise DramaError(
             f"prune: models of type '{kind}' can't be pruned yet", hint=f"known types: {', '.join(_TYPES)}"
         )
-    if getattr(model.config, "attention_bias", False) or getattr(model.config, "mlp_bias", False):
+    if getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False):
         raise DramaError("prune: Llama models with biases can't be pruned yet")
-    return Llama(model)

@@ -1,0 +1,59 @@
+"""What a run needs, checked before its first stage: an hour of training must not end in a misspelt name."""
+
+from pathlib import Path
+
+from drama.augment.settings import BM25_NAME
+from drama.errors import DramaError
+from drama.evaluate import Collection, check_evaluation
+from drama.models import resolve
+from drama.prune import planned_shape
+from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
+
+
+def check(recipe: Recipe) -> None:
+    """Check what sections can't see of each other, and what they name on disk.
+
+    Models that are named are fetched here, if they are not in the cache yet.
+
+    Raises:
+        DramaError: a model that can't be had, a shape that can't be cut, a width above the student's, a
+            broken collection, or a stage that would miss what another does not leave.
+    """
+    _check_widths(recipe)
+    label, distill = recipe.augment.label, recipe.train.distill
+    if (distill.kl_weight or distill.embedding_weight) and not label.keep_vectors:
+        raise DramaError(
+            "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
+        )
+    if recipe.augment.synthesize.documents:
+        resolve(recipe.augment.synthesize.llm)
+    for model in label.retrievers:
+        if model != BM25_NAME:
+            resolve(model)
+    if recipe.evaluate.collections:
+        _check_evaluation(recipe)
+
+
+def _check_widths(recipe: Recipe) -> None:
+    hidden = planned_shape(recipe.prune).hidden
+    dims = recipe.train.retriever.dims
+    if dims and max(dims) > hidden:
+        raise DramaError(f"train.retriever.dims: {max(dims)} is above the student's width {hidden}")
+    dim = recipe.index.dim
+    if dim is not None and dim not in (*dims, hidden):
+        raise DramaError(
+            f"index.dim: the student is not trained at {dim} dimensions",
+            hint=f"it is trained at train.retriever.dims and its width: {sorted({*dims, hidden})}",
+        )
+
+
+def _check_evaluation(recipe: Recipe) -> None:
+    check_evaluation(recipe.evaluate)
+    for model in recipe.evaluate.models:
+        if model not in OWN_MODELS and model != BM25_NAME:
+            resolve(model)
+    for place in recipe.evaluate.collections:
+        if place != KNOWN_ITEMS:
+            Collection.read(Path(place), recipe.evaluate.split)
+        elif "python-docs" not in recipe.corpus.inputs:
+            raise DramaError("evaluate.collections: 'known-items' comes with the input 'python-docs' only")
