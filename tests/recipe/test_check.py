@@ -1,0 +1,95 @@
+"""A run is refused before its first stage, with the field that is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from drama.errors import DramaError
+from drama.recipe import run_recipe
+from drama.recipe.check import check
+from drama.recipe.recipe import Recipe
+
+
+@pytest.fixture
+def values(tiny_llm: Path, tmp_path: Path) -> dict[str, Any]:
+    """A recipe that passes."""
+    judged = tmp_path / "judged"
+    (judged / "qrels").mkdir(parents=True)
+    (judged / "corpus.jsonl").write_text('{"_id": "d", "text": "one two"}\n')
+    (judged / "queries.jsonl").write_text('{"_id": "q", "text": "one"}\n')
+    (judged / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\n")
+    return {
+        "run": str(tmp_path / "run"),
+        "prune": {"parent": str(tiny_llm), "layers": 2},
+        "augment": {"label": {"retrievers": ["bm25", str(tiny_llm)], "keep_vectors": True}},
+        "train": {"distill": {"kl_weight": 0.5}, "retriever": {"dims": [16, 64]}},
+        "index": {"dim": 16},
+        "evaluate": {"models": ["bm25", "student"], "collections": [str(judged), "known-items"]},
+    }
+
+
+def changed(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    copy = json.loads(json.dumps(values))
+    *sections, key = path.split(".")
+    target = copy
+    for section in sections:
+        target = target.setdefault(section, {})
+    target[key] = value
+    return copy
+
+
+def test_a_sound_recipe_passes(values: dict[str, Any]) -> None:
+    check(Recipe.parse(values, ""))
+
+
+def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
+    check(Recipe.parse(changed(changed(values, "train.retriever.dims", []), "index.dim", 64), ""))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("prune.parent", "smolm2-135m", r"no model 'smolm2-135m'\n.*'smollm2-135m'"),
+        ("prune.hidden", 65, r"prune\.hidden: 65 is above the parent's 64"),
+        ("prune.heads", 3, r"prune\.heads: 3 query heads don't divide into 2 kv heads"),
+        ("train.retriever.dims", [16, 128], r"dims: 128 is above the student's width 64"),
+        ("prune.hidden", 32, r"dims: 64 is above the student's width 32"),
+        ("index.dim", 32, r"index\.dim: the student is not trained at 32"),
+        ("augment.label.keep_vectors", False, r"train\.distill needs the labelling model's vectors"),
+        ("augment.label.retrievers", ["bm25", "./nowhere"], r"\./nowhere: no such model folder"),
+        ("augment.synthesize", {"documents": 1, "llm": "./nowhere"}, r"\./nowhere: no such model folder"),
+        ("evaluate.models", ["bm25", "./nowhere"], r"\./nowhere: no such model folder"),
+        ("evaluate.models", [], r"at least one model"),
+        ("evaluate.models", ["bm25", "bm25"], r"evaluate\.models: 'bm25' is named twice"),
+        ("evaluate.fusion", {"models": ["llm"]}, r"fusion\.models: 'llm' is not a dense model"),
+        ("evaluate.collections", ["nowhere"], r"nowhere: no such collection folder"),
+        ("evaluate.split", "dev", r"dev\.tsv: no such split\n.*there are: test"),
+        ("corpus.inputs", ["other.jsonl"], r"'known-items' comes with the input 'python-docs' only"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_runs(
+    values: dict[str, Any], path: str, value: Any, message: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(changed(values, path, value)))
+    with pytest.raises(DramaError, match=message):
+        run_recipe(recipe, [])
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_llm_that_writes_nothing_is_not_fetched(values: dict[str, Any]) -> None:
+    check(Recipe.parse(changed(values, "augment.synthesize", {"documents": 0, "llm": "./nowhere"}), ""))
+
+
+def test_a_broken_judged_collection_is_found_before_anything_runs(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "judged/qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tother\t1\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(values))
+    with pytest.raises(DramaError, match="names document id 'other'"):
+        run_recipe(recipe, [])
+    assert not (tmp_path / "run").exists()
