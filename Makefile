@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install quickstart test lint format clean
+.PHONY: help install quickstart test lint format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from drama.report.tables import short_name
 
@@ -21,7 +22,7 @@ def bars(results: Sequence[dict[str, Any]], collection: str) -> str:
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows], parse_math=False)
     axis.bar_label(drawn, fmt="%.3f", padding=3)
     axis.invert_yaxis()
-    axis.set_xlim(0, 1)
+    axis.set_xlim(0, 1.1)  # room for the label of a full bar
     axis.set_title(f"nDCG@10 on {collection}", parse_math=False)
     return _svg(figure)
 
@@ -38,6 +39,7 @@ def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
     figure = Figure(figsize=(7, 3))
     axis = figure.subplots()
     lines = [axis.plot(*zip(*points, strict=True), marker="o")[0] for points in several.values()]
+    axis.set_xticks(sorted({dim for points in several.values() for dim, _ in points}))
     axis.set_xlabel("dimensions")
     axis.set_ylabel("nDCG@10")
     axis.set_title(f"truncated and renormalised, {collection}", parse_math=False)
@@ -53,10 +55,9 @@ def loss_curve(events: Sequence[dict[str, Any]], stage: str) -> str:
     figure = Figure(figsize=(7, 2.8))
     axis = figure.subplots()
     axis.plot(steps, losses, color=_COLOUR, alpha=0.3)
-    mean = [
-        sum(losses[max(0, i - _SMOOTHED) : i + 1]) / min(i + 1, _SMOOTHED + 1) for i in range(len(losses))
-    ]
+    mean = [sum(losses[max(0, i - _SMOOTHED) : i]) / min(i, _SMOOTHED) for i in range(1, len(losses) + 1)]
     axis.plot(steps, mean, color=_COLOUR)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("step")
     axis.set_ylabel("loss")
     axis.set_title(f"{stage} (running mean over {_SMOOTHED} steps)")
