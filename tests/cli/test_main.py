@@ -46,6 +46,14 @@ def test_a_mistake_is_two_lines_and_status_2_and_debug_shows_where() -> None:
     assert "Traceback" in drama("--debug", "report", "nowhere").stderr
 
 
+def test_benchmarks_are_listed_and_others_refused() -> None:
+    assert drama("bench", "list").stdout.startswith("encode ")
+    done = drama("bench", "speed")
+    assert done.returncode == 2
+    assert "no benchmark 'speed'" in done.stderr
+    assert "there are: encode" in done.stderr
+
+
 def test_a_wrong_option_is_status_2() -> None:
     done = drama("search", "--kk", "3")
     assert done.returncode == 2
