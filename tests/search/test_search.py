@@ -29,6 +29,30 @@ def test_exact_search_equals_a_full_sort_with_ties_across_shards_and_blocks(
         assert hits == rank(zip(ids, (vectors @ query).tolist(), strict=True), k)
 
 
+@given(st.integers(9, 300), st.integers(1, 60), st.integers(1, 8), st.integers(0, 9999))
+def test_equal_vectors_tie_by_id_whatever_the_blocks(documents: int, shard: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((documents, 96)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[rng.choice(documents, 8, replace=False)] = vectors[0]
+    queries = (vectors[:1] + 0.05 * rng.standard_normal((5, 96))).astype(np.float32)
+    ids = [f"d{i:03}" for i in rng.permutation(documents)]
+    shards = [(ids[i : i + shard], vectors[i : i + shard]) for i in range(0, documents, shard)]
+    for query, hits in zip(queries, exact_search(queries, shards, k, block=17), strict=True):
+        scores = [float(np.sum(v.astype(np.float64) * query)) for v in vectors]
+        assert [h.document_id for h in hits] == [
+            h.document_id for h in rank(zip(ids, scores, strict=True), k)
+        ]
+
+
+def test_a_damaged_vector_is_named() -> None:
+    vectors = np.array([[1.0, 0.0], [np.nan, 0.0]], dtype=np.float32)
+    with pytest.raises(DramaError, match="document 'b' holds NaN"):
+        exact_search(np.ones((1, 2), dtype=np.float32), [(["a", "b"], vectors)], k=1)
+    with pytest.raises(DramaError, match="query's vector"):
+        exact_search(vectors[1:], [(["a"], vectors[:1])], k=1)
+
+
 @pytest.mark.parametrize(
     ("text", "lang", "terms"),
     [

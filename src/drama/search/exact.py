@@ -2,6 +2,9 @@
 
 Legend: Q queries, N documents of a shard, D dimensions; a block has at most 1,024 queries and 16,384
 documents, so that its scores take 64 MiB.
+
+A matrix product rounds the same pair of vectors differently in blocks of different shapes. So it only chooses
+candidates, with room for its rounding; those are scored again one by one in float64, and equal vectors tie.
 """
 
 from collections.abc import Iterable
@@ -10,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from drama.errors import DramaError
 from drama.records import Hit, rank
 
 _BLOCK_QUERIES = 1024
@@ -30,28 +34,59 @@ def exact_search(
         k: how many.
         block: documents scored at once.
 
+    Raises:
+        DramaError: a vector holds NaN or infinity.
+
     >>> q = np.array([[1.0, 0.0]], dtype=np.float32)
     >>> shards = [(["b", "a"], np.array([[1.0, 0.0], [1.0, 0.0]])), (["c"], np.array([[0.0, 1.0]]))]
     >>> [hit.document_id for hit in exact_search(q, shards, k=2)[0]]
     ['a', 'b']
     """
+    if not np.isfinite(queries_QD).all():
+        raise DramaError(
+            "a query's vector holds NaN or infinity", hint="the model is damaged: train it again"
+        )
     best: list[list[Hit]] = [[] for _ in queries_QD]
     for ids, vectors_ND in shards:
         for first in range(0, len(ids), block):
             documents_ND = np.asarray(vectors_ND[first : first + block], dtype=np.float32)
+            lengths_N = np.linalg.norm(documents_ND, axis=1)
+            _check_finite(lengths_N, ids[first : first + block])
+            longest = float(lengths_N.max())
+            rounding = 2 * documents_ND.shape[1] * float(np.finfo(np.float32).eps) * longest
             for start in range(0, len(queries_QD), _BLOCK_QUERIES):
                 scores_QN = queries_QD[start : start + _BLOCK_QUERIES] @ documents_ND.T
                 for row, scores_N in enumerate(scores_QN, start=start):
-                    new = [(ids[first + i], float(scores_N[i])) for i in _candidates(scores_N, k, best[row])]
+                    slack = rounding * float(np.linalg.norm(queries_QD[row]))
+                    rows = _candidates(scores_N, k, best[row], slack)
+                    exact = _score(queries_QD[row], documents_ND[rows])
+                    new = [(ids[first + i], score) for i, score in zip(rows, exact, strict=True)]
                     if new:
                         old = [(hit.document_id, hit.score) for hit in best[row]]
                         best[row] = rank([*old, *new], k)
     return best
 
 
-def _candidates(scores_N: npt.NDArray[np.float32], k: int, best: list[Hit]) -> npt.NDArray[np.int64]:
-    """Rows that may enter the k best so far: everything that reaches, or ties with, the k-th."""
+def _check_finite(lengths_N: npt.NDArray[np.floating[Any]], ids: list[str]) -> None:
+    bad = np.flatnonzero(~np.isfinite(lengths_N))
+    if len(bad):
+        raise DramaError(
+            f"the vector of document '{ids[bad[0]]}' holds NaN or infinity ({len(bad)} such here)",
+            hint="the model is damaged, or float16 was too narrow: encode again",
+        )
+
+
+def _candidates(
+    scores_N: npt.NDArray[np.float32], k: int, best: list[Hit], slack: float
+) -> npt.NDArray[np.int64]:
+    """Rows that may enter the k best so far: everything that comes within `slack` of the k-th."""
     edge = -np.inf if len(best) < k else best[-1].score
     if len(scores_N) > k:
         edge = max(edge, float(np.partition(scores_N, -k)[-k]))
-    return np.flatnonzero(scores_N >= edge)
+    return np.flatnonzero(scores_N >= edge - slack)
+
+
+def _score(query_D: npt.NDArray[np.float32], documents_ND: npt.NDArray[np.float32]) -> list[float]:
+    """Inner products in float64, row by row: equal rows get equal scores whatever stands beside them."""
+    scores: list[float] = (documents_ND.astype(np.float64) * query_D).sum(axis=1).tolist()
+    return scores
