@@ -8,6 +8,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def bench_encode(out: Path, rounds: int) -> Path:
         raw = [_round(encoders, texts, reverse=bool(i % 2)) for i in range(rounds)]
     ratios = [r["drama"] / r["sentence_transformers"] for r in raw]
     path = out / "encode.json"
-    found = versions()
+    found = versions() | {"sentence-transformers": version("sentence-transformers")}
     write_json(
         path,
         {
@@ -71,6 +72,7 @@ def bench_encode(out: Path, rounds: int) -> Path:
             "rounds": raw,
             "summary": {
                 "documents_per_second_vs_sentence_transformers": round(float(np.median(ratios)), 3),
+                "lowest_and_highest_round": [round(min(ratios), 3), round(max(ratios), 3)],
                 "smallest_cosine": min(r["smallest_cosine"] for r in raw),
             },
         },
