@@ -1,5 +1,6 @@
 """What a run needs, checked before its first stage: an hour of training must not end in a misspelt name."""
 
+import difflib
 from pathlib import Path
 
 from drama.augment.settings import BM25_NAME
@@ -50,8 +51,12 @@ def _check_widths(recipe: Recipe) -> None:
 def _check_evaluation(recipe: Recipe) -> None:
     check_evaluation(recipe.evaluate)
     for model in recipe.evaluate.models:
-        if model not in OWN_MODELS and model != BM25_NAME:
-            resolve(model)
+        if model in OWN_MODELS or model == BM25_NAME:
+            continue
+        near = difflib.get_close_matches(model, OWN_MODELS, n=1)
+        if near and not Path(model).exists():
+            raise DramaError(f"evaluate.models: no model '{model}'", hint=f"did you mean '{near[0]}'?")
+        resolve(model)
     for place in recipe.evaluate.collections:
         if place != KNOWN_ITEMS:
             Collection.read(Path(place), recipe.evaluate.split)
