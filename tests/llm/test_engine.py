@@ -51,6 +51,17 @@ def test_sampling_depends_on_the_seed_only(engine: Engine, prompts) -> None:
     assert first[4:] == answers(engine, prompts[4:], 4, how, seed=1)  # what came before does not matter
 
 
+def test_the_caller_keeps_its_own_torch_state_between_batches(engine: Engine, prompts) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(2).tolist()
+    torch.manual_seed(5)
+    batches = engine.generate(prompts, GREEDY, 4)
+    next(batches)
+    assert not torch.is_inference_mode_enabled()
+    assert torch.rand(2).tolist() == expected
+    assert len(list(batches)) == 1
+
+
 def test_the_cache_survives_closing(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
     cache.put({AnswerCache.key("m", 1): "yes"})

@@ -59,12 +59,15 @@ class Engine:
         longest = max(map(len, tokens), default=0)
         if longest > LONGEST_PROMPT:
             raise DramaError(f"a prompt of {longest} tokens is longer than {LONGEST_PROMPT}")
-        shared = _common_prefix(tokens) if self.share_prefix and len(tokens) > 1 else 0
         for start in range(0, len(tokens), batch_size):
             batch = tokens[start : start + batch_size]
+            # Of the batch alone, so that its rounding, and with it the answers, depend on nothing else.
+            shared = _common_prefix(batch) if self.share_prefix and len(batch) > 1 else 0
+            # Both states are this thread's: they must end before the caller gets control back.
             with torch.inference_mode(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(fingerprint([seed, batch]), 16) % (1 << 63))
-                yield self._batch(batch, shared, sampling)
+                answers = self._batch(batch, shared, sampling)
+            yield answers
 
     def _batch(self, tokens: list[list[int]], shared: int, sampling: Sampling) -> list[str]:
         rest = max(map(len, tokens)) - shared
