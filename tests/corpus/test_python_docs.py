@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drama.corpus import CorpusSettings, build_corpus
-from drama.corpus.python_docs import KnownItems, python_docs
+from drama.corpus.python_docs import KnownItems, python_docs, release_file
 from drama.errors import DramaError
 from drama.records import (
     Document,
@@ -15,6 +15,7 @@ from drama.records import (
     read_queries,
     write_documents_jsonl,
 )
+from drama.workspace import fingerprint_path
 
 
 def fold(text: str) -> str:
@@ -62,6 +63,9 @@ def test_beside_another_input(tmp_path: Path) -> None:
     passages = list(read_passages(tmp_path / "out/passages.parquet"))
     assert manifest.counts["ok"] == len(passages) == manifest.figures["documents"] == 81
     assert manifest.counts["known-item queries"] == 20
+    assert manifest.inputs["input python-docs"] == fingerprint_path(
+        release_file()
+    )  # another Python, another corpus
     assert {d.id.split("/")[0] for d in passages} == {"python-docs", "mine"}
     folder = tmp_path / "out/collection"
     ids = {d.id for d in read_documents_jsonl(folder / "corpus.jsonl")}

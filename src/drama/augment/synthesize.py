@@ -70,7 +70,7 @@ def parse_query(answer: str, text: str) -> tuple[str, str]:
     """(query, outcome) of an LLM's answer.
 
     Outcomes: `ok`; `repaired` (a label, quotes or further lines were taken off); `empty`; `too short` (one
-    word); `too long`; `copied` (the text's own words, in order).
+    word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order).
 
     >>> parse_query("why do cats purr", "Cats purr when content.")
     ('why do cats purr', 'ok')

@@ -80,6 +80,11 @@ def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
     return KnownItems(documents, found, qrels, dropped)
 
 
+def release_file() -> Path:
+    """A file that every release of Python writes anew; its bytes tell which Python's documentation it is."""
+    return Path(inspect.getfile(importlib.import_module("pydoc_data.topics")))
+
+
 def _choose(
     entries: dict[str, str], topics: list[Document], wanted: int, rng: random.Random
 ) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drama.console import track
 from drama.corpus.inputs import input_name, read_input
-from drama.corpus.python_docs import SOURCE, python_docs
+from drama.corpus.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
 from drama.records import (
@@ -40,6 +40,8 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
     if twice:
         raise DramaError(f"corpus.inputs: two inputs are called '{twice[0]}'", hint="rename one of them")
     inputs = {f"input {name}": _hashed_part(Path(name)) for name in files}
+    if embedded:
+        inputs[f"input {SOURCE}"] = release_file()
     with open_stage(out, "corpus", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
