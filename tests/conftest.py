@@ -7,6 +7,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("drama", deadline=None)  # a busy machine is no reason to fail
+settings.load_profile("drama")
 
 TEXTS = [
     "The wing of the aircraft produces lift when air flows over it.",

@@ -31,8 +31,8 @@ def draw_batch(examples: Sequence[Example], batch_size: int, negatives: int, see
 
     >>> e = [Example(f"q{i}", "?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
     >>> batch = draw_batch(e, batch_size=2, negatives=1, seed=0, step=0)
-    >>> len(batch.documents), batch.mask_BN.any()
-    (3, np.False_)
+    >>> len(batch.documents), bool(batch.mask_BN.any())
+    (3, False)
     """
     rows = _rows(len(examples), batch_size, seed, step)
     rng = np.random.default_rng([seed, 1, step])
