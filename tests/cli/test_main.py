@@ -62,7 +62,9 @@ def test_a_wrong_option_is_status_2() -> None:
 
 def test_ctrl_c_says_how_to_go_on() -> None:
     script = (
-        "import sys, time, drama.cli as cli, drama.cli.version as v\n"
+        "import signal, sys, time, drama.cli as cli, drama.cli.version as v\n"
+        # a test run in the background of a shell inherits an ignored SIGINT; a terminal's command does not
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def version() -> None:\n"
         "    print('at work', flush=True)\n"
         "    time.sleep(60)\n"
