@@ -1,5 +1,6 @@
 """Crops, answers, windows and the whole stage."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,19 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
     (tmp_path / "out/examples.parquet").unlink()
     augment(settings, passages, tmp_path / "out", seed=1)
     assert (tmp_path / "out/examples.parquet").read_bytes() == before
+
+
+def test_another_model_under_the_same_name_labels_anew(
+    passages: Path, tiny_llm: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(tiny_llm, tmp_path / "labeller")
+    label = {"retrievers": [str(model)], "depth": 8, "max_length": 32}
+    settings = AugmentSettings.parse({"label": label}, "augment")
+    first = augment(settings, passages, tmp_path / "out").fingerprint
+    assert augment(settings, passages, tmp_path / "out").fingerprint == first
+    config = model / "config.json"
+    config.write_text(config.read_text().replace('"rms_norm_eps": 1e-06', '"rms_norm_eps": 1e-02'))
+    assert augment(settings, passages, tmp_path / "out").fingerprint != first
 
 
 def test_nothing_to_make_is_an_error(passages: Path, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
 from drama.augment.label import label
-from drama.augment.settings import AugmentSettings
+from drama.augment.settings import BM25_NAME, AugmentSettings
 from drama.augment.synthesize import synthesize
 from drama.errors import DramaError
+from drama.models import resolve
 from drama.records import read_passages, write_examples
 from drama.workspace import Manifest, open_stage
 
@@ -36,7 +37,11 @@ def augment(
     Raises:
         DramaError: no query could be made or labelled, or a model is missing.
     """
-    with open_stage(out, "augment", settings, {"passages": passages}, seed) as run:
+    models = [name for name in settings.label.retrievers if name != BM25_NAME]
+    if settings.synthesize.documents:
+        models.append(settings.synthesize.llm)
+    inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in models}}
+    with open_stage(out, "augment", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
         store = store or out / "embeddings"
