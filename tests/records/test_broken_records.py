@@ -111,3 +111,13 @@ def test_a_file_that_is_cut_off_while_writing_keeps_the_old_one(tmp_path: Path) 
     with pytest.raises(RuntimeError):
         write_documents_jsonl(path, torn())
     assert [d.id for d in read_documents_jsonl(path)] == ["old"]
+
+
+@pytest.mark.parametrize("header", ["query-id\tcorpus-id\tscore\n", "qid\tdocid\trel\n", ""])
+def test_only_a_header_may_be_passed_over(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "test.tsv"
+    path.write_text(header + "q\ta\t1\n")
+    assert read_qrels(path) == {"q": {"a": 1}}
+    path.write_text("q\ta\tone\nq\tb\t1\n")
+    with pytest.raises(FileError, match="line 1: score 'one' is not an integer"):
+        read_qrels(path)

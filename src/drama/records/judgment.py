@@ -10,6 +10,8 @@ Qrels = dict[str, dict[str, int]]
 """query id → document id → relevance grade (0: judged, not relevant)."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_HEADER = re.compile(r"(query|q)[-_ ]?id$", re.IGNORECASE)
+"""What a first line begins with that is no judgment: `query-id`, as BEIR writes it, and its variants."""
 
 
 def read_qrels(path: Path) -> Qrels:
@@ -33,8 +35,8 @@ def read_qrels(path: Path) -> Qrels:
             if not line.strip():
                 continue
             cells = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-            if number == 1 and not _is_integer(cells[-1]):
-                continue  # BEIR's header
+            if number == 1 and _HEADER.match(cells[0]):
+                continue
             if len(cells) == 4:
                 cells = [cells[0], cells[2], cells[3]]
             if len(cells) != 3:
