@@ -5,7 +5,7 @@ from pathlib import Path
 
 from drama.report.plots import bars, loss_curve, widths
 from drama.report.read import RunFiles, read_run
-from drama.report.tables import COLUMNS, short_name
+from drama.report.tables import COLUMNS, p_text, short_name
 from drama.workspace import write_text
 
 _STYLE = """
@@ -50,11 +50,10 @@ def _results(run: RunFiles) -> str:
         return "<p>Nothing was evaluated: the recipe names no collections.</p>"
     rows = []
     for r in run.results:
-        p_value = r.get("p_value_vs_bm25")
         numbers = [
             r["dim"] or "",
             *(f"{r['metrics'][c]:.3f}" for c in COLUMNS),
-            "" if p_value is None else f"{p_value:.3f}",
+            p_text(r),
             f"{r['documents_per_second']:.0f}",
         ]
         rows.append([r["collection"], short_name(r["model"]), *numbers])

@@ -36,13 +36,12 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
     for name in ("collection", "model", "dim", *COLUMNS, "p vs bm25", "docs/s"):
         table.add_column(name, justify="left" if name in ("collection", "model") else "right")
     for row in results:
-        p_value = row.get("p_value_vs_bm25")
         table.add_row(
             escape(row["collection"]),
             escape(short_name(row["model"])),
             "" if row["dim"] is None else str(row["dim"]),
             *(f"{row['metrics'][c]:.3f}" for c in COLUMNS),
-            "" if p_value is None else f"{p_value:.3f}",
+            p_text(row),
             f"{row['documents_per_second']:.0f}",
         )
     out.print(table)
@@ -52,6 +51,18 @@ def _console() -> Console:
     """Standard output; wide enough for a row where it is no terminal (a pipe, a log)."""
     terminal = sys.stdout.isatty()
     return Console(highlight=False, width=None if terminal else _WIDTH)
+
+
+def p_text(row: dict[str, Any]) -> str:
+    """The p-value of a row against BM25; never as 0, which no test by sampling can find.
+
+    >>> [p_text({"p_value_vs_bm25": p}) for p in (None, 0.0001, 0.583)]
+    ['', '<0.001', '0.583']
+    """
+    p_value = row.get("p_value_vs_bm25")
+    if p_value is None:
+        return ""
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def short_name(model: str) -> str:
