@@ -1,6 +1,7 @@
 """Encoding a corpus as a stream: shard by shard to disk, whole shards skipped on the next start."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -45,10 +46,11 @@ def encode_corpus(
     for shard, group in enumerate(track(shards, f"encode, shards of {shard_size}")):
         mark_file = out / f"{shard:05d}.mark.json"
         mark = hashlib.sha256("\0".join(f"{d.id}\1{d.full_text}" for d in group).encode()).hexdigest()
-        if writer.has(shard) and mark_file.is_file() and mark in mark_file.read_text():
+        if writer.has(shard) and mark_file.is_file() and json.loads(mark_file.read_text()) == mark:
             counts["reused"] += len(group)
         else:
             vectors_ND = encoder.encode_documents([d.full_text for d in group], dim)
+            mark_file.unlink(missing_ok=True)  # it speaks of the old shard, which is replaced in two steps
             writer.write(shard, [d.id for d in group], vectors_ND)
             write_json(mark_file, mark)
             counts["encoded"] += len(group)
