@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from drama.augment.candidate import Candidate
-from drama.augment.settings import BM25_NAME, LabelSettings
+from drama.augment.settings import LabelSettings
 from drama.augment.windows import Windows, scale_windows
 from drama.console import note, track
 from drama.records import Document, Example, Hit
 from drama.retriever import EmbeddingStore, load_encoder
-from drama.search import BM25, exact_search, fuse
+from drama.search import BM25, BM25_NAME, exact_search, fuse
 from drama.workspace import VectorWriter
 
 _SHARD = 8192

@@ -5,10 +5,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from drama.llm import Sampling
+from drama.search import BM25_NAME
 from drama.settings import Section
-
-BM25_NAME = "bm25"
-"""What the sparse retriever is called among `retrievers`."""
 
 
 class CropSettings(Section):

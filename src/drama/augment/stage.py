@@ -6,11 +6,12 @@ from pathlib import Path
 from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
 from drama.augment.label import label
-from drama.augment.settings import BM25_NAME, AugmentSettings
+from drama.augment.settings import AugmentSettings
 from drama.augment.synthesize import synthesize
 from drama.errors import DramaError
 from drama.models import resolve
 from drama.records import read_passages, write_examples
+from drama.search import BM25_NAME
 from drama.workspace import Manifest, open_stage
 
 

@@ -20,11 +20,10 @@ from drama.evaluate.significance import paired_randomisation
 from drama.models import resolve
 from drama.records import Hit, rank, read_trec_run, write_trec_run
 from drama.retriever import EmbeddingStore, load_encoder
-from drama.search import fuse
+from drama.search import BM25_NAME, fuse
 from drama.workspace import Manifest, fingerprint, open_stage, write_json
 from drama.workspace.manifest import command, machine, versions
 
-BM25_NAME = "bm25"
 _REPORTED = 100
 Result = dict[str, Any]
 

@@ -3,12 +3,12 @@
 import difflib
 from pathlib import Path
 
-from drama.augment.settings import BM25_NAME
 from drama.errors import DramaError
 from drama.evaluate import Collection, check_evaluation
 from drama.models import resolve
 from drama.prune import planned_shape
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
+from drama.search import BM25_NAME
 
 
 def check(recipe: Recipe) -> None:

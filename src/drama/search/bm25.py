@@ -17,6 +17,8 @@ from drama.records import Document, Hit, rank
 from drama.search.analysis import analyse, guess_language
 
 K1, B = 1.5, 0.75
+BM25_NAME = "bm25"
+"""What settings and the command line call it among model names."""
 _SAMPLE = 200
 
 
