@@ -6,10 +6,12 @@ Japanese characters, and four of Thai, Lao, Khmer or Burmese, are taken for one.
 
 import re
 
+KANA_HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+THAI_LAO_BURMESE_KHMER = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Scripts without spaces between words, as ranges for a regular expression."""
+
 _WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{1,2}"  # kana, Han
-    r"|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{1,4}"  # Thai, Lao, Burmese, Khmer
-    r"|[^\s\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
+    rf"[{KANA_HAN}]{{1,2}}|[{THAI_LAO_BURMESE_KHMER}]{{1,4}}|[^\s{THAI_LAO_BURMESE_KHMER}{KANA_HAN}]+"
 )
 _SPACE = re.compile(r"\s+")
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import Stemmer
 
+from drama.corpus.words import KANA_HAN, THAI_LAO_BURMESE_KHMER
+
 # Lucene's EnglishAnalyzer (its default stop set), as Anserini uses it.
 _STOP_EN = frozenset(
     """a an and are as at be but by for if in into is it no not of on or such that the their then there these
@@ -25,12 +27,7 @@ _SNOWBALL = {
     "tr": "turkish", "el": "greek", "ta": "tamil", "ne": "nepali", "lt": "lithuanian", "ca": "catalan",
     "eu": "basque", "ga": "irish", "hy": "armenian", "sr": "serbian", "yi": "yiddish",
 }  # fmt: skip
-_BIGRAMS = (
-    "\u0e00-\u0eff"  # Thai, Lao
-    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
-    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # kana, Han
-    "\uac00-\ud7af"  # Hangul
-)
+_BIGRAMS = THAI_LAO_BURMESE_KHMER + KANA_HAN + "\uac00-\ud7af"  # the last: Hangul
 _WORD = re.compile(rf"[{_BIGRAMS}]+|(?:(?![{_BIGRAMS}])[\w\u0300-\u036f\u0900-\u0dff\u064b-\u065f])+")
 _IN_BIGRAMS = re.compile(f"[{_BIGRAMS}]")
 _SCRIPTS = (
