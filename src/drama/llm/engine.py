@@ -1,9 +1,9 @@
-"""The LLM in this process: batched generation with the shared prompt prefix computed once.
+"""The LLM in this process: batched generation, a shared prompt prefix computed once.
 
 Legend: B prompts, P tokens of the shared prefix, S tokens of the longest rest, L = P + S.
 
-A batch is laid out as prefix, padding, rest. The prefix's keys and values are computed once for all
-batches; the padding between is masked, and positions count real tokens only.
+A batch is laid out as prefix, padding, rest. The prefix's keys and values are computed once, and kept for
+the next batch where that begins alike; the padding between is masked, and positions count real tokens only.
 """
 
 import copy
