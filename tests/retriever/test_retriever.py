@@ -1,6 +1,7 @@
 """Contracts of the encoder: bidirectional, padding-blind, the same vectors in every library."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from drama.errors import DramaError
 from drama.retriever import Retriever, RetrieverSettings, load_encoder, truncate
 from drama.retriever.backbone import last_token_reaches_first, load_backbone
+from drama.retriever.head import new_head
 from drama.retriever.model import length_batches
 
 
@@ -99,6 +101,63 @@ def test_the_folder_gives_the_same_vectors_here_and_in_sentence_transformers(
     ):
         assert ((ours * theirs).sum(axis=1) >= 0.9999).all()
     assert other.tokenizer.chat_template is None
+
+
+def test_a_head_lives_in_the_folder_and_sentence_transformers_applies_it(
+    tiny_llm: Path, texts: list[str], tmp_path: Path
+) -> None:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    retriever = Retriever.from_llm(tiny_llm, RetrieverSettings(dims=(8,), max_length=512))
+    without = retriever.fingerprint
+    retriever = Retriever.from_llm(tiny_llm, RetrieverSettings(dims=(8,), max_length=512))
+    retriever.head = new_head(torch.randn(24, 64, generator=torch.Generator().manual_seed(0)))
+    assert (retriever.dim, retriever.dims) == (24, (24, 8))
+    assert retriever.fingerprint != without
+    folder = tmp_path / "model"
+    retriever.save(folder)
+    again = Retriever.load(folder).encode_documents(lengthened(texts))
+    np.testing.assert_allclose(again, retriever.encode_documents(lengthened(texts)), atol=1e-6)
+    other = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    theirs = other.encode_document(lengthened(texts))
+    assert theirs.shape == again.shape
+    assert ((again * theirs).sum(axis=1) >= 0.9999).all()
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+def test_padding_free_and_padded_agree_in_vectors_and_gradients(
+    tiny_llm: Path, texts: list[str], bidirectional: bool, pooling: Literal["mean", "last"]
+) -> None:
+    settings = RetrieverSettings(bidirectional=bidirectional, pooling=pooling)
+    found = []
+    for padded in (True, False):
+        retriever = Retriever.from_llm(tiny_llm, settings)
+        vectors_BD = retriever.forward(retriever.tokens(lengthened(texts), "document"), padded=padded)
+        (vectors_BD / vectors_BD.norm(dim=1, keepdim=True)).pow(3).sum().backward()
+        gradients = {n: p.grad for n, p in retriever.backbone.named_parameters()}
+        found.append((vectors_BD.detach(), gradients))
+    (padded_BD, padded_gradients), (packed_BD, packed_gradients) = found
+    torch.testing.assert_close(packed_BD, padded_BD, atol=1e-5, rtol=1e-5)
+    for name, gradient in packed_gradients.items():
+        torch.testing.assert_close(gradient, padded_gradients[name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_texts_beyond_a_sliding_window_are_not_packed(
+    tiny_llm: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retriever = Retriever.from_llm(tiny_llm)
+    short, long = retriever.tokens(["one two"], "document"), retriever.tokens(texts, "document")
+    monkeypatch.setattr(retriever.backbone.config, "sliding_window", 8, raising=False)
+    monkeypatch.setattr("drama.retriever.model.packed_states", None)
+    assert retriever.forward(long).shape == (len(texts), 64)
+    with pytest.raises(TypeError):
+        retriever.forward(short)
+
+
+def test_bf16_is_near_fp32_and_never_taken_for_it(tiny_llm: Path, texts: list[str]) -> None:
+    exact, fast = load_encoder(tiny_llm), load_encoder(tiny_llm, precision="bf16")
+    assert exact.fingerprint != fast.fingerprint
+    assert ((exact.encode_documents(texts) * fast.encode_documents(texts)).sum(axis=1) > 0.999).all()
 
 
 def test_a_sentence_transformers_folder_of_others_is_an_encoder_too(

@@ -60,7 +60,7 @@ def losses(out: Path) -> list[float]:
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
-    return dict(Retriever.load(out / "model").backbone.state_dict())
+    return Retriever.load(out / "model").tensors()
 
 
 DISTILL = {
@@ -70,13 +70,24 @@ DISTILL = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, DISTILL], ids=["plain", "distilled"])
+TEACHER_SPACE = {
+    "distill": {"space": "teacher", "kl_weight": 0.5, "corpus_weight": 1.0, "embedding_weight": 5.0},
+    "retriever": {"dims": [4], "max_length": 64},
+    "embedding_learning_rate": 1e-3,
+    "teacher": True,
+}
+CHANGES = pytest.mark.parametrize(
+    "changes", [{}, DISTILL, TEACHER_SPACE], ids=["plain", "distilled", "teacher's space"]
+)
+
+
+@CHANGES
 def test_training_lowers_the_loss(inputs: Inputs, tmp_path: Path, changes: dict[str, object]) -> None:
     curve = losses(inputs.train(tmp_path / "out", steps=40, **changes))
     assert np.mean(curve[-5:]) < 0.7 * np.mean(curve[:5])
 
 
-@pytest.mark.parametrize("changes", [{}, DISTILL], ids=["plain", "distilled"])
+@CHANGES
 def test_resume_equals_an_uninterrupted_run(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
@@ -102,6 +113,26 @@ def test_resume_equals_an_uninterrupted_run(
     assert losses(cut) == losses(whole)
 
 
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"padding_free": False},
+        {"kept_tokens": 0, "chunk_tokens": 64},
+        {"kept_tokens": 100, "chunk_tokens": 64},
+    ],
+    ids=["padded", "all texts twice", "some texts twice"],
+)
+def test_speed_and_memory_switches_do_not_change_training(
+    inputs: Inputs, tmp_path: Path, switch: dict[str, object]
+) -> None:
+    how = {**DISTILL, "precision": "fp32", "negatives": 2}
+    plain, other = inputs.train(tmp_path / "plain", **how), inputs.train(tmp_path / "other", **how, **switch)
+    np.testing.assert_allclose(losses(other), losses(plain), rtol=1e-4, atol=1e-5)
+    events = list(read_events(other / "events.jsonl"))
+    assert (events[0]["computed_twice"] > 0) is ("kept_tokens" in switch)
+    assert (events[0]["padding"] > 0) is ("padding_free" in switch)
+
+
 def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Inputs, tmp_path: Path) -> None:
     before = Retriever.from_llm(inputs.backbone).backbone.get_input_embeddings().weight
     frozen = weights(inputs.train(tmp_path / "frozen"))["embed_tokens.weight"]
@@ -113,7 +144,7 @@ def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Inputs, tmp_path: 
 def test_golden_loss_curve(inputs: Inputs, tmp_path: Path) -> None:
     """Rounded so that another processor's last bits don't matter. Rewrite it only for a change that is
     meant to change training: delete golden_loss.json, run this test, say why in the commit."""
-    curve = losses(inputs.train(tmp_path / "out", learning_rate=3e-4))
+    curve = losses(inputs.train(tmp_path / "out", learning_rate=3e-4, precision="fp32"))
     if not GOLDEN.exists():
         GOLDEN.write_text(json.dumps(curve))
         pytest.fail("golden_loss.json was missing and has been written; look at it and commit it")

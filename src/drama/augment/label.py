@@ -67,7 +67,7 @@ def _dense(
     folder: Path,
     store: EmbeddingStore,
 ) -> list[list[Hit]]:
-    encoder = load_encoder(name, settings.max_length)
+    encoder = load_encoder(name, settings.max_length, settings.precision)
     documents_ND = store.documents(encoder, [d.full_text for d in documents]).vectors_ND
     queries_QD = store.queries(encoder, [c.query for c in candidates]).vectors_ND
     if settings.keep_vectors:

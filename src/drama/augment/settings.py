@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from drama.llm import Sampling
+from drama.retriever import Precision
 from drama.search import BM25_NAME
 from drama.settings import Section
 
@@ -54,6 +55,8 @@ class LabelSettings(Section):
     """The document a query came from is always a positive, and the only one besides the window's."""
     max_length: int | None = Field(default=None, ge=4)
     """Cut texts to this many tokens for the dense models."""
+    precision: Precision = "auto"
+    """Of the dense models' matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     keep_vectors: bool = False
     """Leave the dense model's vectors in `teacher/`, for distillation; needs exactly one dense model."""
 

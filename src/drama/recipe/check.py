@@ -8,6 +8,7 @@ from drama.evaluate import Collection, check_evaluation
 from drama.models import resolve
 from drama.prune import planned_shape
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
+from drama.retriever import load_encoder
 from drama.search import BM25_NAME
 
 
@@ -20,9 +21,8 @@ def check(recipe: Recipe) -> None:
         DramaError: a model that can't be had, a shape that can't be cut, a width above the student's, a
             broken collection, or a stage that would miss what another does not leave.
     """
-    _check_widths(recipe)
     label, distill = recipe.augment.label, recipe.train.distill
-    if (distill.kl_weight or distill.embedding_weight) and not label.keep_vectors:
+    if distill.on and not label.keep_vectors:
         raise DramaError(
             "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
         )
@@ -31,21 +31,31 @@ def check(recipe: Recipe) -> None:
     for model in label.retrievers:
         if model != BM25_NAME:
             resolve(model)
+    _check_widths(recipe)
     if recipe.evaluate.collections:
         _check_evaluation(recipe)
 
 
 def _check_widths(recipe: Recipe) -> None:
-    hidden = planned_shape(recipe.prune).hidden
+    width = _student_width(recipe)
     dims = recipe.train.retriever.dims
-    if dims and max(dims) > hidden:
-        raise DramaError(f"train.retriever.dims: {max(dims)} is above the student's width {hidden}")
+    if dims and max(dims) > width:
+        raise DramaError(f"train.retriever.dims: {max(dims)} is above the student's width {width}")
     dim = recipe.index.dim
-    if dim is not None and dim not in (*dims, hidden):
+    if dim is not None and dim not in (*dims, width):
         raise DramaError(
             f"index.dim: the student is not trained at {dim} dimensions",
-            hint=f"it is trained at train.retriever.dims and its width: {sorted({*dims, hidden})}",
+            hint=f"it is trained at train.retriever.dims and its width: {sorted({*dims, width})}",
         )
+
+
+def _student_width(recipe: Recipe) -> int:
+    """The pruned hidden size; in the teacher's space, the teacher's width."""
+    if recipe.train.distill.space == "teacher":
+        for model in recipe.augment.label.retrievers:
+            if model != BM25_NAME:
+                return load_encoder(model).dim
+    return planned_shape(recipe.prune).hidden
 
 
 def _check_evaluation(recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from drama.models import resolve
 from drama.retriever.folder import read_settings
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import Array
+from drama.retriever.precision import Precision
 from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
 
 
@@ -35,12 +36,13 @@ class Encoder(Protocol):
         """Vectors of documents [N, D]."""
 
 
-def load_encoder(name: str | Path, max_length: int | None = None) -> Encoder:
+def load_encoder(name: str | Path, max_length: int | None = None, precision: Precision = "fp32") -> Encoder:
     """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
 
     Args:
         name: a folder, a short name of the catalog, a GGUF file, or a hub id.
         max_length: cut texts to this many tokens instead of the model's own limit.
+        precision: of matrix products; `auto` is bf16 where the processor has it.
 
     Raises:
         DramaError: no such model, or one that can't be loaded.
@@ -48,9 +50,10 @@ def load_encoder(name: str | Path, max_length: int | None = None) -> Encoder:
     folder = resolve(name)
     settings = read_settings(folder)
     if settings is None and is_sentence_transformer(folder):
-        return SentenceTransformerEncoder(folder, str(name), max_length)
+        return SentenceTransformerEncoder(folder, str(name), max_length, precision)
     retriever = Retriever.from_llm(folder) if settings is None else Retriever.load(folder)
     retriever.name = str(name)
+    retriever.precision = precision
     if max_length is not None:
         retriever.settings = retriever.settings.model_copy(update={"max_length": max_length})
     return retriever

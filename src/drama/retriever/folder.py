@@ -2,7 +2,8 @@
 
 config.json, model.safetensors      transformers (is_causal: false)
 tokenizer.json, …                   BOS + text + EOS, no chat template
-modules.json, 1_Pooling/, 2_Normalize/, sentence_bert_config.json, config_sentence_transformers.json
+modules.json, 1_Pooling/, (2_Dense/,) 3_Normalize/, sentence_bert_config.json,
+config_sentence_transformers.json
 drama.json                          our settings, trained dims among them
 README.md                           the model card
 """
@@ -11,7 +12,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from drama.errors import FileError
+from drama.retriever.head import FOLDER, dense_config, write_head
 from drama.retriever.settings import RetrieverSettings
 from drama.workspace import atomic_folder, write_json
 
@@ -35,7 +39,12 @@ def read_settings(folder: Path) -> RetrieverSettings | None:
 
 
 def write_folder(
-    folder: Path, backbone: Any, tokenizer: Any, settings: RetrieverSettings, dims: tuple[int, ...]
+    folder: Path,
+    backbone: Any,
+    head: torch.nn.Linear | None,
+    tokenizer: Any,
+    settings: RetrieverSettings,
+    dims: tuple[int, ...],
 ) -> None:
     """Write everything, atomically: a reader sees the whole folder or none."""
     settings = settings.model_copy(update={"dims": dims})
@@ -44,30 +53,39 @@ def write_folder(
         tokenizer.save_pretrained(partial)
         (partial / "chat_template.jinja").unlink(missing_ok=True)
         write_json(partial / SETTINGS, settings.model_dump(mode="json"))
-        for name, content in _sentence_transformers_files(settings, dims[0]).items():
+        width = backbone.config.hidden_size
+        for name, content in _sentence_transformers_files(settings, width, head).items():
             write_json(partial / name, content)
-        (partial / "README.md").write_text(_card(settings, backbone), encoding="utf-8")
+        if head is not None:
+            write_head(partial, head)
+        (partial / "README.md").write_text(_card(settings, backbone, head), encoding="utf-8")
 
 
-def _sentence_transformers_files(settings: RetrieverSettings, dim: int) -> dict[str, Any]:
-    package = "sentence_transformers"
+def _sentence_transformers_files(
+    settings: RetrieverSettings, width: int, head: torch.nn.Linear | None
+) -> dict[str, Any]:
+    package = "sentence_transformers.models"
+    steps = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    steps += [(FOLDER, "Dense")] if head is not None else []
+    steps += [("3_Normalize", "Normalize")]
     modules = [
-        {"idx": 0, "name": "0", "path": "", "type": f"{package}.models.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{package}.models.Pooling"},
-        {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{package}.models.Normalize"},
+        {"idx": i, "name": str(i), "path": path, "type": f"{package}.{kind}"}
+        for i, (path, kind) in enumerate(steps)
     ]
+    dense = {f"{FOLDER}/config.json": dense_config(head)} if head is not None else {}
     return {
         "modules.json": modules,
         "sentence_bert_config.json": {"max_seq_length": settings.max_length, "do_lower_case": False},
         "1_Pooling/config.json": {
-            "word_embedding_dimension": dim,
+            "word_embedding_dimension": width,
             "pooling_mode_cls_token": False,
             "pooling_mode_mean_tokens": settings.pooling == "mean",
             "pooling_mode_max_tokens": False,
             "pooling_mode_lasttoken": settings.pooling == "last",
             "include_prompt": True,
         },
-        "2_Normalize/config.json": {},
+        **dense,
+        "3_Normalize/config.json": {},
         "config_sentence_transformers.json": {
             "prompts": {"query": settings.query_prefix, "document": settings.document_prefix},
             "default_prompt_name": None,
@@ -76,7 +94,7 @@ def _sentence_transformers_files(settings: RetrieverSettings, dim: int) -> dict[
     }
 
 
-def _card(settings: RetrieverSettings, backbone: Any) -> str:
+def _card(settings: RetrieverSettings, backbone: Any, head: torch.nn.Linear | None) -> str:
     config = backbone.config
     body = sum(p.numel() for n, p in backbone.named_parameters() if "embed_tokens" not in n)
     return f"""---
@@ -92,7 +110,7 @@ tags: [sentence-transformers, dense-retrieval, matryoshka, drama]
 | | |
 |---|---|
 | attention | {"bidirectional" if settings.bidirectional else "causal"} |
-| pooling | {settings.pooling}, then L2 normalisation; cosine |
+| pooling | {settings.pooling}, then {_behind_pooling(head)}L2 normalisation; cosine |
 | query prefix | `{settings.query_prefix!r}` |
 | document prefix | `{settings.document_prefix!r}` |
 | longest text | {settings.max_length} tokens |
@@ -105,3 +123,7 @@ model = SentenceTransformer("this folder")
 scores = model.encode_query(["a question"]) @ model.encode_document(["a text"]).T
 ```
 """
+
+
+def _behind_pooling(head: torch.nn.Linear | None) -> str:
+    return "" if head is None else f"a linear layer to {head.out_features} dimensions, then "

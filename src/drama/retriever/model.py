@@ -15,7 +15,10 @@ from drama.errors import DramaError
 from drama.models import resolve
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
+from drama.retriever.head import read_head
+from drama.retriever.packed import can_pack, packed_states, pool_packed
 from drama.retriever.pooling import Array, normalise, pool
+from drama.retriever.precision import Precision, computing_in, resolve_precision
 from drama.retriever.settings import RetrieverSettings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
 from drama.workspace import fingerprint
@@ -35,8 +38,17 @@ class Retriever:
         scores_QN = retriever.encode_queries(["how to open a file"]) @ retriever.encode_documents(texts).T
     """
 
-    def __init__(self, backbone: Any, tokenizer: Any, settings: RetrieverSettings, name: str) -> None:
+    def __init__(
+        self,
+        backbone: Any,
+        tokenizer: Any,
+        settings: RetrieverSettings,
+        name: str,
+        head: torch.nn.Linear | None = None,
+    ) -> None:
         self.backbone = backbone
+        self.head = head
+        self.precision: Precision = "fp32"
         self.tokenizer = tokenizer
         self.settings = settings
         self.name = name
@@ -72,13 +84,13 @@ class Retriever:
     def _open(cls, folder: Path, settings: RetrieverSettings, name: str) -> Self:
         backbone = load_backbone(folder, settings.bidirectional)
         tokenizer = retriever_tokenizer(folder, settings.max_length)
-        return cls(backbone, tokenizer, settings, name)
+        return cls(backbone, tokenizer, settings, name, read_head(folder))
 
     @property
     def dim(self) -> int:
         """Full width D."""
         width: int = self.backbone.config.hidden_size
-        return width
+        return width if self.head is None else self.head.out_features
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -90,11 +102,18 @@ class Retriever:
         """A hash of weights and settings: equal means equal vectors."""
         if self._digest is None:
             digest = hashlib.sha256()
-            for key, tensor in self.backbone.state_dict().items():
+            for key, tensor in self.tensors().items():
                 digest.update(key.encode())
                 digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-            self._digest = fingerprint([digest.hexdigest(), self.settings.model_dump(mode="json")])
+            how = [digest.hexdigest(), self.settings.model_dump(mode="json")]
+            precision = resolve_precision(self.precision, self.backbone.device)
+            self._digest = fingerprint(how if precision == "fp32" else [*how, precision])
         return self._digest
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The weights by name: the backbone's, and `head` where there is one."""
+        found: dict[str, torch.Tensor] = dict(self.backbone.state_dict())
+        return found if self.head is None else found | {"head": self.head.weight}
 
     def check_dim(self, dim: int | None) -> int:
         """The width to use.
@@ -136,8 +155,21 @@ class Retriever:
         prefix = self.settings.query_prefix if kind == "query" else self.settings.document_prefix
         return tokenise(self.tokenizer, [prefix + t for t in texts], max_length or self.settings.max_length)
 
-    def forward(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Pooled vectors [B, D] of one batch of token ids, with gradient, not normalised."""
+    def forward(self, tokens: Sequence[Sequence[int]], padded: bool = False) -> torch.Tensor:
+        """Vectors [B, D] of one batch of token ids, with gradient, not normalised, float32.
+
+        Texts go end to end without padding (`packed`), or side by side with it where `padded` says so or a
+        text is longer than the model's sliding window. Both give the same vectors.
+        """
+        with computing_in(self.precision, self.backbone.device):
+            if padded or not can_pack(self.backbone, max(map(len, tokens))):
+                pooled_BD = self._padded(tokens)
+            else:
+                states_TD, length_B = packed_states(self.backbone, tokens)
+                pooled_BD = pool_packed(states_TD.float(), length_B, self.settings.pooling)
+        return pooled_BD if self.head is None else self.head(pooled_BD)
+
+    def _padded(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
         longest = max(map(len, tokens))
         device = self.backbone.device
         tokens_BL = torch.full((len(tokens), longest), self.tokenizer.pad_token_id, dtype=torch.long)
@@ -147,11 +179,11 @@ class Retriever:
             mask_BL[row, : len(ids)] = 1
         tokens_BL, mask_BL = tokens_BL.to(device), mask_BL.to(device)
         states_BLD = self.backbone(input_ids=tokens_BL, attention_mask=mask_BL).last_hidden_state
-        return pool(states_BLD, mask_BL, self.settings.pooling)
+        return pool(states_BLD.float(), mask_BL, self.settings.pooling)
 
     def save(self, folder: Path) -> None:
         """Write the folder that this class, sentence-transformers and transformers load unchanged."""
-        write_folder(folder, self.backbone, self.tokenizer, self.settings, self.dims)
+        write_folder(folder, self.backbone, self.head, self.tokenizer, self.settings, self.dims)
 
     def _encode(self, texts: Sequence[str], dim: int | None) -> Array:
         width = self.check_dim(dim)

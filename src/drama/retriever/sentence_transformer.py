@@ -8,6 +8,7 @@ import numpy as np
 
 from drama.errors import DramaError, MissingExtraError
 from drama.retriever.pooling import Array, truncate
+from drama.retriever.precision import Precision, computing_in, resolve_precision
 from drama.workspace import fingerprint, fingerprint_path
 
 
@@ -23,7 +24,9 @@ class SentenceTransformerEncoder:
         MissingExtraError: sentence-transformers is not installed.
     """
 
-    def __init__(self, folder: Path, name: str, max_length: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, max_length: int | None = None, precision: Precision = "fp32"
+    ) -> None:
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError:
@@ -32,7 +35,9 @@ class SentenceTransformerEncoder:
         self._model: Any = SentenceTransformer(str(folder), device="cpu")
         if max_length is not None:
             self._model.max_seq_length = max_length
-        self._mark = fingerprint([fingerprint_path(folder), self._model.max_seq_length])
+        self._precision = resolve_precision(precision, self._model.device)
+        how = [fingerprint_path(folder), self._model.max_seq_length]
+        self._mark = fingerprint(how if self._precision == "fp32" else [*how, self._precision])
 
     @property
     def dim(self) -> int:
@@ -46,16 +51,20 @@ class SentenceTransformerEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the folder's files and the length limit."""
+        """A hash of the folder's files, the length limit and the precision."""
         return self._mark
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries [N, D] with the model's own query prompt."""
-        return self._finish(self._model.encode_query(list(texts), **self._how()), dim)
+        with computing_in(self._precision, self._model.device):
+            vectors_ND = self._model.encode_query(list(texts), **self._how())
+        return self._finish(vectors_ND, dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of documents [N, D] with the model's own document prompt."""
-        return self._finish(self._model.encode_document(list(texts), **self._how()), dim)
+        with computing_in(self._precision, self._model.device):
+            vectors_ND = self._model.encode_document(list(texts), **self._how())
+        return self._finish(vectors_ND, dim)
 
     def _how(self) -> dict[str, Any]:
         return {"convert_to_numpy": True, "normalize_embeddings": True, "show_progress_bar": False}

@@ -1,20 +1,40 @@
 """The `train` section of a recipe."""
 
-from pydantic import Field
+from typing import Literal, Self
 
-from drama.retriever import RetrieverSettings
+from pydantic import Field, model_validator
+
+from drama.retriever import Precision, RetrieverSettings
 from drama.settings import Section
 
 
 class DistillSettings(Section):
     """Learning from the labelling model's vectors beside its ranks. All weights 0: off."""
 
+    space: Literal["own", "teacher"] = "own"
+    """`teacher`: a linear head, part of the finished model, puts its vectors into the teacher's space."""
     kl_weight: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of the ranking loss that is KL(teacher ‖ student) over the batch's documents."""
+    corpus_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of the same KL of each query over the teacher's vectors of the corpus (`space: teacher`)."""
+    corpus_documents: int = Field(default=8192, ge=2)
+    """Documents in that KL, by a seeded choice where the corpus has more."""
     temperature: float = Field(default=0.05, gt=0.0)
-    """Of both distributions in that KL."""
+    """Of both distributions in these KLs."""
     embedding_weight: float = Field(default=0.0, ge=0.0)
-    """Weight of 1 − cos(P·student, teacher) over all texts of the batch; P is learnt and thrown away."""
+    """Weight of 1 − cos(student, teacher) over all texts of the batch. In its own space the student is
+    projected for it by a matrix that is learnt and thrown away."""
+
+    @property
+    def on(self) -> bool:
+        """Whether anything here needs the teacher's vectors."""
+        return self.space == "teacher" or max(self.kl_weight, self.corpus_weight, self.embedding_weight) > 0
+
+    @model_validator(mode="after")
+    def _corpus_needs_the_space(self) -> Self:
+        if self.corpus_weight > 0 and self.space != "teacher":
+            raise ValueError("corpus_weight compares with the teacher's vectors: it needs space: teacher")
+        return self
 
 
 class TrainSettings(Section):
@@ -40,6 +60,13 @@ class TrainSettings(Section):
     """Largest gradient norm of the layers."""
     temperature: float = Field(default=0.02, gt=0.0)
     distill: DistillSettings = DistillSettings()
-    chunk_tokens: int = Field(default=2048, ge=64)
-    """Padded tokens in one forward pass; texts of like length go together."""
+    precision: Precision = "auto"
+    """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
+    padding_free: bool = True
+    """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
+    chunk_tokens: int = Field(default=8192, ge=64)
+    """Tokens in one forward pass; texts of like length go together."""
+    kept_tokens: int = Field(default=32768, ge=0)
+    """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
+    (gradient caching), so that memory does not grow with the batch."""
     checkpoint_every: int = Field(default=100, ge=1)

@@ -52,7 +52,6 @@ def train(
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        retriever.check_trainable_dims()
         documents = document_tokens(retriever, passages, rows, settings.document_length)
         data = TrainData(
             rows,

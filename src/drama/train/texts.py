@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from drama.errors import FileError
 from drama.records import Example, read_passages
 from drama.retriever import Retriever
@@ -54,6 +57,11 @@ class TeacherVectors:
         _, self.queries_QE = VectorReader(folder / "queries").load()
         _, self.documents_NE = VectorReader(folder / "documents").load()
         self.dim: int = self.queries_QE.shape[1]
+
+    def rotate(self, axes_EE: npt.NDArray[np.float32]) -> None:
+        """Turn all vectors; cosines between them stay."""
+        self.queries_QE = self.queries_QE.astype(np.float32) @ axes_EE
+        self.documents_NE = self.documents_NE.astype(np.float32) @ axes_EE
 
     def query_rows(self, examples: Sequence[Example]) -> list[int]:
         """Rows of `queries_QE`."""

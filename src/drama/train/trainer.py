@@ -1,6 +1,7 @@
 """The loop: one step is a pure function of (weights, moments, seed, step number).
 
-Legend: B queries, N documents, T = B + N texts, D hidden, E the teacher's dimensions.
+Legend: B queries, N documents, T = B + N texts, C documents of the corpus, D the student's dimensions, E the
+teacher's.
 """
 
 import math
@@ -9,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
-from drama.retriever.model import length_batches
 from drama.train.batches import Batch, draw_batch
-from drama.train.loss import embedding_loss, ranking_loss
+from drama.train.forward import Forward
+from drama.train.loss import embedding_loss, kl_to_teacher, ranking_loss
 from drama.train.optimiser import Optimiser
 from drama.train.settings import TrainSettings
+from drama.train.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.texts import TeacherVectors
 
 
@@ -45,19 +49,33 @@ class Trainer:
         self.settings = settings
         self.seed = seed
         distill = settings.distill
-        if (distill.kl_weight > 0 or distill.embedding_weight > 0) and data.teacher is None:
+        if distill.on and data.teacher is None:
             raise DramaError(
                 "train.distill: there are no teacher vectors beside the examples",
                 hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
-                "or set the weights in train.distill to 0",
+                "or leave train.distill out",
             )
-        self.dims = retriever.dims
+        retriever.precision = settings.precision
         self.projection: torch.nn.Linear | None = None
-        if distill.embedding_weight > 0 and data.teacher is not None:
+        self.corpus_CE = torch.empty(0)
+        if distill.space == "teacher" and data.teacher is not None:
+            self._enter_teacher_space(data.teacher)
+        elif distill.embedding_weight > 0 and data.teacher is not None:
             torch.manual_seed(seed)
             self.projection = torch.nn.Linear(retriever.dim, data.teacher.dim, bias=False)
-        extra = list(self.projection.parameters()) if self.projection is not None else []
+        retriever.check_trainable_dims()
+        self.dims = retriever.dims
+        extra = [p for layer in (retriever.head, self.projection) if layer for p in layer.parameters()]
         self.optimiser = Optimiser(retriever.backbone, extra, settings)
+
+    def _enter_teacher_space(self, teacher: TeacherVectors) -> None:
+        teacher.rotate(principal_axes(teacher.documents_NE.astype(np.float32)))
+        examples = self.data.examples
+        rows = teacher.query_rows(examples)
+        place_in_teacher_space(self.retriever, self.data.queries, teacher.queries_QE[rows], self.seed)
+        chosen = np.random.default_rng([self.seed, 3]).permutation(len(teacher.documents_NE))
+        kept = np.sort(chosen[: self.settings.distill.corpus_documents])
+        self.corpus_CE = F.normalize(torch.from_numpy(teacher.documents_NE[kept]), dim=-1)
 
     def step(self, step: int) -> dict[str, Any]:
         """One update; returns what to log. `step` counts from 0.
@@ -70,14 +88,15 @@ class Trainer:
         batch = draw_batch(self.data.examples, s.batch_size, s.negatives, self.seed, step)
         tokens = [self.data.queries[row] for row in batch.examples]
         tokens += [self.data.documents[i] for i in batch.documents]
-        vectors_TD, padded = self._forward(tokens)
-        loss, parts = self._loss(batch, vectors_TD)
+        forward = Forward(self.retriever, tokens, s.chunk_tokens, s.kept_tokens, not s.padding_free)
+        loss, parts = self._loss(batch, forward.vectors_TD)
         if not math.isfinite(loss.item()):
             raise DramaError(
                 f"train: the loss is {loss.item()} at step {step + 1}",
                 hint="lower train.learning_rate (and embedding_learning_rate), or raise train.temperature",
             )
         loss.backward()  # type: ignore[no-untyped-call]
+        forward.finish()
         rate, norm = self.optimiser.step(step)
         real = sum(map(len, tokens))
         return {
@@ -87,7 +106,8 @@ class Trainer:
             "learning_rate": s.learning_rate * rate,
             "gradient_norm": round(norm, 4),
             "tokens": real,
-            "padding": round(1 - real / padded, 4),
+            "padding": round(1 - real / forward.computed_tokens, 4),
+            "computed_twice": forward.cached_texts,
             "masked": int(batch.mask_BN.sum()),
             "seconds": round(time.monotonic() - begin, 3),
         }
@@ -95,6 +115,8 @@ class Trainer:
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors a checkpoint needs."""
         found = {f"model.{k}": v for k, v in self.retriever.backbone.state_dict().items()}
+        if self.retriever.head is not None:
+            found["head"] = self.retriever.head.weight
         if self.projection is not None:
             found["projection"] = self.projection.weight
         return found | self.optimiser.tensors()
@@ -103,22 +125,11 @@ class Trainer:
         """Go on from a checkpoint."""
         model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         self.retriever.backbone.load_state_dict(model)
+        if self.retriever.head is not None:
+            self.retriever.head.load_state_dict({"weight": tensors["head"]})
         if self.projection is not None:
             self.projection.load_state_dict({"weight": tensors["projection"]})
         self.optimiser.load(tensors)
-
-    def _forward(self, tokens: list[list[int]]) -> tuple[torch.Tensor, int]:
-        """Pooled vectors [T, D] in the order given, computed in batches of like length; padded tokens."""
-        order: list[int] = []
-        chunks = []
-        padded = 0
-        for rows in length_batches([len(t) for t in tokens], self.settings.chunk_tokens):
-            chunks.append(self.retriever.forward([tokens[row] for row in rows]))
-            padded += len(rows) * max(len(tokens[row]) for row in rows)
-            order += rows
-        back = torch.empty(len(order), dtype=torch.long)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        return torch.cat(chunks)[back], padded
 
     def _loss(self, batch: Batch, vectors_TD: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         s, size = self.settings, len(batch.examples)
@@ -135,10 +146,19 @@ class Trainer:
             s.distill.temperature,
         )
         parts = {"ranking_loss": round(loss.item(), 6)}
-        if self.projection is not None and teacher_TE is not None:
-            distance = embedding_loss(self.projection(vectors_TD), teacher_TE)
+        if teacher_TE is None:
+            return loss, parts
+        if s.distill.embedding_weight > 0:
+            projected_TE = vectors_TD if self.projection is None else self.projection(vectors_TD)
+            distance = embedding_loss(projected_TE, teacher_TE)
             parts["embedding_loss"] = round(distance.item(), 6)
             loss = loss + s.distill.embedding_weight * distance
+        if s.distill.corpus_weight > 0:
+            student_BC = F.normalize(vectors_TD[:size], dim=-1) @ self.corpus_CE.T
+            teacher_BC = teacher_TE[:size] @ self.corpus_CE.T
+            divergence = kl_to_teacher(student_BC, teacher_BC, s.distill.temperature)
+            parts["corpus_loss"] = round(divergence.item(), 6)
+            loss = loss + s.distill.corpus_weight * divergence
         return loss, parts
 
     def _teacher(self, batch: Batch) -> torch.Tensor | None:
@@ -147,4 +167,4 @@ class Trainer:
             return None
         queries_BE = teacher.queries_QE[teacher.query_rows([self.data.examples[r] for r in batch.examples])]
         documents_NE = teacher.documents_NE[teacher.document_rows(batch.documents)]
-        return torch.cat([torch.from_numpy(queries_BE), torch.from_numpy(documents_NE)])
+        return torch.cat([torch.from_numpy(queries_BE), torch.from_numpy(documents_NE)]).float()

@@ -1,0 +1,40 @@
+"""The linear layer behind the pooling that some retrievers have, in sentence-transformers' `Dense` format."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+FOLDER = "2_Dense"
+_WEIGHTS = "model.safetensors"
+
+
+def new_head(weight_ED: torch.Tensor) -> torch.nn.Linear:
+    """A head from D to E dimensions with these weights, without bias."""
+    head = torch.nn.Linear(weight_ED.shape[1], weight_ED.shape[0], bias=False)
+    with torch.no_grad():
+        head.weight.copy_(weight_ED)
+    return head
+
+
+def read_head(folder: Path) -> torch.nn.Linear | None:
+    """The head of a retriever folder, or None where it has none."""
+    path = folder / FOLDER / _WEIGHTS
+    return new_head(load_file(path)["linear.weight"]) if path.is_file() else None
+
+
+def write_head(folder: Path, head: torch.nn.Linear) -> None:
+    """Write weights into `2_Dense/`; the config beside them is `dense_config`."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    save_file({"linear.weight": head.weight.detach().contiguous()}, folder / FOLDER / _WEIGHTS)
+
+
+def dense_config(head: torch.nn.Linear) -> dict[str, Any]:
+    """What sentence-transformers needs beside the weights."""
+    return {
+        "in_features": head.in_features,
+        "out_features": head.out_features,
+        "bias": False,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    }
