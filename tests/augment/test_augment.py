@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +118,15 @@ def test_nothing_to_make_is_an_error(passages: Path, tmp_path: Path) -> None:
         augment(settings, passages, tmp_path / "out")
 
 
-def test_vectors_of_two_models_cannot_be_kept(passages: Path, tmp_path: Path) -> None:
-    label = {"retrievers": ["bm25"], "keep_vectors": True}
-    with pytest.raises(DramaError, match="exactly one dense model"):
-        augment(AugmentSettings.parse({"label": label}, "augment"), passages, tmp_path / "out")
+def test_vectors_of_several_models_give_the_mean_of_their_cosines(
+    passages: Path, tiny_llm: Path, tmp_path: Path
+) -> None:
+    cosines = []
+    for retrievers in (["lsa"], [str(tiny_llm)], ["lsa", str(tiny_llm)]):
+        label = {"retrievers": retrievers, "keep_vectors": True, "precision": "fp32"}
+        out = tmp_path / str(len(cosines))
+        augment(AugmentSettings.parse({"label": label}, "augment"), passages, out)
+        _, queries = VectorReader(out / "teacher/queries").load()
+        _, documents = VectorReader(out / "teacher/documents").load()
+        cosines.append(queries @ documents.T)
+    np.testing.assert_allclose(cosines[2], (cosines[0] + cosines[1]) / 2, atol=2e-3)

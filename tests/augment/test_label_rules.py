@@ -32,7 +32,7 @@ def passages(tmp_path: Path) -> Path:
         ({"label": {"positive_ranks": [3, 1]}}, "no range of ranks"),
         ({"label": {"positive_ranks": [0, 1]}}, "no range of ranks"),
         ({"label": {"negative_ranks": [5, 50]}}, "behind the last"),
-        ({"label": {"keep_vectors": True}}, "exactly one dense model"),
+        ({"label": {"keep_vectors": True}}, "needs a dense model"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(section: dict[str, Any], message: str) -> None:

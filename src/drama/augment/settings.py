@@ -45,7 +45,7 @@ class LabelSettings(Section):
     """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
 
     retrievers: list[str] = ["bm25"]
-    """`bm25` and dense models; several are fused with equal weights."""
+    """`bm25`, `lsa` and models; several are fused with equal weights."""
     depth: int = Field(default=50, ge=2)
     positive_ranks: tuple[int, int] = (1, 10)
     negative_ranks: tuple[int, int] = (30, 50)
@@ -58,12 +58,13 @@ class LabelSettings(Section):
     precision: Precision = "auto"
     """Of the dense models' matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     keep_vectors: bool = False
-    """Leave the dense model's vectors in `teacher/`, for distillation; needs exactly one dense model."""
+    """Leave the dense models' vectors in `teacher/`, for distillation; several are put side by side, so
+    that the cosine of two texts is the mean of the models' cosines."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if not self.retrievers:
-            raise ValueError("retrievers is empty: name 'bm25' or a model")
+            raise ValueError("retrievers is empty: name 'bm25', 'lsa' or a model")
         if len({*self.retrievers}) < len(self.retrievers):
             raise ValueError(f"retrievers names one twice: {self.retrievers}")
         for name, (first, last) in (
@@ -74,8 +75,8 @@ class LabelSettings(Section):
                 raise ValueError(f"{name} {[first, last]} is no range of ranks from 1")
         if self.negative_ranks[0] <= self.positive_ranks[1]:
             raise ValueError("negative_ranks must begin behind the last of positive_ranks")
-        if self.keep_vectors and sum(name != BM25_NAME for name in self.retrievers) != 1:
-            raise ValueError("keep_vectors needs exactly one dense model among the retrievers")
+        if self.keep_vectors and {*self.retrievers} == {BM25_NAME}:
+            raise ValueError("keep_vectors needs a dense model among the retrievers: 'lsa', or a model")
         return self
 
 

@@ -11,7 +11,7 @@ from drama.augment.synthesize import synthesize
 from drama.errors import DramaError
 from drama.models import resolve
 from drama.records import read_passages, write_examples
-from drama.search import BM25_NAME
+from drama.search import FITTED
 from drama.workspace import Manifest, open_stage
 
 
@@ -38,7 +38,7 @@ def augment(
     Raises:
         DramaError: no query could be made or labelled, or a model is missing.
     """
-    models = [name for name in settings.label.retrievers if name != BM25_NAME]
+    models = [name for name in settings.label.retrievers if name not in FITTED]
     if settings.synthesize.documents:
         models.append(settings.synthesize.llm)
     inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in models}}

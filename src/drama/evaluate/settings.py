@@ -22,7 +22,7 @@ class EvaluateSettings(Section):
     """Which models on which collections."""
 
     models: list[str] = []
-    """`bm25`, a folder, a short name, or a hub id."""
+    """`bm25`, `lsa`, a folder, a short name, or a hub id."""
     collections: list[str] = []
     """BEIR-layout folders."""
     split: str = "test"

@@ -19,8 +19,8 @@ from drama.evaluate.settings import EvaluateSettings, FusionSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.models import resolve
 from drama.records import Hit, rank, read_trec_run, write_trec_run
-from drama.retriever import EmbeddingStore, load_encoder
-from drama.search import BM25_NAME, fuse
+from drama.retriever import EmbeddingStore, Encoder, load_encoder
+from drama.search import BM25_NAME, FITTED, LSA, LSA_NAME, fuse
 from drama.workspace import Manifest, fingerprint, open_stage, write_json
 from drama.workspace.manifest import command, machine, versions
 
@@ -70,7 +70,7 @@ def evaluate(
             are checked before the first model runs).
     """
     check_evaluation(settings)
-    folders = {m: resolve(m) for m in settings.models if m != BM25_NAME}
+    folders = {m: resolve(m) for m in settings.models if m not in FITTED}
     inputs = {f"model {m}": folder for m, folder in folders.items()}
     inputs |= {f"collection {c}": Path(c) for c in settings.collections}
     for place in settings.collections:
@@ -179,8 +179,12 @@ def _rankings(
     depth = max(_REPORTED, job.settings.fusion.depth) + job.settings.exclude_self
     if model == BM25_NAME:
         return [(label, BM25_NAME, _without_self(job.settings, rank_bm25(collection, depth)))]
-    encoder = load_encoder(job.folders[model], job.settings.max_length)
-    encoder.name = label
+    encoder: Encoder
+    if model == LSA_NAME:
+        encoder = LSA.build(collection.documents)
+    else:
+        encoder = load_encoder(job.folders[model], job.settings.max_length)
+        encoder.name = label
     found = [
         _without_self(job.settings, ranked)
         for ranked in rank_dense(encoder, collection, job.settings.dims, depth, job.store)

@@ -9,7 +9,7 @@ from drama.models import resolve
 from drama.prune import planned_shape
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
 from drama.retriever import load_encoder
-from drama.search import BM25_NAME
+from drama.search import BM25_NAME, FITTED, LSA_DIMENSIONS, LSA_NAME
 
 
 def check(recipe: Recipe) -> None:
@@ -29,7 +29,7 @@ def check(recipe: Recipe) -> None:
     if recipe.augment.synthesize.documents:
         resolve(recipe.augment.synthesize.llm)
     for model in label.retrievers:
-        if model != BM25_NAME:
+        if model not in FITTED:
             resolve(model)
     _check_widths(recipe)
     if recipe.evaluate.collections:
@@ -50,18 +50,18 @@ def _check_widths(recipe: Recipe) -> None:
 
 
 def _student_width(recipe: Recipe) -> int:
-    """The pruned hidden size; in the teacher's space, the teacher's width."""
-    if recipe.train.distill.space == "teacher":
-        for model in recipe.augment.label.retrievers:
-            if model != BM25_NAME:
-                return load_encoder(model).dim
-    return planned_shape(recipe.prune).hidden
+    """The pruned hidden size; in the teacher's space at most the width of the teachers together."""
+    hidden = planned_shape(recipe.prune).hidden
+    if recipe.train.distill.space == "own":
+        return hidden
+    dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]
+    return min(hidden, sum(LSA_DIMENSIONS if n == LSA_NAME else load_encoder(n).dim for n in dense))
 
 
 def _check_evaluation(recipe: Recipe) -> None:
     check_evaluation(recipe.evaluate)
     for model in recipe.evaluate.models:
-        if model in OWN_MODELS or model == BM25_NAME:
+        if model in OWN_MODELS or model in FITTED:
             continue
         near = difflib.get_close_matches(model, OWN_MODELS, n=1)
         if near and not Path(model).exists():

@@ -115,6 +115,10 @@ class Retriever:
         found: dict[str, torch.Tensor] = dict(self.backbone.state_dict())
         return found if self.head is None else found | {"head": self.head.weight}
 
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """The backbone's parameters, and the head's."""
+        return [*self.backbone.parameters(), *(self.head.parameters() if self.head is not None else ())]
+
     def check_dim(self, dim: int | None) -> int:
         """The width to use.
 

@@ -1,13 +1,21 @@
-"""Finding documents: BM25, exact dense search, fusion, and the index folder."""
+"""Finding documents: BM25, LSA, exact dense search, fusion, and the index folder."""
 
 from drama.search.bm25 import BM25, BM25_NAME
 from drama.search.exact import exact_search
 from drama.search.fusion import FusionMethod, fuse
 from drama.search.index import Found, Index, build_index, encode_for_index
+from drama.search.lsa import LSA, LSA_DIMENSIONS, LSA_NAME
+
+FITTED = (BM25_NAME, LSA_NAME)
+"""Names that are no models to load: these are fitted to the corpus at hand."""
 
 __all__ = [
     "BM25",
     "BM25_NAME",
+    "FITTED",
+    "LSA",
+    "LSA_DIMENSIONS",
+    "LSA_NAME",
     "Found",
     "FusionMethod",
     "Index",

@@ -1,6 +1,8 @@
 """The stage: backbone + passages + examples → `out/model`, a retriever folder."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from drama.console import note, progress
@@ -10,7 +12,8 @@ from drama.retriever import Retriever
 from drama.train.settings import TrainSettings
 from drama.train.texts import TeacherVectors, document_tokens, query_tokens
 from drama.train.trainer import TrainData, Trainer
-from drama.workspace import EventLog, Manifest, open_stage, read_events
+from drama.train.world import World
+from drama.workspace import EventLog, Manifest, StageRun, open_stage, read_events, read_manifest
 from drama.workspace.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -24,6 +27,8 @@ def train(
     teacher: Path | None = None,
 ) -> Manifest:
     """Train a retriever; resumes from its last checkpoint to the same weights as an uninterrupted run.
+
+    Started by torchrun, all processes work on one batch; the first one writes.
 
     Args:
         settings: the recipe's `train` section.
@@ -40,7 +45,8 @@ def train(
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     if teacher is not None:
         inputs["teacher"] = teacher
-    with open_stage(out, "train", settings, inputs, seed) as run:
+    world = World.join()
+    with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
             return run.manifest
         rows = []
@@ -59,30 +65,51 @@ def train(
             documents,
             TeacherVectors(teacher, rows, documents) if teacher is not None else None,
         )
-        trainer = Trainer(retriever, data, settings, seed)
+        trainer = Trainer(retriever, data, settings, seed, world)
         done = 0
         found = load_checkpoint(out / "checkpoints")
         if found is not None:
             done, tensors = found
             trainer.load(tensors)
             note(f"train: going on after step {done}")
-        log = EventLog(out / "events.jsonl", after=done)
+        log = EventLog(out / "events.jsonl", after=done) if world.rank == 0 else None
         retriever.backbone.train()
         with progress("train", settings.steps) as bar:
             bar.advance(done)
             for step in range(done, settings.steps):
                 event = trainer.step(step)
-                log.write(event)
+                if log is not None:
+                    log.write(event)
                 bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")
                 last = step + 1 == settings.steps
-                if (step + 1) % settings.checkpoint_every == 0 and not last:
+                if log is not None and (step + 1) % settings.checkpoint_every == 0 and not last:
                     save_checkpoint(out / "checkpoints", step + 1, trainer.state())
+        world.leave()
+        if log is None:
+            return run.manifest
         log.close()
         retriever.backbone.eval()
         retriever.save(out / "model")
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
         _figures(run.figures, out / "events.jsonl", retriever, settings)
     return run.manifest
+
+
+@contextmanager
+def _opened(
+    world: World, out: Path, settings: TrainSettings, inputs: dict[str, Path], seed: int
+) -> Iterator[StageRun]:
+    """The stage's folder: the first process opens it and writes; the others follow and write nothing."""
+    if world.rank == 0:
+        with open_stage(out, "train", settings, inputs, seed) as run:
+            world.agree(run.done)
+            yield run
+        return
+    done = world.agree(False)
+    manifest = read_manifest(out)
+    if manifest is None:
+        raise FileError(out, "the first process's folder is not here", hint="share it between the machines")
+    yield StageRun(out, manifest, done, resumed=not done)
 
 
 def _figures(figures: dict[str, object], path: Path, retriever: Retriever, settings: TrainSettings) -> None:

@@ -24,6 +24,7 @@ from drama.train.optimiser import Optimiser
 from drama.train.settings import TrainSettings
 from drama.train.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.texts import TeacherVectors
+from drama.train.world import World
 
 
 @dataclass
@@ -37,13 +38,27 @@ class TrainData:
 
 
 class Trainer:
-    """Trains a retriever in place.
+    """Trains a retriever in place, one process of several at will.
 
     Raises:
-        DramaError: distillation is asked for without a teacher's vectors.
+        DramaError: distillation is asked for without a teacher's vectors, or a batch smaller than the
+            number of processes.
     """
 
-    def __init__(self, retriever: Retriever, data: TrainData, settings: TrainSettings, seed: int) -> None:
+    def __init__(
+        self,
+        retriever: Retriever,
+        data: TrainData,
+        settings: TrainSettings,
+        seed: int,
+        world: World | None = None,
+    ) -> None:
+        self.world = world or World()
+        if settings.batch_size < self.world.size:
+            raise DramaError(
+                f"train.batch_size: {settings.batch_size} is below the {self.world.size} processes",
+                hint="it counts the queries of all processes together",
+            )
         self.retriever = retriever
         self.data = data
         self.settings = settings
@@ -69,7 +84,8 @@ class Trainer:
         self.optimiser = Optimiser(retriever.backbone, extra, settings)
 
     def _enter_teacher_space(self, teacher: TeacherVectors) -> None:
-        teacher.rotate(principal_axes(teacher.documents_NE.astype(np.float32)))
+        axes_EE = principal_axes(teacher.documents_NE.astype(np.float32))
+        teacher.rotate(axes_EE[:, : self.retriever.backbone.config.hidden_size])
         examples = self.data.examples
         rows = teacher.query_rows(examples)
         place_in_teacher_space(self.retriever, self.data.queries, teacher.queries_QE[rows], self.seed)
@@ -88,8 +104,10 @@ class Trainer:
         batch = draw_batch(self.data.examples, s.batch_size, s.negatives, self.seed, step)
         tokens = [self.data.queries[row] for row in batch.examples]
         tokens += [self.data.documents[i] for i in batch.documents]
-        forward = Forward(self.retriever, tokens, s.chunk_tokens, s.kept_tokens, not s.padding_free)
-        loss, parts = self._loss(batch, forward.vectors_TD)
+        shares = self.world.share([len(t) for t in tokens])
+        own = [tokens[row] for row in shares[self.world.rank]] if self.world.size > 1 else tokens
+        forward = Forward(self.retriever, own, s.chunk_tokens, s.kept_tokens, not s.padding_free)
+        loss, parts = self._loss(batch, self.world.gather(forward.vectors_TD, shares))
         if not math.isfinite(loss.item()):
             raise DramaError(
                 f"train: the loss is {loss.item()} at step {step + 1}",
@@ -97,15 +115,16 @@ class Trainer:
             )
         loss.backward()  # type: ignore[no-untyped-call]
         forward.finish()
+        self.world.sum_gradients(self.retriever.parameters())
         rate, norm = self.optimiser.step(step)
-        real = sum(map(len, tokens))
+        real = sum(map(len, own))
         return {
             "step": step + 1,
             "loss": round(loss.item(), 6),
             **parts,
             "learning_rate": s.learning_rate * rate,
             "gradient_norm": round(norm, 4),
-            "tokens": real,
+            "tokens": sum(map(len, tokens)),
             "padding": round(1 - real / forward.computed_tokens, 4),
             "computed_twice": forward.cached_texts,
             "masked": int(batch.mask_BN.sum()),
