@@ -1,15 +1,22 @@
 """`drama bench`: benchmarks against peers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+Precision = Literal["fp32", "bf16"]
 
 
 def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; `list` names them.")],
     out: Annotated[Path, typer.Option(help="Folder for NAME.json.")] = Path("benchmarks/results"),
     rounds: Annotated[int, typer.Option(help="Alternating rounds.", min=1)] = 3,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Corpora for `train`, BEIR folders and the like."),
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="Of all trainers in `train`.")] = "fp32",
 ) -> None:
     """Run a benchmark side by side with its peer and keep the raw figures."""
     import drama_bench
@@ -18,4 +25,4 @@ def bench(
         for known, about in drama_bench.available().items():
             typer.echo(f"{known:12} {about}")
         return
-    typer.echo(str(drama_bench.run(name, out, rounds)))
+    typer.echo(str(drama_bench.run(name, out, rounds, data or ["python-docs"], precision)))
