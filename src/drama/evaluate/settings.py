@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from drama.retriever import Precision
 from drama.search import FusionMethod
 from drama.settings import Section
 
@@ -30,6 +31,8 @@ class EvaluateSettings(Section):
     """Widths to report beside the full one, for models that were trained at them."""
     max_length: int | None = Field(default=None, ge=4)
     """Cut texts to this many tokens; None is each model's own limit."""
+    precision: Precision = "fp32"
+    """Of the dense models' matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     exclude_self: bool = False
     """Drop the hit whose id is the query's own, as BEIR does for ArguAna and Quora."""
     fusion: FusionSettings = FusionSettings()

@@ -183,7 +183,7 @@ def _rankings(
     if model == LSA_NAME:
         encoder = LSA.build(collection.documents)
     else:
-        encoder = load_encoder(job.folders[model], job.settings.max_length)
+        encoder = load_encoder(job.folders[model], job.settings.max_length, job.settings.precision)
         encoder.name = label
     found = [
         _without_self(job.settings, ranked)

@@ -66,7 +66,7 @@ class TrainSettings(Section):
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
     chunk_tokens: int = Field(default=8192, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
-    kept_tokens: int = Field(default=32768, ge=0)
+    kept_tokens: int = Field(default=8192, ge=0)
     """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
     (gradient caching), so that memory does not grow with the batch."""
     checkpoint_every: int = Field(default=100, ge=1)
