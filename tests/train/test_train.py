@@ -117,10 +117,11 @@ def test_resume_equals_an_uninterrupted_run(
     "switch",
     [
         {"padding_free": False},
+        {"fused": False},
         {"kept_tokens": 0, "chunk_tokens": 64},
         {"kept_tokens": 100, "chunk_tokens": 64},
     ],
-    ids=["padded", "all texts twice", "some texts twice"],
+    ids=["padded", "not fused", "all texts twice", "some texts twice"],
 )
 def test_speed_and_memory_switches_do_not_change_training(
     inputs: Inputs, tmp_path: Path, switch: dict[str, object]

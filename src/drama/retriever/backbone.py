@@ -1,4 +1,4 @@
-"""Loading a causal LM as a bidirectional encoder, and checking that it is one.
+"""Loading a causal LM as a bidirectional encoder (or an encoder as it is), and checking that it is one.
 
 Since transformers 5.2 `config.is_causal = False` is enough. Libraries have lost this silently before, so
 the behaviour is checked at load: changing the last token must move the first token's state.
@@ -14,7 +14,7 @@ from drama.errors import DramaError
 
 
 def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.float32) -> Any:
-    """The decoder stack without its LM head, in evaluation mode.
+    """The stack of layers without its head, in evaluation mode.
 
     Args:
         folder: a model folder in transformers' format.
@@ -30,6 +30,8 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
         raise DramaError(f"{folder}: transformers can't load this model ({error})") from None
     model.config.is_causal = not bidirectional
     model.config.use_cache = False
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # BERT's: we pool ourselves
     model.eval()
     sees = last_token_reaches_first(model)
     if sees != bidirectional:

@@ -1,5 +1,7 @@
 """One way from text to token ids for training, mining, evaluation and serving: BOS + text + EOS.
 
+An encoder's tokenizer (BERT) writes CLS + text + SEP itself and is left as it is.
+
 The retriever's tokenizer is the LLM's without its chat template: sentence-transformers 6 wraps every text
 in a template that it finds, and would embed a system prompt with it.
 """
@@ -37,8 +39,8 @@ def retriever_tokenizer(folder: Path, max_length: int) -> Any:
     tokenizer.model_max_length = max_length
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if tokenizer.eos_token is None or tokenizer.pad_token_id is None:
-        raise DramaError(f"{folder}: the tokenizer has neither an EOS nor a padding token")
+    if (tokenizer.eos_token or tokenizer.sep_token) is None or tokenizer.pad_token_id is None:
+        raise DramaError(f"{folder}: the tokenizer has no padding token, or neither EOS nor SEP")
     _end_with_eos(tokenizer)
     return tokenizer
 

@@ -64,6 +64,8 @@ class TrainSettings(Section):
     """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
     padding_free: bool = True
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
+    fused: bool = True
+    """MLP and norm with hand-written backward passes, where the family has the usual ones; same numbers."""
     chunk_tokens: int = Field(default=8192, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=8192, ge=0)
