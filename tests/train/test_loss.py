@@ -5,7 +5,14 @@ import math
 import torch
 from torch.nn.functional import normalize
 
-from drama.train.loss import embedding_loss, info_nce, kl_to_teacher, ranking_loss
+from drama.train.loss import (
+    embedding_loss,
+    false_negatives,
+    info_nce,
+    info_nce_of_documents,
+    kl_to_teacher,
+    ranking_loss,
+)
 
 
 def test_info_nce_is_the_formula() -> None:
@@ -54,3 +61,28 @@ def test_a_masked_document_gets_no_gradient() -> None:
 def test_embedding_loss_ignores_length() -> None:
     teacher = torch.randn(5, 3)
     assert embedding_loss(teacher * 7, teacher).abs() < 1e-6
+
+
+def test_documents_find_their_query_among_those_that_do_not_share_them() -> None:
+    torch.manual_seed(0)
+    scores = torch.randn(4, 5)
+    positive = torch.tensor([1, 2, 1, 4])  # queries 0 and 2 share document 1
+    mask = torch.zeros(4, 5, dtype=torch.bool)
+    mask[3, 2] = True  # document 2, drawn for query 1, is known as a positive of query 3
+    negatives = {0: [1, 3], 1: [0, 2], 2: [1, 3], 3: [0, 1, 2]}
+    total = 0.0
+    for b, others in negatives.items():
+        column = scores[:, positive[b]]
+        total -= math.log(math.exp(column[b]) / sum(math.exp(column[j]) for j in (b, *others)))
+    assert math.isclose(info_nce_of_documents(scores, positive, mask).item(), total / 4, rel_tol=1e-5)
+
+
+def test_what_the_teacher_finds_nearer_than_the_positive_is_no_negative() -> None:
+    torch.manual_seed(0)
+    teacher, positive = torch.rand(6, 9), torch.randint(9, (6,))
+    for margin in (0.0, 0.2, -0.3):
+        mask = false_negatives(teacher, positive, margin)
+        for b in range(6):
+            for n in range(9):
+                wanted = bool(n != positive[b] and teacher[b, n] > teacher[b, positive[b]] - margin)
+                assert bool(mask[b, n]) is wanted

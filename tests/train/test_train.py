@@ -70,6 +70,7 @@ DISTILL = {
 }
 
 
+FILTERED = {"distill": {"false_negative_margin": 0.1}, "both_directions": True, "teacher": True}
 TEACHER_SPACE = {
     "distill": {"space": "teacher", "kl_weight": 0.5, "corpus_weight": 1.0, "embedding_weight": 5.0},
     "retriever": {"dims": [4], "max_length": 64},
@@ -77,7 +78,9 @@ TEACHER_SPACE = {
     "teacher": True,
 }
 CHANGES = pytest.mark.parametrize(
-    "changes", [{}, DISTILL, TEACHER_SPACE], ids=["plain", "distilled", "teacher's space"]
+    "changes",
+    [{}, DISTILL, FILTERED, TEACHER_SPACE],
+    ids=["plain", "distilled", "filtered", "teacher's space"],
 )
 
 

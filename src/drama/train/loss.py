@@ -30,6 +30,41 @@ def info_nce(scores_BN: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.T
     return F.cross_entropy(scores_BN.masked_fill(mask_BN, float("-inf")), positive_B)
 
 
+def info_nce_of_documents(
+    scores_BN: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.Tensor
+) -> torch.Tensor:
+    """The other direction: each drawn positive must find its query among the batch's queries.
+
+    Queries that share the document, or have it among their positives, are no negatives of it.
+
+    >>> s = torch.tensor([[3.0, 0.0], [0.0, 1.0]])
+    >>> none = torch.zeros(2, 2, dtype=torch.bool)
+    >>> both = info_nce(s.T, torch.tensor([0, 1]), none.T)
+    >>> bool(torch.isclose(info_nce_of_documents(s, torch.tensor([0, 1]), none), both))
+    True
+    """
+    scores_BB = scores_BN[:, positive_B].T  # row: the positive of a query, column: a query
+    shared_BB = mask_BN[:, positive_B].T | (positive_B.unsqueeze(1) == positive_B.unsqueeze(0))
+    own_B = torch.arange(len(positive_B), device=scores_BN.device)
+    shared_BB[own_B, own_B] = False
+    return info_nce(scores_BB, own_B, shared_BB)
+
+
+def false_negatives(
+    teacher_cosines_BN: torch.Tensor, positive_B: torch.Tensor, margin: float
+) -> torch.Tensor:
+    """Mask [B, N] of documents that the teacher finds as near to the query as its positive, less `margin`.
+
+    Source: GISTEmbed (Solatorio 2024), with its margin. The drawn positive is never masked.
+
+    >>> false_negatives(torch.tensor([[0.8, 0.9, 0.75, 0.1]]), torch.tensor([0]), 0.1).tolist()
+    [[False, True, True, False]]
+    """
+    threshold_B1 = teacher_cosines_BN.gather(1, positive_B.unsqueeze(1)) - margin
+    mask_BN = teacher_cosines_BN > threshold_B1
+    return mask_BN.scatter(1, positive_B.unsqueeze(1), False)
+
+
 def kl_to_teacher(
     cosines_BN: torch.Tensor, teacher_cosines_BN: torch.Tensor, temperature: float
 ) -> torch.Tensor:
@@ -61,15 +96,21 @@ def ranking_loss(
     teacher_cosines_BN: torch.Tensor | None = None,
     kl_weight: float = 0.0,
     kl_temperature: float = 0.05,
+    both_directions: bool = False,
 ) -> torch.Tensor:
     """InfoNCE, mixed with the KL to a teacher, at each Matryoshka width, mean over widths (equal weights).
+
+    With `both_directions` InfoNCE is the mean of query → document and document → query.
 
     Source: paper, section 4 (Matryoshka representation learning: cut, renormalise, same loss).
     """
     total = queries_BD.new_zeros(())
     for dim in dims:
         cosines_BN = normalise(queries_BD, dim) @ normalise(documents_ND, dim).T
-        loss = (1.0 - kl_weight) * info_nce(cosines_BN / temperature, positive_B, mask_BN)
+        contrast = info_nce(cosines_BN / temperature, positive_B, mask_BN)
+        if both_directions:
+            contrast = (contrast + info_nce_of_documents(cosines_BN / temperature, positive_B, mask_BN)) / 2
+        loss = (1.0 - kl_weight) * contrast
         if kl_weight > 0 and teacher_cosines_BN is not None:
             loss = loss + kl_weight * kl_to_teacher(cosines_BN, teacher_cosines_BN, kl_temperature)
         total = total + loss

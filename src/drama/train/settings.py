@@ -25,10 +25,15 @@ class DistillSettings(Section):
     """Weight of 1 − cos(student, teacher) over all texts of the batch. In its own space the student is
     projected for it by a matrix that is learnt and thrown away."""
 
+    false_negative_margin: float | None = None
+    """Documents that the teacher finds as near to the query as its positive, less this, are no negatives.
+    None: only known positives are left out."""
+
     @property
     def on(self) -> bool:
         """Whether anything here needs the teacher's vectors."""
-        return self.space == "teacher" or max(self.kl_weight, self.corpus_weight, self.embedding_weight) > 0
+        weights = (self.kl_weight, self.corpus_weight, self.embedding_weight)
+        return self.space == "teacher" or max(weights) > 0 or self.false_negative_margin is not None
 
     @model_validator(mode="after")
     def _corpus_needs_the_space(self) -> Self:
@@ -59,6 +64,8 @@ class TrainSettings(Section):
     clip: float = Field(default=1.0, gt=0.0)
     """Largest gradient norm of the layers."""
     temperature: float = Field(default=0.02, gt=0.0)
+    both_directions: bool = False
+    """InfoNCE from documents to queries too, in equal parts."""
     distill: DistillSettings = DistillSettings()
     precision: Precision = "auto"
     """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""

@@ -20,7 +20,7 @@ from drama.retriever import Retriever
 from drama.retriever.fused import fuse
 from drama.train.batches import Batch, draw_batch
 from drama.train.forward import Forward
-from drama.train.loss import embedding_loss, kl_to_teacher, ranking_loss
+from drama.train.loss import embedding_loss, false_negatives, kl_to_teacher, ranking_loss
 from drama.train.optimiser import Optimiser
 from drama.train.settings import TrainSettings
 from drama.train.teacher_space import place_in_teacher_space, principal_axes
@@ -130,7 +130,6 @@ class Trainer:
             "tokens": sum(map(len, tokens)),
             "padding": round(1 - real / forward.computed_tokens, 4),
             "computed_twice": forward.cached_texts,
-            "masked": int(batch.mask_BN.sum()),
             "seconds": round(time.monotonic() - begin, 3),
         }
 
@@ -156,18 +155,23 @@ class Trainer:
     def _loss(self, batch: Batch, vectors_TD: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         s, size = self.settings, len(batch.examples)
         teacher_TE = self._teacher(batch)
+        teacher_BN = None if teacher_TE is None else teacher_TE[:size] @ teacher_TE[size:].T
+        positive_B, mask_BN = torch.from_numpy(batch.positive_B), torch.from_numpy(batch.mask_BN)
+        if s.distill.false_negative_margin is not None and teacher_BN is not None:
+            mask_BN = mask_BN | false_negatives(teacher_BN, positive_B, s.distill.false_negative_margin)
         loss = ranking_loss(
             vectors_TD[:size],
             vectors_TD[size:],
-            torch.from_numpy(batch.positive_B),
-            torch.from_numpy(batch.mask_BN),
+            positive_B,
+            mask_BN,
             self.dims,
             s.temperature,
-            None if teacher_TE is None else teacher_TE[:size] @ teacher_TE[size:].T,
+            teacher_BN,
             s.distill.kl_weight,
             s.distill.temperature,
+            s.both_directions,
         )
-        parts = {"ranking_loss": round(loss.item(), 6)}
+        parts = {"ranking_loss": round(loss.item(), 6), "masked": int(mask_BN.sum())}
         if teacher_TE is None:
             return loss, parts
         if s.distill.embedding_weight > 0:
