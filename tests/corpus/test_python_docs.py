@@ -67,7 +67,7 @@ def test_beside_another_input(tmp_path: Path) -> None:
         release_file()
     )  # another Python, another corpus
     assert {d.id.split("/")[0] for d in passages} == {"python-docs", "mine"}
-    folder = tmp_path / "out/collection"
+    folder = tmp_path / "out/known-items"
     ids = {d.id for d in read_documents_jsonl(folder / "corpus.jsonl")}
     queries = list(read_queries(folder / "queries.jsonl"))
     qrels = read_qrels(folder / "qrels/test.tsv")

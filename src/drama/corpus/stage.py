@@ -103,7 +103,7 @@ def _add_python_docs(
     items = python_docs(settings.max_documents, settings.known_items, seed)
     for outcome, n in items.dropped.items():
         count(outcome, n)
-    collection = out / "collection"
+    collection = out / "known-items"
     (collection / "qrels").mkdir(parents=True, exist_ok=True)
     write_documents_jsonl(collection / "corpus.jsonl", items.documents)
     write_queries(collection / "queries.jsonl", items.queries)

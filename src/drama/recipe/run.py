@@ -58,7 +58,7 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:
     """The section with `student`, `untrained`, `llm` and `known-items` put in place."""
-    known = str(folder / "corpus" / "collection")
+    known = str(folder / "corpus" / "known-items")
     return settings.model_copy(
         update={
             "models": [places.get(m, m) for m in settings.models],
