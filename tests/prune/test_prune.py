@@ -16,8 +16,9 @@ from drama.prune.masked import masked
 from drama.prune.plan import make_plan
 from drama.prune.recover import _chunk_losses, losses
 from drama.prune.scores import Scores, measure
-from drama.prune.shape import Shape, parent_shape, target_shape
+from drama.prune.shape import Shape, parameters, parent_shape
 from drama.prune.slice import slice_model
+from drama.prune.target import target_shape
 from drama.records import Document, write_passages
 from drama.retriever import Retriever
 from drama.workspace import read_events
@@ -57,9 +58,12 @@ def test_masked_equals_sliced(parent, layers, hidden, heads, intermediate, keep)
     plan = make_plan(scores_of(parent), parent_shape(family.config), target, keep)
     child = slice_model(family, plan, target)
     assert parent_shape(child.config) == target
-    body, whole = target.parameters(8, 97, parent.config.tie_word_embeddings)
-    assert sum(p.numel() for p in child.parameters()) == whole
-    assert body < whole
+    query, key = 8 * target.heads, 8 * target.kv_heads
+    layer = hidden * (2 * query + 2 * key + 3 * intermediate + 2)
+    body = layers * layer + hidden
+    tables = 1 if parent.config.tie_word_embeddings else 2
+    assert parameters(child.config) == (body, body + tables * 97 * hidden)
+    assert sum(p.numel() for p in child.parameters()) == parameters(child.config)[1]
     with torch.no_grad():
         untouched = parent(input_ids=tokens()).logits
         with masked(family, plan) as model:
@@ -103,11 +107,20 @@ def test_important_parts_stay() -> None:
         ({"hidden": 4096}, r"prune\.hidden: 4096 is above the parent's 48"),
         ({"heads": 5}, "5 query heads don't divide into 2 kv heads"),
         ({"heads": 4, "kv_heads": 1}, "4 query heads a kv head wanted, the parent has 3"),
+        ({"hidden": 44}, "does not load a llama model of this shape .*44.* is not a multiple"),
+        ({"method": "depth", "hidden": 24}, r"prune\.hidden: 24 is below the parent's 48"),
+        ({"method": "depth", "heads": 2, "kv_heads": 2}, r"prune\.heads: 2 is below the parent's 6"),
+        ({"method": "depth", "kv_heads": 1, "heads": 3}, "drops layers only"),
+        ({"method": "depth", "intermediate": 39}, r"leave prune\.intermediate out"),
+        ({"method": "uniform", "keep_layers": "first"}, "keep_layers does not apply"),
+        ({"method": "uniform", "keep_layers": "importance"}, "keep_layers does not apply"),
+        ({"method": "uniform", "calibration": {"documents": 9}}, "calibration does not apply"),
+        ({"method": "best"}, r"prune\.method: input should be 'importance', 'depth' or 'uniform'"),
     ],
 )
 def test_a_wrong_shape_is_refused(parent, values, message) -> None:
     with pytest.raises(DramaError, match=message):
-        target_shape(PruneSettings.parse(values, "prune"), parent_shape(parent.config))
+        target_shape(PruneSettings.parse(values, "prune"), parent.config)
 
 
 def test_an_unknown_family_is_refused() -> None:

@@ -15,13 +15,14 @@ def prune(
     heads: Annotated[int | None, typer.Option(help="Query heads.")] = None,
     kv_heads: Annotated[int | None, typer.Option(help="Key-value heads.")] = None,
     intermediate: Annotated[int | None, typer.Option(help="MLP neurons.")] = None,
+    method: Annotated[str, typer.Option(help="importance, depth or uniform.")] = "importance",
     recovery_steps: Annotated[int, typer.Option(help="Updates with LM loss and KL to the parent.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the prune section: keep_layers=first.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the texts' choice and order.")] = 0,
 ) -> None:
-    """Prune a decoder LLM to an exact shape, by activation importance, and recover it."""
+    """Prune a decoder LLM to an exact shape, and recover it."""
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus
     from drama.prune import PruneSettings
@@ -29,7 +30,13 @@ def prune(
     from drama.settings import apply_overrides
 
     shape = {"layers": layers, "hidden": hidden, "heads": heads, "kv_heads": kv_heads}
-    values = {"parent": parent, **shape, "intermediate": intermediate, "recovery": {"steps": recovery_steps}}
+    values = {
+        "parent": parent,
+        **shape,
+        "intermediate": intermediate,
+        "method": method,
+        "recovery": {"steps": recovery_steps},
+    }
     settings = PruneSettings.parse(apply_overrides(values, set_ or []), where="prune")
     build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
     manifest = run_prune(settings, out / "corpus" / "passages.parquet", out / "prune", seed)

@@ -1,6 +1,7 @@
 """The parent under a plan's masks: it computes what the sliced model will compute.
 
-RMSNorm takes its variance over the kept channels only (Sheared LLaMA; method: 2.1).
+RMSNorm takes its variance over the kept channels only (Sheared LLaMA; method: 2.1). With k of D channels
+kept, norm(x·√(D/k))·√(k/D) on masked states x is that, whatever the norm does with its weight.
 """
 
 from collections.abc import Iterator
@@ -9,18 +10,19 @@ from typing import Any
 
 import torch
 
-from drama.prune.families import Llama
+from drama.prune.families import Family
 from drama.prune.plan import Plan
 
 
 @contextmanager
-def masked(family: Llama, plan: Plan) -> Iterator[Any]:
+def masked(family: Family, plan: Plan) -> Iterator[Any]:
     """Inside the block the model behaves as if it were sliced; outside it is untouched."""
     c, head_dim = family.config, family.head_dim
     hidden_D = _mask(c.hidden_size, plan.hidden)
     kept = {layer.layer: layer for layer in plan.layers}
     hooks: list[Any] = [family.embedding.register_forward_hook(lambda _m, _a, out: out * hidden_D)]
     norms = [family.final_norm]
+    root = (len(plan.hidden) / c.hidden_size) ** 0.5
     for row, layer in enumerate(family.layers):
         if row not in kept:
             hooks.append(layer.register_forward_hook(_skip))
@@ -33,7 +35,8 @@ def masked(family: Llama, plan: Plan) -> Iterator[Any]:
             hooks.append(module.register_forward_hook(lambda _m, _a, out: out * hidden_D))
         norms += family.norms(layer)
     for norm in norms:
-        hooks.append(norm.register_forward_hook(_masked_norm(hidden_D)))
+        hooks.append(norm.register_forward_pre_hook(_times(hidden_D / root)))
+        hooks.append(norm.register_forward_hook(lambda _m, _a, out: out * hidden_D * root))
     try:
         yield family.model
     finally:
@@ -53,13 +56,3 @@ def _times(mask: torch.Tensor) -> Any:
 
 def _skip(_module: Any, args: tuple[torch.Tensor, ...], output: Any) -> Any:
     return (args[0], *output[1:]) if isinstance(output, tuple) else args[0]
-
-
-def _masked_norm(hidden_D: torch.Tensor) -> Any:
-    def hook(module: Any, args: tuple[torch.Tensor, ...], _out: torch.Tensor) -> torch.Tensor:
-        states = args[0] * hidden_D
-        variance = states.pow(2).sum(dim=-1, keepdim=True) / hidden_D.sum()
-        weight: torch.Tensor = module.weight
-        return weight * states * torch.rsqrt(variance + module.variance_epsilon)
-
-    return hook

@@ -31,7 +31,7 @@ class Plan(NamedTuple):
 def make_plan(
     scores: Scores, parent: Shape, target: Shape, keep_layers: Literal["importance", "first"]
 ) -> Plan:
-    """Keep the best of each kind."""
+    """Keep the best of each kind; with `first` the lowest layers, whatever their scores."""
     lowest = list(range(target.layers))
     kept = lowest if keep_layers == "first" else _best(scores.layers_N, target.layers)
     group = parent.heads // parent.kv_heads

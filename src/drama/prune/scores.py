@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from drama.prune.families import Llama
+from drama.prune.families import Family
 
 
 class Scores(NamedTuple):
@@ -29,7 +29,7 @@ class Scores(NamedTuple):
 
 
 @torch.inference_mode()
-def measure(family: Llama, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Scores:
+def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Scores:
     """Run the parent over (tokens [B, L], mask [B, L]) batches and collect the scores."""
     c = family.config
     count = c.num_hidden_layers

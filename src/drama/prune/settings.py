@@ -1,8 +1,8 @@
 """The `prune` section of a recipe."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drama.settings import Section
 
@@ -40,7 +40,22 @@ class PruneSettings(Section):
     heads: int | None = Field(default=None, ge=1)
     kv_heads: int | None = Field(default=None, ge=1)
     intermediate: int | None = Field(default=None, ge=1)
-    keep_layers: Literal["importance", "first"] = "importance"
-    """By 1 − cos(input, output), or the lowest ones: late layers matter least for retrieval (EffiR)."""
+    method: Literal["importance", "depth", "uniform"] = "importance"
+    """What decides which parts stay: activations; activations, and only layers go; even spacing."""
+    keep_layers: Literal["importance", "first"] | None = None
+    """By 1 − cos(input, output) (the default), or the lowest ones: late layers matter least for retrieval
+    (EffiR). Not with `uniform`."""
     calibration: CalibrationSettings = CalibrationSettings()
     recovery: RecoverySettings = RecoverySettings()
+
+    @model_validator(mode="after")
+    def _uniform_measures_nothing(self) -> Self:
+        if self.method == "uniform":
+            if self.keep_layers is not None:
+                raise ValueError(
+                    "keep_layers does not apply to the method 'uniform', which spaces the layers evenly: "
+                    "leave it out (or null, over a preset)"
+                )
+            if self.calibration != CalibrationSettings():
+                raise ValueError("calibration does not apply to the method 'uniform', which reads no text")
+        return self

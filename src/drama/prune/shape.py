@@ -1,13 +1,13 @@
-"""Shape: the five numbers of a decoder, checked before anything is computed."""
+"""Shape: the five numbers of a decoder, read from a config and written into one."""
 
+import copy
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from transformers import AutoConfig
+import torch
+from transformers import AutoModelForCausalLM
 
-from drama.errors import DramaError
-from drama.models import resolve
-from drama.prune.families import check_family
-from drama.prune.settings import PruneSettings
+from drama.prune.families import head_dim_of
 
 
 class Shape(NamedTuple):
@@ -18,13 +18,6 @@ class Shape(NamedTuple):
     heads: int
     kv_heads: int
     intermediate: int
-
-    def parameters(self, head_dim: int, vocabulary: int, tied: bool) -> tuple[int, int]:
-        """(without embeddings, in all): weights of the decoder in this shape."""
-        attention = self.hidden * head_dim * (2 * self.heads + 2 * self.kv_heads)
-        mlp = 3 * self.hidden * self.intermediate
-        body = self.layers * (attention + mlp + 2 * self.hidden) + self.hidden
-        return body, body + vocabulary * self.hidden * (1 if tied else 2)
 
 
 def parent_shape(config: Any) -> Shape:
@@ -38,43 +31,24 @@ def parent_shape(config: Any) -> Shape:
     )
 
 
-def target_shape(settings: PruneSettings, parent: Shape) -> Shape:
-    """The child's shape.
-
-    Raises:
-        DramaError: a number is above the parent's, or the heads don't divide into groups that the parent has.
-    """
-    target = Shape(*(getattr(settings, f) or getattr(parent, f) for f in Shape._fields))
-    for field in Shape._fields:
-        wanted, there = getattr(target, field), getattr(parent, field)
-        if wanted > there:
-            raise DramaError(
-                f"prune.{field}: {wanted} is above the parent's {there}", hint="pruning only removes"
-            )
-    if target.heads % target.kv_heads:
-        raise DramaError(
-            f"prune.heads: {target.heads} query heads don't divide into {target.kv_heads} kv heads",
-            hint="heads must be a multiple of kv_heads",
-        )
-    if target.heads // target.kv_heads > parent.heads // parent.kv_heads:
-        raise DramaError(
-            f"prune.heads: {target.heads // target.kv_heads} query heads a kv head wanted, the parent has "
-            f"{parent.heads // parent.kv_heads}",
-            hint="keep more kv_heads, or fewer heads",
-        )
-    return target
+def child_config(config: Any, target: Shape, layers: Sequence[int]) -> Any:
+    """The parent's config with the target's numbers; `layers` are the parent's that stay."""
+    child = copy.deepcopy(config)
+    child.head_dim = head_dim_of(config)
+    child.num_hidden_layers = target.layers
+    child.hidden_size = target.hidden
+    child.num_attention_heads = target.heads
+    child.num_key_value_heads = target.kv_heads
+    child.intermediate_size = target.intermediate
+    if getattr(config, "layer_types", None):
+        child.layer_types = [config.layer_types[layer] for layer in layers]
+    return child
 
 
-def planned_shape(settings: PruneSettings) -> Shape:
-    """The child's shape from the parent's config alone, before any weights are read.
-
-    Raises:
-        DramaError: no such parent, one of an unknown family, or a shape that can't be cut out of it.
-    """
-    folder = resolve(settings.parent)
-    try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't read its config.json ({error})") from None
-    check_family(config)
-    return target_shape(settings, parent_shape(config))
+def parameters(config: Any) -> tuple[int, int]:
+    """(without embeddings and LM head, in all): weights of a causal LM with this config; none is made."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    whole = sum(p.numel() for p in model.parameters())
+    table = config.vocab_size * config.hidden_size
+    return whole - table * (1 if config.tie_word_embeddings else 2), whole

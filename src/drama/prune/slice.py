@@ -6,22 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from drama.prune.families import Llama
+from drama.prune.families import Family
 from drama.prune.plan import Plan
-from drama.prune.shape import Shape
+from drama.prune.shape import Shape, child_config
 
 
-def slice_model(family: Llama, plan: Plan, target: Shape) -> Any:
+def slice_model(family: Family, plan: Plan, target: Shape) -> Any:
     """A plain causal LM with exactly the target shape and the parent's kept weights."""
-    config = copy.deepcopy(family.config)
-    config.num_hidden_layers = target.layers
-    config.hidden_size = target.hidden
-    config.num_attention_heads = target.heads
-    config.num_key_value_heads = target.kv_heads
-    config.intermediate_size = target.intermediate
-    config.head_dim = family.head_dim
-    if getattr(config, "layer_types", None):
-        config.layer_types = [config.layer_types[layer.layer] for layer in plan.layers]
+    config = child_config(family.config, target, [layer.layer for layer in plan.layers])
     child_model = type(family.model)(config)
     child = type(family)(child_model)
     hidden = torch.tensor(plan.hidden)
@@ -54,3 +46,5 @@ def _rows_of_heads(heads: list[int], head_dim: int) -> torch.Tensor:
 
 def _copy(new: nn.Linear, old: nn.Linear, rows: torch.Tensor, columns: torch.Tensor) -> None:
     new.weight.copy_(old.weight[rows][:, columns])
+    if old.bias is not None:
+        new.bias.copy_(old.bias[rows])

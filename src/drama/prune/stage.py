@@ -1,6 +1,7 @@
 """The stage: parent + passages → `out/model`, a smaller causal LM that plain transformers loads."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from drama.console import note
 from drama.errors import DramaError
 from drama.models import resolve
-from drama.prune.families import Llama, family_of
+from drama.prune.families import Family, family_of
+from drama.prune.methods import METHODS
 from drama.prune.plan import make_plan
 from drama.prune.recover import held_out_loss, recover
-from drama.prune.scores import Scores, measure
+from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
-from drama.prune.shape import Shape, parent_shape, target_shape
+from drama.prune.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.slice import slice_model
+from drama.prune.target import target_shape
 from drama.prune.texts import calibration_batches, packed_rows
 from drama.records import read_passages
 from drama.workspace import Manifest, atomic_folder, open_stage
@@ -42,12 +45,13 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         parent, tokenizer = _load(folder)
         family = family_of(parent)
         before = parent_shape(family.config)
-        target = target_shape(settings, before)
-        _describe(family, before, target, run.figures)
+        target = target_shape(settings, family.config)
+        _describe(family.config, before, target, run.figures)
         texts = [d.full_text for d in read_passages(passages)]
         rows_RL, held_out_RL = packed_rows(texts, tokenizer, settings.recovery.max_length, seed)
-        scores = _scores(out / "scores.safetensors", family, texts, tokenizer, settings, seed)
-        plan = make_plan(scores, before, target, settings.keep_layers)
+        batches = calibration_batches(texts, tokenizer, settings.calibration, seed)
+        scores = _scores(out / "scores.safetensors", family, batches, target, settings)
+        plan = make_plan(scores, before, target, settings.keep_layers or "importance")
         child = slice_model(family, plan, target)
         run.figures["layers_kept"] = [layer.layer for layer in plan.layers]
         run.figures["held_out_loss_parent"] = round(held_out_loss(parent, held_out_RL), 4)
@@ -75,23 +79,26 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
 
 def _scores(
-    path: Path, family: Llama, texts: list[str], tokenizer: Any, settings: PruneSettings, seed: int
+    path: Path,
+    family: Family,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    target: Shape,
+    settings: PruneSettings,
 ) -> Scores:
-    """From the file where they are, else measured and kept: they depend on parent, texts and seed only."""
+    """From the file where they are, else made and kept: this folder has one parent, target, method, seed."""
     if path.is_file():
         return Scores(**load_file(path))
-    note("prune: measuring activations")
-    scores = measure(family, calibration_batches(texts, tokenizer, settings.calibration, seed))
+    note(f"prune: scoring, method {settings.method}")
+    scores = METHODS[settings.method].score(family, batches, target)
     partial = path.with_suffix(".partial")
     save_file(scores.tensors(), partial)
     partial.replace(path)
     return scores
 
 
-def _describe(family: Llama, before: Shape, target: Shape, figures: dict[str, Any]) -> None:
-    c = family.config
+def _describe(config: Any, before: Shape, target: Shape, figures: dict[str, Any]) -> None:
     for name, shape in (("parent", before), ("pruned", target)):
-        body, whole = shape.parameters(family.head_dim, c.vocab_size, c.tie_word_embeddings)
+        body, whole = parameters(child_config(config, shape, range(shape.layers)))
         figures[f"parameters_{name}"] = whole
         figures[f"parameters_{name}_without_embeddings"] = body
         note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")

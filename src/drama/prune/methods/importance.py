@@ -1,0 +1,22 @@
+"""Importance: layers, channels, heads and neurons by their activations (Minitron, arXiv 2407.14679)."""
+
+from collections.abc import Iterable
+
+import torch
+
+from drama.prune.families import Family
+from drama.prune.scores import Scores, measure
+from drama.prune.shape import Shape
+
+
+class Importance:
+    """Reaches every shape; see `drama.prune.scores` for what is measured."""
+
+    def check(self, parent: Shape, target: Shape) -> None:
+        """Nothing to refuse."""
+
+    def score(
+        self, family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]], target: Shape
+    ) -> Scores:
+        """Measured over the calibration texts."""
+        return measure(family, batches)

@@ -1,0 +1,51 @@
+"""Uniform: evenly spaced layers, channels, heads and neurons. The naive floor that a method has to beat.
+
+Legend: N layers, D hidden, K kv heads, G query heads a kv head, H = K·G, F intermediate.
+"""
+
+from collections.abc import Iterable
+
+import torch
+
+from drama.prune.families import Family
+from drama.prune.scores import Scores
+from drama.prune.shape import Shape, parent_shape
+
+
+class Uniform:
+    """One for what stays, zero for what goes. No text is read."""
+
+    def check(self, parent: Shape, target: Shape) -> None:
+        """Nothing to refuse."""
+
+    def score(
+        self, family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]], target: Shape
+    ) -> Scores:
+        """Marks, the same in every layer; whole kv groups, and query heads evenly spaced in each."""
+        parent = parent_shape(family.config)
+        marks_K = _marks(parent.kv_heads, target.kv_heads)
+        marks_G = _marks(parent.heads // parent.kv_heads, target.heads // target.kv_heads)
+        return Scores(
+            _marks(parent.hidden, target.hidden),
+            torch.outer(marks_K, marks_G).flatten().repeat(parent.layers, 1),
+            _marks(parent.intermediate, target.intermediate).repeat(parent.layers, 1),
+            _marks(parent.layers, target.layers),
+        )
+
+
+def evenly(count: int, keep: int) -> list[int]:
+    """`keep` of `count` indices, the first and the last among them.
+
+    >>> evenly(30, 4)
+    [0, 10, 19, 29]
+    >>> evenly(5, 1)
+    [0]
+    """
+    gaps = max(keep - 1, 1)
+    return [(2 * i * (count - 1) + gaps) // (2 * gaps) for i in range(keep)]
+
+
+def _marks(count: int, keep: int) -> torch.Tensor:
+    marks = torch.zeros(count)
+    marks[evenly(count, keep)] = 1.0
+    return marks
