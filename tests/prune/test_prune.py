@@ -115,12 +115,19 @@ def test_important_parts_stay() -> None:
         ({"method": "uniform", "keep_layers": "first"}, "keep_layers does not apply"),
         ({"method": "uniform", "keep_layers": "importance"}, "keep_layers does not apply"),
         ({"method": "uniform", "calibration": {"documents": 9}}, "calibration does not apply"),
+        ({"gqa": "expanded", "kv_heads": 2}, r"prune\.kv_heads: 2, but .* each of the 6 heads its own"),
+        ({"gqa": "expanded", "method": "depth", "heads": 4}, r"prune\.heads: 4 is below the parent's 6"),
         ({"method": "best"}, r"prune\.method: input should be 'importance', 'depth' or 'uniform'"),
     ],
 )
 def test_a_wrong_shape_is_refused(parent, values, message) -> None:
     with pytest.raises(DramaError, match=message):
         target_shape(PruneSettings.parse(values, "prune"), parent.config)
+
+
+def test_expanded_heads_need_no_groups(parent) -> None:
+    chosen = PruneSettings.parse({"gqa": "expanded", "heads": 4}, "prune")
+    assert target_shape(chosen, parent.config) == Shape(3, 48, 4, 4, 40)
 
 
 def test_an_unknown_family_is_refused() -> None:

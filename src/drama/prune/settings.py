@@ -42,6 +42,9 @@ class PruneSettings(Section):
     intermediate: int | None = Field(default=None, ge=1)
     method: Literal["importance", "depth", "uniform"] = "importance"
     """What decides which parts stay: activations; activations, and only layers go; even spacing."""
+    gqa: Literal["kept", "expanded"] = "kept"
+    """Heads go in whole kv groups, or one by one after each query head got its own copy of its kv head;
+    the child then has `kv_heads == heads`."""
     keep_layers: Literal["importance", "first"] | None = None
     """By 1 − cos(input, output) (the default), or the lowest ones: late layers matter least for retrieval
     (EffiR). Not with `uniform`."""

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from drama.console import note
 from drama.errors import DramaError
 from drama.models import resolve
+from drama.prune.expand import expanded
 from drama.prune.families import Family, family_of
 from drama.prune.methods import METHODS
 from drama.prune.plan import make_plan
@@ -44,14 +45,16 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             return run.manifest
         parent, tokenizer = _load(folder)
         family = family_of(parent)
-        before = parent_shape(family.config)
         target = target_shape(settings, family.config)
-        _describe(family.config, before, target, run.figures)
+        _describe(family.config, target, run.figures)
+        if settings.gqa == "expanded":
+            family = expanded(family)
+            parent = family.model
         texts = [d.full_text for d in read_passages(passages)]
         rows_RL, held_out_RL = packed_rows(texts, tokenizer, settings.recovery.max_length, seed)
         batches = calibration_batches(texts, tokenizer, settings.calibration, seed)
         scores = _scores(out / "scores.safetensors", family, batches, target, settings)
-        plan = make_plan(scores, before, target, settings.keep_layers or "importance")
+        plan = make_plan(scores, parent_shape(family.config), target, settings.keep_layers or "importance")
         child = slice_model(family, plan, target)
         run.figures["layers_kept"] = [layer.layer for layer in plan.layers]
         run.figures["held_out_loss_parent"] = round(held_out_loss(parent, held_out_RL), 4)
@@ -96,8 +99,8 @@ def _scores(
     return scores
 
 
-def _describe(config: Any, before: Shape, target: Shape, figures: dict[str, Any]) -> None:
-    for name, shape in (("parent", before), ("pruned", target)):
+def _describe(config: Any, target: Shape, figures: dict[str, Any]) -> None:
+    for name, shape in (("parent", parent_shape(config)), ("pruned", target)):
         body, whole = parameters(child_config(config, shape, range(shape.layers)))
         figures[f"parameters_{name}"] = whole
         figures[f"parameters_{name}_without_embeddings"] = body

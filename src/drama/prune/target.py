@@ -25,6 +25,14 @@ def target_shape(settings: PruneSettings, config: Any) -> Shape:
     """
     parent = parent_shape(config)
     target = Shape(*(getattr(settings, f) or getattr(parent, f) for f in Shape._fields))
+    if settings.gqa == "expanded":
+        if settings.kv_heads not in (None, target.heads):
+            raise DramaError(
+                f"prune.kv_heads: {settings.kv_heads}, but gqa: expanded gives each of the "
+                f"{target.heads} heads its own",
+                hint="leave prune.kv_heads out, or take gqa: kept",
+            )
+        parent, target = (shape._replace(kv_heads=shape.heads) for shape in (parent, target))
     for field in Shape._fields:
         wanted, there = getattr(target, field), getattr(parent, field)
         if wanted > there:
