@@ -118,14 +118,21 @@ def _chunk_losses(
     parent_TD: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sums over a few tokens; the logits are made again in the backward pass instead of being kept."""
-    logits_TV = child.lm_head(states_TD).float()
+    logits_TV = _logits(child, states_TD)
     lm = F.cross_entropy(logits_TV, targets_T, reduction="sum")
     if parent_TD is None:
         return lm, lm.new_zeros(())
     with torch.no_grad():
-        parent_TV = F.log_softmax(parent.lm_head(parent_TD).float(), dim=-1)
+        parent_TV = F.log_softmax(_logits(parent, parent_TD), dim=-1)
     kl = F.kl_div(F.log_softmax(logits_TV, dim=-1), parent_TV, reduction="sum", log_target=True)
     return lm, kl
+
+
+def _logits(model: Any, states_TD: torch.Tensor) -> torch.Tensor:
+    """[T, V], soft-capped where the config says so (some Gemmas)."""
+    logits_TV: torch.Tensor = model.lm_head(states_TD).float()
+    cap = getattr(model.config, "final_logit_softcapping", None)
+    return logits_TV if cap is None else cap * torch.tanh(logits_TV / cap)
 
 
 @torch.inference_mode()

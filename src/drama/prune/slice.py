@@ -36,6 +36,9 @@ def slice_model(family: Family, plan: Plan, target: Shape) -> Any:
             _copy(new.mlp.down_proj, old.mlp.down_proj, hidden, neurons)
             for new_norm, old_norm in zip(child.norms(new), family.norms(old), strict=True):
                 new_norm.weight.copy_(old_norm.weight[hidden])
+            for new_norm, old_norm in zip(child.head_norms(new), family.head_norms(old), strict=True):
+                new_norm.weight.copy_(old_norm.weight)
+        child.mend(family)
     child_model.generation_config = copy.deepcopy(family.model.generation_config)
     return child_model.eval()
 

@@ -4,9 +4,12 @@ from typing import Any
 
 from drama.errors import DramaError
 from drama.prune.families.family import Family, head_dim_of
+from drama.prune.families.gemma3 import Gemma3
 from drama.prune.families.llama import Llama
+from drama.prune.families.qwen2 import Qwen2
+from drama.prune.families.qwen3 import Qwen3
 
-FAMILIES: tuple[type[Family], ...] = (Llama,)
+FAMILIES: tuple[type[Family], ...] = (Llama, Qwen2, Qwen3, Gemma3)
 
 __all__ = ["FAMILIES", "Family", "check_family", "family_of", "head_dim_of"]
 

@@ -1,7 +1,7 @@
 """Family: where the parts of a decoder are, under the names that most of transformers' models share."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -45,6 +45,13 @@ class Family:
     def norms(self, layer: Any) -> tuple[Any, ...]:
         """A layer's norms over the residual width."""
         return layer.input_layernorm, layer.post_attention_layernorm
+
+    def head_norms(self, layer: Any) -> tuple[Any, ...]:
+        """A layer's norms over `head_dim`, one for all heads; they are copied whole."""
+        return ()
+
+    def mend(self, parent: Self) -> None:
+        """Last step of slicing: set right in this child what depends on its width. Usually nothing does."""
 
 
 def head_dim_of(config: Any) -> int:
