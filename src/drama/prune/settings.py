@@ -31,6 +31,13 @@ class RecoverySettings(Section):
     checkpoint_every: int = Field(default=50, ge=1)
 
 
+class VocabularySettings(Section):
+    """Which tokens stay."""
+
+    coverage: float = Field(default=0.999, gt=0.0, le=1.0)
+    """Share of the corpus's tokens that stay by frequency; bytes, special tokens and parts come on top."""
+
+
 class PruneSettings(Section):
     """The parent and the child's shape; a number that is not given stays the parent's."""
 
@@ -48,6 +55,8 @@ class PruneSettings(Section):
     keep_layers: Literal["importance", "first"] | None = None
     """By 1 − cos(input, output) (the default), or the lowest ones: late layers matter least for retrieval
     (EffiR). Not with `uniform`."""
+    vocabulary: VocabularySettings | None = None
+    """Cut first, where it is given; not given, all tokens stay."""
     calibration: CalibrationSettings = CalibrationSettings()
     recovery: RecoverySettings = RecoverySettings()
 

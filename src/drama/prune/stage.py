@@ -23,6 +23,7 @@ from drama.prune.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.slice import slice_model
 from drama.prune.target import target_shape
 from drama.prune.texts import calibration_batches, packed_rows
+from drama.prune.vocabulary import cut_vocabulary
 from drama.records import read_passages
 from drama.workspace import Manifest, atomic_folder, open_stage
 
@@ -44,13 +45,20 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         if run.done:
             return run.manifest
         parent, tokenizer = _load(folder)
+        target = target_shape(settings, family_of(parent).config)
+        texts = [d.full_text for d in read_passages(passages)]
+        _describe("parent", parent.config, parent_shape(parent.config), run.figures)
+        if settings.vocabulary is not None:
+            note("prune: cutting the vocabulary")
+            parent, tokenizer, figures = cut_vocabulary(
+                parent, tokenizer, texts, settings.vocabulary.coverage
+            )
+            run.figures.update(figures)
         family = family_of(parent)
-        target = target_shape(settings, family.config)
-        _describe(family.config, target, run.figures)
+        _describe("pruned", family.config, target, run.figures)
         if settings.gqa == "expanded":
             family = expanded(family)
             parent = family.model
-        texts = [d.full_text for d in read_passages(passages)]
         rows_RL, held_out_RL = packed_rows(texts, tokenizer, settings.recovery.max_length, seed)
         batches = calibration_batches(texts, tokenizer, settings.calibration, seed)
         scores = _scores(out / "scores.safetensors", family, batches, target, settings)
@@ -99,12 +107,11 @@ def _scores(
     return scores
 
 
-def _describe(config: Any, target: Shape, figures: dict[str, Any]) -> None:
-    for name, shape in (("parent", parent_shape(config)), ("pruned", target)):
-        body, whole = parameters(child_config(config, shape, range(shape.layers)))
-        figures[f"parameters_{name}"] = whole
-        figures[f"parameters_{name}_without_embeddings"] = body
-        note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")
+def _describe(name: str, config: Any, shape: Shape, figures: dict[str, Any]) -> None:
+    body, whole = parameters(child_config(config, shape, range(shape.layers)))
+    figures[f"parameters_{name}"] = whole
+    figures[f"parameters_{name}_without_embeddings"] = body
+    note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")
 
 
 def _check_round_trip(folder: Path, child: Any, rows_BL: torch.Tensor) -> None:

@@ -1,0 +1,63 @@
+"""Which tokens stay: those the texts use, the parts of their merges, and what other texts fall back on.
+
+A word whose tokens all stay is tokenised as before: each of its merges makes a part of one of them.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers.pre_tokenizers import ByteLevel
+
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+_SPACE = "▁"
+
+
+def kept_tokens(spec: dict[str, Any], counts: Counter[int], coverage: float) -> list[int]:
+    """Ids that stay, rising.
+
+    Args:
+        spec: the contents of a `tokenizer.json` with a BPE model.
+        counts: how often the texts use each id.
+        coverage: share of all uses that the tokens taken for their frequency must reach.
+    """
+    vocabulary: dict[str, int] = spec["model"]["vocab"]
+    token = {i: t for t, i in vocabulary.items()}
+    parts: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for left, right in merges_of(spec):
+        parts[left + right].append((left, right))
+    kept = {a["id"] for a in spec["added_tokens"]}
+    todo = [token[i] for i in _frequent(counts, coverage) if i in token]
+    todo += [t for t in (*ByteLevel.alphabet(), _SPACE) if t in vocabulary]
+    todo += [t for t in vocabulary if _BYTE.fullmatch(t)]
+    unknown = spec["model"].get("unk_token")
+    todo += [unknown] if unknown in vocabulary else []
+    while todo:
+        text = todo.pop()
+        if vocabulary[text] not in kept:
+            kept.add(vocabulary[text])
+            todo += [side for pair in parts[text] for side in pair]
+    return sorted(kept)
+
+
+def merges_of(spec: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """The merges as pairs, in order of rank; files hold them as pairs or as 'left right'."""
+    for merge in spec["model"]["merges"]:
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        yield left, right
+
+
+def _frequent(counts: Counter[int], coverage: float) -> list[int]:
+    """The most frequent ids that reach the coverage together, ties to the lower id.
+
+    >>> _frequent(Counter({7: 5, 3: 4, 4: 1}), 0.9)
+    [7, 3]
+    """
+    wanted, reached, found = coverage * counts.total(), 0, []
+    for token, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        if reached >= wanted:
+            break
+        reached += count
+        found.append(token)
+    return found
