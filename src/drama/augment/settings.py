@@ -17,7 +17,7 @@ class CropSettings(Section):
     """Random sentences a document; 0 = none."""
     min_words: int = Field(default=5, ge=1)
     max_words: int = Field(default=40, ge=1)
-    """Longer sentences are cut."""
+    """Longer sentences are split into pieces of so many words."""
     titles: bool = False
     """A document's title is a query too, if it has `min_words`."""
 

@@ -3,6 +3,13 @@
 from drama.corpus.sentences import split_sentences
 from drama.corpus.settings import CorpusSettings
 from drama.corpus.stage import build_corpus
-from drama.corpus.words import count_words, cut_words
+from drama.corpus.words import count_words, cut_words, split_words
 
-__all__ = ["CorpusSettings", "build_corpus", "count_words", "cut_words", "split_sentences"]
+__all__ = [
+    "CorpusSettings",
+    "build_corpus",
+    "count_words",
+    "cut_words",
+    "split_sentences",
+    "split_words",
+]

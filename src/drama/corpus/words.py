@@ -36,3 +36,15 @@ def cut_words(text: str, most: int) -> str:
         if number == most:
             return folded[: word.end()]
     return folded
+
+
+def split_words(text: str, most: int) -> list[str]:
+    """Pieces of `most` words, the last one of what is left, white space folded.
+
+    >>> split_words("one two  three", 2), split_words("今日は晴れです", 3)
+    (['one two', 'three'], ['今日は晴れ', 'です'])
+    """
+    folded = _SPACE.sub(" ", text).strip()
+    words = list(_WORD.finditer(folded))
+    groups = (words[i : i + most] for i in range(0, len(words), most))
+    return [folded[group[0].start() : group[-1].end()] for group in groups]
