@@ -42,7 +42,7 @@ def split_words(text: str, most: int) -> list[str]:
     """Pieces of `most` words, the last one of what is left, white space folded.
 
     >>> split_words("one two  three", 2), split_words("今日は晴れです", 3)
-    (['one two', 'three'], ['今日は晴れ', 'です'])
+    (['one two', 'three'], ['今日は晴れで', 'す'])
     """
     folded = _SPACE.sub(" ", text).strip()
     words = list(_WORD.finditer(folded))
