@@ -1,6 +1,20 @@
-"""Unlabelled passages become training examples: crop or write queries, then label them with retrievers."""
+"""Unlabelled passages become training examples: crop or write queries, label them with retrievers, and let an
+LLM rerank."""
 
-from drama.augment.settings import AugmentSettings, CropSettings, LabelSettings, SynthesizeSettings
+from drama.augment.settings import (
+    AugmentSettings,
+    CropSettings,
+    LabelSettings,
+    RerankSettings,
+    SynthesizeSettings,
+)
 from drama.augment.stage import augment
 
-__all__ = ["AugmentSettings", "CropSettings", "LabelSettings", "SynthesizeSettings", "augment"]
+__all__ = [
+    "AugmentSettings",
+    "CropSettings",
+    "LabelSettings",
+    "RerankSettings",
+    "SynthesizeSettings",
+    "augment",
+]

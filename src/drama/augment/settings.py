@@ -1,13 +1,16 @@
 """The `augment` section of a recipe."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from drama.llm import Sampling
 from drama.retriever import Precision
-from drama.search import BM25_NAME
+from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
+
+MOST_LETTERS = 26
+"""Passages that single letters can name."""
 
 
 class CropSettings(Section):
@@ -80,9 +83,71 @@ class LabelSettings(Section):
         return self
 
 
+class RerankSettings(Section):
+    """An LLM orders the best hits of a query once more, for a row of its own (paper, section 3: Rerank)."""
+
+    method: Literal["none", "likelihood", "listwise", "first_identifier"] = "none"
+    """`listwise` is the paper's; the other two suit an LLM that is too small to write an order."""
+    llm: str = "smollm2-135m"
+    prompt: str | None = None
+    """The path of a YAML file; None is the method's own prompt."""
+    kinds: list[Literal["sent", "title", "qgen"]] = ["qgen"]
+    """Which queries are reranked; the paper's are those of QGen."""
+    queries: int | None = Field(default=None, ge=1)
+    """How many of them, by a seeded choice; None is all."""
+    depth: int = Field(default=20, ge=2)
+    """Hits of a query that are reranked."""
+    window: int = Field(default=20, ge=2)
+    """Passages in one prompt."""
+    step: int = Field(default=10, ge=1)
+    """How far a window moves up the list."""
+    text_words: int = Field(default=150, ge=8)
+    """Words of a document that the LLM reads."""
+    batch_size: int = Field(default=8, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.method == "likelihood" and (self.window, self.step) != (20, 10):
+            raise ValueError("likelihood scores documents one by one: it has no window and no step")
+        if self.step >= self.window:
+            raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
+        if self.method == "first_identifier" and self.window > MOST_LETTERS:
+            raise ValueError(f"first_identifier has {MOST_LETTERS} letters, window is {self.window}")
+        if not self.kinds or len({*self.kinds}) < len(self.kinds):
+            raise ValueError(f"kinds must name each kind once, and one at least: {self.kinds}")
+        return self
+
+
 class AugmentSettings(Section):
     """From passages to examples."""
 
     crop: CropSettings = CropSettings()
     synthesize: SynthesizeSettings = SynthesizeSettings()
     label: LabelSettings = LabelSettings()
+    rerank: RerankSettings = RerankSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.rerank.method == "none":
+            return self
+        if self.rerank.depth > self.label.depth:
+            raise ValueError(f"rerank.depth {self.rerank.depth} is above label.depth {self.label.depth}")
+        made = {
+            "sent": self.crop.per_document > 0,
+            "title": self.crop.titles,
+            "qgen": self.synthesize.documents > 0,
+        }
+        if not any(made[kind] for kind in self.rerank.kinds):
+            raise ValueError(
+                f"rerank.kinds {self.rerank.kinds}: no such query is made (see synthesize.documents, crop)"
+            )
+        return self
+
+    def models(self) -> list[str]:
+        """Names of the models that the stage will load."""
+        names = [name for name in self.label.retrievers if name not in FITTED]
+        if self.synthesize.documents:
+            names.append(self.synthesize.llm)
+        if self.rerank.method != "none":
+            names.append(self.rerank.llm)
+        return list(dict.fromkeys(names))

@@ -1,18 +1,20 @@
 """The stage: passages → `examples.parquet`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
 from drama.augment.label import label
-from drama.augment.settings import AugmentSettings
+from drama.augment.rankings import keep_vectors, rank_corpus
+from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
+from drama.augment.settings import AugmentSettings, RerankSettings
 from drama.augment.synthesize import synthesize
 from drama.errors import DramaError
 from drama.models import resolve
-from drama.records import read_passages, write_examples
-from drama.search import FITTED
-from drama.workspace import Manifest, open_stage
+from drama.records import Document, Example, Hit, read_passages, write_examples
+from drama.workspace import Manifest, StageRun, open_stage
 
 
 def augment(
@@ -38,10 +40,7 @@ def augment(
     Raises:
         DramaError: no query could be made or labelled, or a model is missing.
     """
-    models = [name for name in settings.label.retrievers if name not in FITTED]
-    if settings.synthesize.documents:
-        models.append(settings.synthesize.llm)
-    inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in models}}
+    inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in settings.models()}}
     with open_stage(out, "augment", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
@@ -49,7 +48,7 @@ def augment(
         documents = list(read_passages(passages))
         made: Iterable[Candidate] = (
             *crop(documents, settings.crop, seed, run.count),
-            *synthesize(documents, settings.synthesize, out, store, seed, run.count),
+            *synthesize(documents, settings.synthesize, out, store, seed, run.count, run.figures),
         )
         candidates = list(_unique(made, run.count))
         if not candidates:
@@ -57,14 +56,43 @@ def augment(
                 "augment: no query could be made from these passages",
                 hint="lower augment.crop.min_words, or turn augment.synthesize on",
             )
-        rows = label(candidates, documents, settings.label, out / "teacher", store, run.count)
-        run.figures["examples"] = write_examples(out / "examples.parquet", rows)
+        hits, teachers = rank_corpus(candidates, documents, settings.label, store)
+        rows = list(zip(candidates, hits, strict=True))
+        chosen = choose(candidates, settings.rerank, seed)
+        if settings.label.keep_vectors:
+            vectors = [(c.id, row) for row, c in enumerate(candidates)]
+            vectors += [(rerank_id(candidates[row].id), row) for row in chosen]
+            keep_vectors(out / "teacher", vectors, documents, teachers)
+        examples = chain(
+            label(rows, len(documents), settings.label, run.count),
+            _reranked([rows[row] for row in chosen], documents, settings.rerank, store, run),
+        )
+        run.figures["examples"] = write_examples(out / "examples.parquet", examples)
         if not run.figures["examples"]:
             raise DramaError(
                 "augment: the retrievers found no positive for any query",
                 hint="let augment.label.positive_ranks begin at 1, or set origin_is_positive: true",
             )
     return run.manifest
+
+
+def _reranked(
+    chosen: Sequence[tuple[Candidate, Sequence[Hit]]],
+    documents: Sequence[Document],
+    settings: RerankSettings,
+    store: Path,
+    run: StageRun,
+) -> Iterator[Example]:
+    """The rows that reranking adds; the LLM is loaded when the other rows are written."""
+    if settings.method == "none":
+        return
+    if not chosen:
+        run.count("rerank: no query to rerank")
+        return
+    reranker, llm = load_reranker(settings, store)
+    best = [(candidate, hits[: settings.depth]) for candidate, hits in chosen]
+    yield from rerank_examples(best, documents, reranker, settings.text_words, run.folder, run.count)
+    run.figures["llm: rerank"] = llm.usage.figures()
 
 
 def _unique(candidates: Iterable[Candidate], count: Callable[[str], None]) -> Iterator[Candidate]:

@@ -9,14 +9,14 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from drama.augment.candidate import Candidate
 from drama.augment.settings import SynthesizeSettings
-from drama.console import progress
 from drama.corpus import count_words, cut_words
-from drama.llm import AnswerCache, load_engine, load_prompt
+from drama.llm import AnswerCache, cached_answers, load_engine, load_prompt
 from drama.records import Document
-from drama.workspace import fingerprint_path, write_text
+from drama.workspace import write_text
 
 _LONGEST_WORDS = 40
 _LABEL = re.compile(r"^(query|question|search query|answer)\s*:\s*", re.IGNORECASE)
@@ -29,6 +29,7 @@ def synthesize(
     store: Path,
     seed: int,
     count: Callable[[str], None],
+    figures: dict[str, Any],
 ) -> Iterator[Candidate]:
     """One query for each of `settings.documents` documents, by a seeded choice; outcomes are counted.
 
@@ -39,6 +40,7 @@ def synthesize(
         store: `answers.sqlite` goes here.
         seed: of the choice of documents and of the sampling.
         count: one call for each document's outcome.
+        figures: gets what the LLM was asked in this process, as `llm: synthesize`.
 
     Raises:
         DramaError: no such LLM or prompt.
@@ -48,7 +50,7 @@ def synthesize(
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    answers = _answers(chosen, settings, store / "answers.sqlite", seed)
+    answers = _answers(chosen, settings, store / "answers.sqlite", seed, figures)
     lines, made = [], []
     for number, document in enumerate(chosen):
         answer = answers.get(document.id)
@@ -101,31 +103,27 @@ def _plain(text: str) -> str:
 
 
 def _answers(
-    documents: Sequence[Document], settings: SynthesizeSettings, path: Path, seed: int
+    documents: Sequence[Document],
+    settings: SynthesizeSettings,
+    path: Path,
+    seed: int,
+    figures: dict[str, Any],
 ) -> dict[str, str]:
     """Document id → raw answer; documents whose prompt the engine can't take are not among them."""
     prompt = load_prompt(settings.prompt)
     engine = load_engine(settings.llm)
-    model = fingerprint_path(Path(engine.model.name_or_path))
     asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
     asked = {identity: messages for identity, messages in asked.items() if engine.fits(messages)}
-    prompts = list(asked.values())
     cache = AnswerCache(path)
-    size = settings.batch_size
-    answers: list[str] = []
-    with progress("write queries", len(prompts)) as bar:
-        for start in range(0, len(prompts), size):
-            batch = prompts[start : start + size]
-            keys = [
-                AnswerCache.key(model, settings.sampling.model_dump(), seed, batch, i)
-                for i in range(len(batch))
-            ]
-            known = [cache.get(key) for key in keys]
-            if any(answer is None for answer in known):
-                fresh = next(iter(engine.generate(batch, settings.sampling, size, seed)))
-                cache.put(dict(zip(keys, fresh, strict=True)))
-                known = list(fresh)
-            answers += [answer or "" for answer in known]
-            bar.advance(len(batch))
+    answers = cached_answers(
+        engine,
+        list(asked.values()),
+        settings.sampling,
+        settings.batch_size,
+        seed,
+        cache,
+        "write queries",
+    )
     cache.close()
+    figures["llm: synthesize"] = engine.usage.figures()
     return dict(zip(asked, answers, strict=True))

@@ -1,7 +1,25 @@
 """Text generation: one engine in this process, prompt files, and a cache of answers."""
 
+from drama.llm.ask import cached_answers
 from drama.llm.cache import AnswerCache
-from drama.llm.engine import Engine, Sampling, load_engine
-from drama.llm.prompt import Prompt, load_prompt
+from drama.llm.chat import ChatModel, Sampling, Usage
+from drama.llm.engine import Engine, load_engine
+from drama.llm.prompt import Messages, Prompt, fill, load_prompt, read_prompt_file
+from drama.llm.score import answer_log_likelihoods, next_token_log_probs
 
-__all__ = ["AnswerCache", "Engine", "Prompt", "Sampling", "load_engine", "load_prompt"]
+__all__ = [
+    "AnswerCache",
+    "ChatModel",
+    "Engine",
+    "Messages",
+    "Prompt",
+    "Sampling",
+    "Usage",
+    "answer_log_likelihoods",
+    "cached_answers",
+    "fill",
+    "load_engine",
+    "load_prompt",
+    "next_token_log_probs",
+    "read_prompt_file",
+]

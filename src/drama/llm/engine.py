@@ -8,44 +8,54 @@ the next batch where that begins alike; the padding between is masked, and posit
 
 import copy
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from drama.errors import DramaError
+from drama.llm.chat import Sampling, Usage
 from drama.llm.prompt import Messages
 from drama.models import resolve
-from drama.settings import Section
-from drama.workspace import fingerprint
+from drama.workspace import fingerprint, fingerprint_path
 
 LONGEST_PROMPT = 1536
 """Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
 
 
-class Sampling(Section):
-    """How answers are drawn. Temperature 0 is greedy."""
-
-    max_new_tokens: int = Field(default=32, ge=1)
-    temperature: float = Field(default=0.8, ge=0.0)
-    top_p: float = Field(default=0.9, gt=0.0, le=1.0)
-
-
 class Engine:
     """A chat LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
 
-    def __init__(self, model: Any, tokenizer: Any, name: str, share_prefix: bool = True) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        name: str,
+        share_prefix: bool = True,
+        longest: int = LONGEST_PROMPT,
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
         self.share_prefix = share_prefix
+        self.longest = longest
+        self.usage = Usage()
         self._prefix: tuple[list[int], Any] | None = None
+
+    @cached_property
+    def identity(self) -> str:
+        """Of the model's bytes."""
+        return fingerprint_path(Path(self.model.name_or_path))
 
     def fits(self, prompt: Messages) -> bool:
         """Whether the engine takes a prompt of this length."""
-        return len(self._tokens(prompt)) <= LONGEST_PROMPT
+        return len(self.tokens(prompt)) <= self.longest
+
+    def together(self, batch_size: int) -> int:
+        """An answer depends on its whole batch: padding changes the rounding, and the draw."""
+        return batch_size
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
@@ -55,10 +65,10 @@ class Engine:
         Raises:
             DramaError: a prompt is longer than the engine takes.
         """
-        tokens = [self._tokens(p) for p in prompts]
+        tokens = [self.tokens(p) for p in prompts]
         longest = max(map(len, tokens), default=0)
-        if longest > LONGEST_PROMPT:
-            raise DramaError(f"a prompt of {longest} tokens is longer than {LONGEST_PROMPT}")
+        if longest > self.longest:
+            raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
         for start in range(0, len(tokens), batch_size):
             batch = tokens[start : start + batch_size]
             # Of the batch alone, so that its rounding, and with it the answers, depend on nothing else.
@@ -92,6 +102,9 @@ class Engine:
             **how,
         )
         new_BS = done_BL[:, shared + rest :]
+        self.usage.requests += len(tokens)
+        self.usage.prompt_tokens += sum(map(len, tokens))
+        self.usage.completion_tokens += int((new_BS != pad).sum())
         return [t.strip() for t in self.tokenizer.batch_decode(new_BS, skip_special_tokens=True)]
 
     def _cached_prefix(self, prefix: list[int], size: int) -> Any:
@@ -104,14 +117,19 @@ class Engine:
         cache.batch_repeat_interleave(size)
         return cache
 
-    def _tokens(self, prompt: Messages) -> list[int]:
+    def tokens(self, prompt: Messages) -> list[int]:
+        """Token ids of a chat, up to where its answer begins."""
         text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
 
-def load_engine(name: str | Path) -> Engine:
+def load_engine(name: str | Path, longest: int = LONGEST_PROMPT) -> Engine:
     """Load a chat LLM: a folder, a short name, a GGUF file or a hub id.
+
+    Args:
+        name: see `drama.models.resolve`.
+        longest: tokens of a prompt at most; less where the model's own context is shorter.
 
     Raises:
         DramaError: no such model, or its tokenizer has no chat template.
@@ -128,7 +146,8 @@ def load_engine(name: str | Path) -> Engine:
         tokenizer.pad_token = tokenizer.eos_token
     model.eval()
     model.generation_config.top_k = None
-    return Engine(model, tokenizer, str(name))
+    context = getattr(model.config, "max_position_embeddings", None) or longest
+    return Engine(model, tokenizer, str(name), longest=min(longest, context))
 
 
 def _common_prefix(tokens: Sequence[Sequence[int]]) -> int:

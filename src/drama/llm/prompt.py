@@ -1,7 +1,9 @@
 """Prompts as YAML files: system, few-shot pairs, and the user's turn with a `{text}` in it."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from drama.errors import DramaError
 from drama.settings import Section, read_yaml
@@ -39,21 +41,43 @@ class Prompt(Section):
         return [*chat, {"role": "user", "content": self.user.replace("{text}", text)}]
 
 
-def load_prompt(name: str) -> Prompt:
-    """A prompt of ours by name, or a YAML file of yours by path.
+def fill(template: str, **values: str) -> str:
+    """Put values into `{name}` places, in one pass: braces inside a value stay as they are.
+
+    >>> fill("{query}: {text}", query="{text}", text="tea")
+    '{text}: tea'
+    """
+    return re.sub(r"\{(\w+)\}", lambda m: values.get(m[1], m[0]), template)
+
+
+def read_prompt_file(name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The keys of a prompt of ours in `folder` by name, or of a YAML file of yours by path.
 
     Raises:
-        DramaError: no such prompt, broken YAML, an unknown key, or no `{text}` in `user`.
+        DramaError: no such prompt, or broken YAML.
     """
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
     else:
-        folder = Path(str(files("drama.llm") / "prompts"))
         path = folder / f"{name}.yaml"
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
             raise DramaError(f"no prompt '{name}'", hint=f"there are: {known}; or give the path of a .yaml")
-    prompt = Prompt.parse(read_yaml(path), where=str(path))
+    return path, read_yaml(path)
+
+
+def load_prompt(name: str, folder: Path | None = None) -> Prompt:
+    """A prompt of ours by name, or a YAML file of yours by path.
+
+    Args:
+        name: of a file in `folder`, or a path that ends in .yaml.
+        folder: where ours are; None is the folder of prompts that write queries.
+
+    Raises:
+        DramaError: no such prompt, broken YAML, an unknown key, or no `{text}` in `user`.
+    """
+    path, values = read_prompt_file(name, folder or Path(str(files("drama.llm") / "prompts")))
+    prompt = Prompt.parse(values, where=str(path))
     if "{text}" not in prompt.user:
         raise DramaError(f"{path}: user holds no {{text}}", hint="say where the document goes")
     return prompt

@@ -26,11 +26,8 @@ def check(recipe: Recipe) -> None:
         raise DramaError(
             "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
         )
-    if recipe.augment.synthesize.documents:
-        resolve(recipe.augment.synthesize.llm)
-    for model in label.retrievers:
-        if model not in FITTED:
-            resolve(model)
+    for model in recipe.augment.models():
+        resolve(model)
     _check_widths(recipe)
     if recipe.evaluate.collections:
         _check_evaluation(recipe)

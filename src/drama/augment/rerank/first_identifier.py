@@ -1,0 +1,72 @@
+"""Listwise by the first token: passages are ordered by the logits of their identifiers where the answer
+begins (FIRST, Reddy et al. 2024, section 3). One forward pass a window, and no answer that could be
+malformed: for LLMs too small to keep to a format."""
+
+import json
+from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
+
+from drama.augment.rerank.prompt import ListPrompt
+from drama.augment.rerank.reranked import OK, TOO_LONG, Reranked
+from drama.augment.rerank.sliding import Window, WindowOrder, slide
+from drama.console import progress
+from drama.errors import DramaError
+from drama.llm import AnswerCache, Engine, next_token_log_probs
+
+
+class FirstIdentifier:
+    """Letters as identifiers; each must be one token of the LLM.
+
+    Raises:
+        DramaError: the tokenizer splits a letter.
+    """
+
+    def __init__(
+        self, engine: Engine, prompt: ListPrompt, cache: AnswerCache, batch_size: int, window: int, step: int
+    ) -> None:
+        self.engine, self.prompt, self.cache = engine, prompt, cache
+        self.batch_size, self.window, self.step = batch_size, window, step
+        self.identifiers = ascii_uppercase[:window]
+        self.tokens = [_token(engine, letter) for letter in self.identifiers]
+
+    def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
+        """See `Reranker`. Scores are 1 / rank: logits of different windows can't be compared."""
+        return slide(queries, documents, self.window, self.step, self._order)
+
+    def _order(self, windows: list[Window]) -> list[WindowOrder]:
+        found: list[WindowOrder] = []
+        with progress("rerank", len(windows)) as bar:
+            for start in range(0, len(windows), self.batch_size):
+                batch = windows[start : start + self.batch_size]
+                found += self._batch(batch)
+                bar.advance(len(batch))
+        return found
+
+    def _batch(self, windows: list[Window]) -> list[WindowOrder]:
+        prompts = [self.prompt.messages(window, list(self.identifiers)) for window in windows]
+        keys = [AnswerCache.key(self.engine.identity, "first identifier", p, self.tokens) for p in prompts]
+        known = [self.cache.get(key) for key in keys]
+        asked = [i for i, text in enumerate(known) if text is None and self.engine.fits(prompts[i])]
+        fresh = next_token_log_probs(self.engine, [prompts[i] for i in asked], self.tokens, self.batch_size)
+        for i, log_probs in zip(asked, fresh, strict=True):
+            known[i] = json.dumps(log_probs)
+        self.cache.put({keys[i]: text for i in asked if (text := known[i]) is not None})
+        return [_window_order(text, len(w.texts)) for text, w in zip(known, windows, strict=True)]
+
+
+def _window_order(log_probs: str | None, size: int) -> WindowOrder:
+    order = list(range(size))
+    if log_probs is None:
+        return WindowOrder(order, TOO_LONG)
+    scores = json.loads(log_probs)
+    return WindowOrder(sorted(order, key=lambda i: (-scores[i], i)), OK)
+
+
+def _token(engine: Engine, letter: str) -> int:
+    ids: list[int] = engine.tokenizer(letter, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise DramaError(
+            f"{engine.name}: '{letter}' is not one token of this LLM",
+            hint="use augment.rerank.method: likelihood or listwise",
+        )
+    return ids[0]

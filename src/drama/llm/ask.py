@@ -1,0 +1,45 @@
+"""Asking with a cache: what was answered before is read, the rest is asked and kept batch by batch."""
+
+from collections.abc import Sequence
+
+from drama.console import progress
+from drama.llm.cache import AnswerCache
+from drama.llm.chat import ChatModel, Sampling
+from drama.llm.prompt import Messages
+from drama.workspace import fingerprint
+
+
+def cached_answers(
+    model: ChatModel,
+    prompts: Sequence[Messages],
+    sampling: Sampling,
+    batch_size: int,
+    seed: int,
+    cache: AnswerCache,
+    title: str,
+) -> list[str]:
+    """The answers to all prompts, in their order; a batch is on disk before the next one is waited for.
+
+    An answer's key holds the model's identity, the sampling, the seed and the prompts it depends on.
+
+    Raises:
+        DramaError: the model can't take a prompt, or can't be reached.
+    """
+    size = model.together(batch_size)
+    starts = range(0, len(prompts), size)
+    keys: list[str] = []
+    for start in starts:
+        batch = list(prompts[start : start + size])
+        request = [model.identity, sampling.model_dump(), seed, fingerprint(batch)]
+        keys += [AnswerCache.key(*request, i) for i in range(len(batch))]
+    known = [cache.get(key) for key in keys]
+    # Whole batches are asked, so that each is the same as in a run that never stopped.
+    missing = [s for s in starts if None in known[s : s + size]]
+    asked = [p for s in missing for p in prompts[s : s + size]]
+    with progress(title, len(prompts)) as bar:
+        bar.advance(len(prompts) - len(asked))
+        for start, fresh in zip(missing, model.generate(asked, sampling, size, seed), strict=True):
+            cache.put(dict(zip(keys[start : start + size], fresh, strict=True)))
+            known[start : start + size] = fresh
+            bar.advance(len(fresh))
+    return [answer for answer in known if answer is not None]
