@@ -1,0 +1,101 @@
+"""Reranking with a real (tiny) LLM inside the stage: rows, counts, the cache, and what is refused."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drama.augment import AugmentSettings, augment
+from drama.errors import DramaError
+from drama.records import Document, read_examples, write_passages
+from drama.workspace import VectorReader
+
+
+@pytest.fixture
+def passages(tmp_path: Path, texts: list[str]) -> Path:
+    path = tmp_path / "passages.parquet"
+    write_passages(path, [Document(f"d{i}", "", text, "en", "s") for i, text in enumerate(texts)])
+    return path
+
+
+@pytest.fixture
+def llm(tiny_llm: Path, tmp_path: Path) -> Path:
+    """With room for a list of passages in one prompt."""
+    folder = shutil.copytree(tiny_llm, tmp_path / "llm")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
+    return folder
+
+
+def section(llm: Path, **rerank: Any) -> AugmentSettings:
+    values = {
+        "label": {"retrievers": ["lsa"], "depth": 8, "keep_vectors": True},
+        "rerank": {"llm": str(llm), "kinds": ["sent"], "depth": 6, "queries": 3, **rerank},
+    }
+    return AugmentSettings.parse(values, "augment")
+
+
+@pytest.mark.parametrize(
+    ("method", "windows"), [("likelihood", {}), ("first_identifier", {"window": 4, "step": 2})]
+)
+def test_reranked_rows_stand_beside_the_others(
+    passages: Path, llm: Path, tmp_path: Path, method: str, windows: dict[str, int]
+) -> None:
+    settings = section(llm, method=method, **windows)
+    manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
+    rows = {row.id: row for row in read_examples(tmp_path / "out/examples.parquet")}
+    reranked = [row for row in rows.values() if row.kind == "rerank"]
+    assert len(rows) == 8 + 3
+    assert len(reranked) == manifest.counts["rerank: ok"] == 3
+    for row in reranked:
+        assert rows[row.id.removeprefix("rerank-")].query == row.query
+        assert len(row.positive_ids) == len(row.positive_scores) == 1
+        assert row.origin not in row.negative_ids
+        assert not {*row.positive_ids} & {*row.negative_ids}
+        assert 3 <= len(row.negative_ids) <= 4  # ranks 3 to 6 of 6, less the origin
+        assert all(score <= row.positive_scores[0] for score in row.negative_scores)
+    assert {*VectorReader(tmp_path / "out/teacher/queries").load()[0]} == {*rows}
+    lines = [json.loads(line) for line in (tmp_path / "out/reranked.jsonl").read_text().splitlines()]
+    assert [line["documents"][0] for line in lines] == [row.positive_ids[0] for row in reranked]
+    asked = manifest.figures["llm: rerank"]["requests"]
+    assert asked == (18 if method == "likelihood" else 6)
+    before = (tmp_path / "out/examples.parquet").read_bytes()
+    again = augment(settings, passages, tmp_path / "again", 1, tmp_path / "store")
+    assert again.figures["llm: rerank"]["requests"] == 0
+    assert (tmp_path / "again/examples.parquet").read_bytes() == before
+
+
+def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_path: Path) -> None:
+    settings = section(llm, method="listwise")
+    manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
+    assert manifest.counts["rerank, LLM: not a ranking"] == 3  # random weights write no ranking
+    assert manifest.counts["rerank: no window was ordered, left out"] == 3
+    assert manifest.figures["examples"] == 8
+    # The same, with answers in the cache that are one.
+    with sqlite3.connect(tmp_path / "store/answers.sqlite") as db:
+        db.execute("update answers set answer = '[6] > [5] > [4] > [3] > [2] > [1]'")
+    manifest = augment(settings, passages, tmp_path / "again", 1, tmp_path / "store")
+    assert manifest.counts["rerank: ok"] == 3
+    lines = [json.loads(line) for line in (tmp_path / "again/reranked.jsonl").read_text().splitlines()]
+    assert all(line["outcomes"] == ["ok"] and len(line["answers"]) == 1 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("rerank", "message"),
+    [
+        ({"method": "likelihood", "window": 5}, "no window"),
+        ({"method": "listwise", "window": 5, "step": 5}, "step 5 must be below window 5"),
+        ({"method": "first_identifier", "window": 30}, "26 letters"),
+        ({"method": "listwise", "depth": 60}, "above label.depth 50"),
+        ({"method": "listwise", "kinds": ["qgen"]}, "no such query is made"),
+        ({"method": "listwise", "kinds": []}, "kinds must name"),
+        ({"method": "likelihood", "llm": "http://localhost/v1#m"}, "listwise only"),
+        ({"method": "listwise", "llm": "http://localhost/v1"}, "names no model"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(rerank: dict[str, Any], message: str) -> None:
+    with pytest.raises(DramaError, match=message):
+        AugmentSettings.parse({"rerank": {"kinds": ["sent"], **rerank}}, "augment")
