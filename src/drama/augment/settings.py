@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.llm import Sampling
+from drama.llm import Sampling, ServerSettings, is_server, server_address
 from drama.retriever import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
@@ -37,6 +37,7 @@ class SynthesizeSettings(Section):
     documents: int = Field(default=0, ge=0)
     """How many documents get a query, by a seeded choice; 0 = none."""
     llm: str = "smollm2-135m"
+    """A model for this process, or a server's: `http://localhost:8000/v1#model-name`."""
     prompt: str = "question"
     batch_size: int = Field(default=16, ge=1)
     text_words: int = Field(default=100, ge=8)
@@ -89,6 +90,7 @@ class RerankSettings(Section):
     method: Literal["none", "likelihood", "listwise", "first_identifier"] = "none"
     """`listwise` is the paper's; the other two suit an LLM that is too small to write an order."""
     llm: str = "smollm2-135m"
+    """As in `synthesize`; a server can do `listwise` only."""
     prompt: str | None = None
     """The path of a YAML file; None is the method's own prompt."""
     kinds: list[Literal["sent", "title", "qgen"]] = ["qgen"]
@@ -109,6 +111,8 @@ class RerankSettings(Section):
     def _consistent(self) -> Self:
         if self.method == "likelihood" and (self.window, self.step) != (20, 10):
             raise ValueError("likelihood scores documents one by one: it has no window and no step")
+        if self.method in ("likelihood", "first_identifier") and is_server(self.llm):
+            raise ValueError(f"{self.method} needs the LLM's logits: a server can do listwise only")
         if self.step >= self.window:
             raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
         if self.method == "first_identifier" and self.window > MOST_LETTERS:
@@ -125,6 +129,15 @@ class AugmentSettings(Section):
     synthesize: SynthesizeSettings = SynthesizeSettings()
     label: LabelSettings = LabelSettings()
     rerank: RerankSettings = RerankSettings()
+    server: ServerSettings = ServerSettings()
+    """How an LLM behind a server is asked, by `synthesize` and `rerank` alike."""
+
+    @model_validator(mode="after")
+    def _addresses(self) -> Self:
+        for name in self._llms():
+            if is_server(name):
+                server_address(name)
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -144,10 +157,10 @@ class AugmentSettings(Section):
         return self
 
     def models(self) -> list[str]:
-        """Names of the models that the stage will load."""
+        """Names of the models that the stage will load into this process."""
         names = [name for name in self.label.retrievers if name not in FITTED]
-        if self.synthesize.documents:
-            names.append(self.synthesize.llm)
-        if self.rerank.method != "none":
-            names.append(self.rerank.llm)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys([*names, *(name for name in self._llms() if not is_server(name))]))
+
+    def _llms(self) -> list[str]:
+        names = [self.synthesize.llm] if self.synthesize.documents else []
+        return names if self.rerank.method == "none" else [*names, self.rerank.llm]

@@ -9,7 +9,7 @@ from drama.augment.crop import crop
 from drama.augment.label import label
 from drama.augment.rankings import keep_vectors, rank_corpus
 from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
-from drama.augment.settings import AugmentSettings, RerankSettings
+from drama.augment.settings import AugmentSettings
 from drama.augment.synthesize import synthesize
 from drama.errors import DramaError
 from drama.models import resolve
@@ -38,7 +38,7 @@ def augment(
             the LLM's answers by content. Without one, `out/embeddings`, which a changed setting clears.
 
     Raises:
-        DramaError: no query could be made or labelled, or a model is missing.
+        DramaError: no query could be made or labelled, a model is missing, or a server does not answer.
     """
     inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in settings.models()}}
     with open_stage(out, "augment", settings, inputs, seed) as run:
@@ -48,7 +48,7 @@ def augment(
         documents = list(read_passages(passages))
         made: Iterable[Candidate] = (
             *crop(documents, settings.crop, seed, run.count),
-            *synthesize(documents, settings.synthesize, out, store, seed, run.count, run.figures),
+            *synthesize(documents, settings.synthesize, out, store, seed, run.count, run.figures, settings.server),
         )
         candidates = list(_unique(made, run.count))
         if not candidates:
@@ -65,7 +65,7 @@ def augment(
             keep_vectors(out / "teacher", vectors, documents, teachers)
         examples = chain(
             label(rows, len(documents), settings.label, run.count),
-            _reranked([rows[row] for row in chosen], documents, settings.rerank, store, run),
+            _reranked([rows[row] for row in chosen], documents, settings, store, run),
         )
         run.figures["examples"] = write_examples(out / "examples.parquet", examples)
         if not run.figures["examples"]:
@@ -79,19 +79,19 @@ def augment(
 def _reranked(
     chosen: Sequence[tuple[Candidate, Sequence[Hit]]],
     documents: Sequence[Document],
-    settings: RerankSettings,
+    settings: AugmentSettings,
     store: Path,
     run: StageRun,
 ) -> Iterator[Example]:
     """The rows that reranking adds; the LLM is loaded when the other rows are written."""
-    if settings.method == "none":
+    if settings.rerank.method == "none":
         return
     if not chosen:
         run.count("rerank: no query to rerank")
         return
-    reranker, llm = load_reranker(settings, store)
-    best = [(candidate, hits[: settings.depth]) for candidate, hits in chosen]
-    yield from rerank_examples(best, documents, reranker, settings.text_words, run.folder, run.count)
+    reranker, llm = load_reranker(settings.rerank, settings.server, store)
+    best = [(candidate, hits[: settings.rerank.depth]) for candidate, hits in chosen]
+    yield from rerank_examples(best, documents, reranker, settings.rerank.text_words, run.folder, run.count)
     run.figures["llm: rerank"] = llm.usage.figures()
 
 

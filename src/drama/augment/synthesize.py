@@ -14,7 +14,7 @@ from typing import Any
 from drama.augment.candidate import Candidate
 from drama.augment.settings import SynthesizeSettings
 from drama.corpus import count_words, cut_words
-from drama.llm import AnswerCache, cached_answers, load_engine, load_prompt
+from drama.llm import AnswerCache, ServerSettings, cached_answers, load_prompt, open_chat
 from drama.records import Document
 from drama.workspace import write_text
 
@@ -30,6 +30,7 @@ def synthesize(
     seed: int,
     count: Callable[[str], None],
     figures: dict[str, Any],
+    server: ServerSettings,
 ) -> Iterator[Candidate]:
     """One query for each of `settings.documents` documents, by a seeded choice; outcomes are counted.
 
@@ -41,16 +42,17 @@ def synthesize(
         seed: of the choice of documents and of the sampling.
         count: one call for each document's outcome.
         figures: gets what the LLM was asked in this process, as `llm: synthesize`.
+        server: how the LLM is asked, where it is a server's.
 
     Raises:
-        DramaError: no such LLM or prompt.
+        DramaError: no such LLM or prompt, or its server does not answer.
     """
     if settings.documents == 0:
         return
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    answers = _answers(chosen, settings, store / "answers.sqlite", seed, figures)
+    answers = _answers(chosen, settings, store / "answers.sqlite", seed, figures, server)
     lines, made = [], []
     for number, document in enumerate(chosen):
         answer = answers.get(document.id)
@@ -108,15 +110,16 @@ def _answers(
     path: Path,
     seed: int,
     figures: dict[str, Any],
+    server: ServerSettings,
 ) -> dict[str, str]:
     """Document id → raw answer; documents whose prompt the engine can't take are not among them."""
     prompt = load_prompt(settings.prompt)
-    engine = load_engine(settings.llm)
+    llm = open_chat(settings.llm, server)
     asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
-    asked = {identity: messages for identity, messages in asked.items() if engine.fits(messages)}
+    asked = {identity: messages for identity, messages in asked.items() if llm.fits(messages)}
     cache = AnswerCache(path)
     answers = cached_answers(
-        engine,
+        llm,
         list(asked.values()),
         settings.sampling,
         settings.batch_size,
@@ -125,5 +128,5 @@ def _answers(
         "write queries",
     )
     cache.close()
-    figures["llm: synthesize"] = engine.usage.figures()
+    figures["llm: synthesize"] = llm.usage.figures()
     return dict(zip(asked, answers, strict=True))

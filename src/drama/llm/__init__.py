@@ -1,11 +1,13 @@
-"""Text generation: one engine in this process, prompt files, and a cache of answers."""
+"""Text generation: one engine in this process, a client for servers, prompt files, and a cache of answers."""
 
 from drama.llm.ask import cached_answers
 from drama.llm.cache import AnswerCache
 from drama.llm.chat import ChatModel, Sampling, Usage
 from drama.llm.engine import Engine, load_engine
+from drama.llm.open import open_chat
 from drama.llm.prompt import Messages, Prompt, fill, load_prompt, read_prompt_file
 from drama.llm.score import answer_log_likelihoods, next_token_log_probs
+from drama.llm.server import Server, ServerSettings, is_server, server_address
 
 __all__ = [
     "AnswerCache",
@@ -14,12 +16,17 @@ __all__ = [
     "Messages",
     "Prompt",
     "Sampling",
+    "Server",
+    "ServerSettings",
     "Usage",
     "answer_log_likelihoods",
     "cached_answers",
     "fill",
+    "is_server",
     "load_engine",
     "load_prompt",
     "next_token_log_probs",
+    "open_chat",
     "read_prompt_file",
+    "server_address",
 ]

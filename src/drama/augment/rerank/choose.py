@@ -11,7 +11,7 @@ from drama.augment.rerank.listwise import Listwise
 from drama.augment.rerank.prompt import FOLDER, load_list_prompt
 from drama.augment.rerank.reranked import Reranker
 from drama.augment.settings import RerankSettings
-from drama.llm import AnswerCache, ChatModel, load_engine, load_prompt
+from drama.llm import AnswerCache, ChatModel, ServerSettings, load_engine, load_prompt, open_chat
 
 LONGEST = 8192
 """Tokens of a window's prompt, at most; the LLM's own context bounds it too."""
@@ -27,7 +27,9 @@ def choose(candidates: Sequence[Candidate], settings: RerankSettings, seed: int)
     return sorted(random.Random(f"{seed}\0rerank").sample(rows, settings.queries))
 
 
-def load_reranker(settings: RerankSettings, store: Path) -> tuple[Reranker, ChatModel]:
+def load_reranker(
+    settings: RerankSettings, server: ServerSettings, store: Path
+) -> tuple[Reranker, ChatModel]:
     """The reranker that the settings name, and its LLM. Scores and answers lie in `store/answers.sqlite`.
 
     Raises:
@@ -36,10 +38,11 @@ def load_reranker(settings: RerankSettings, store: Path) -> tuple[Reranker, Chat
     cache = AnswerCache(store / "answers.sqlite")
     size = settings.batch_size
     prompt = settings.prompt or settings.method
+    windows = (settings.window, settings.step)
+    if settings.method == "listwise":
+        llm = open_chat(settings.llm, server, LONGEST)
+        return Listwise(llm, load_list_prompt(prompt), cache, size, *windows), llm
     engine = load_engine(settings.llm, longest=LONGEST)
     if settings.method == "likelihood":
         return Likelihood(engine, load_prompt(prompt, FOLDER), cache, size), engine
-    windows = (settings.window, settings.step)
-    if settings.method == "first_identifier":
-        return FirstIdentifier(engine, load_list_prompt(prompt), cache, size, *windows), engine
-    return Listwise(engine, load_list_prompt(prompt), cache, size, *windows), engine
+    return FirstIdentifier(engine, load_list_prompt(prompt), cache, size, *windows), engine
