@@ -1,6 +1,8 @@
 """Crops, answers, windows and the whole stage."""
 
+import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from drama.augment.synthesize import parse_query
 from drama.augment.windows import scale_windows
 from drama.errors import DramaError
 from drama.records import Document, read_examples, write_passages
-from drama.workspace import VectorReader
+from drama.workspace import Manifest, VectorReader
 
 
 @pytest.fixture
@@ -53,6 +55,8 @@ def test_windows_never_overlap_and_never_leave_the_list(
         ("wing", "too short"),
         ("the wing produces lift", "copied"),
         ("word " * 41, "too long"),
+        ("как крыло создаёт подъёмную силу", "wrong language"),
+        ("Keywords: wing, lift", "repaired"),
     ],
 )
 def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
@@ -62,7 +66,7 @@ def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
 @given(st.text())
 def test_any_answer_has_an_outcome(answer: str) -> None:
     query, outcome = parse_query(answer, "some text")
-    assert outcome in {"ok", "repaired", "empty", "too short", "too long", "copied"}
+    assert outcome in {"ok", "repaired", "empty", "too short", "too long", "copied", "wrong language"}
     assert query or outcome == "empty"
 
 
@@ -130,3 +134,36 @@ def test_vectors_of_several_models_give_the_mean_of_their_cosines(
         _, documents = VectorReader(out / "teacher/documents").load()
         cosines.append(queries @ documents.T)
     np.testing.assert_allclose(cosines[2], (cosines[0] + cosines[1]) / 2, atol=2e-3)
+
+
+def test_several_prompts_and_the_round_trip(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+
+    def run(**synthesize: object) -> Manifest:
+        section = {"documents": 4, "llm": str(tiny_llm), "sampling": {"max_new_tokens": 8}, **synthesize}
+        settings = AugmentSettings.parse({"synthesize": section, "crop": {"min_words": 4}}, "augment")
+        return augment(settings, passages, tmp_path / "out", 1, store)
+
+    run(prompts=["question", "keyword"])
+    with sqlite3.connect(store / "answers.sqlite") as db:  # what random weights say is no query
+        requests = [row[0] for row in db.execute("select request from answers order by request")]
+        db.executemany(
+            "update answers set answer = ? where request = ?",
+            [(f"what about nothing {i}" if i else "aircraft and lift", r) for i, r in enumerate(requests)],
+        )
+    assert len(requests) == 8
+    manifest = run(prompts=["question", "keyword"])
+    assert manifest.figures["llm: synthesize"]["requests"] == 8  # unchanged: skipped, as it was written
+    manifest = run(prompts=["question", "keyword"], round_trip=8)
+    assert manifest.figures["llm: synthesize"]["requests"] == 0
+    assert manifest.counts["qgen-question: ok"] == manifest.counts["qgen-keyword: ok"] == 4
+    rows = [row for row in read_examples(tmp_path / "out/examples.parquet") if row.kind == "qgen"]
+    dropped = manifest.counts["qgen: does not lead back to its document, left out"]
+    assert len(rows) + dropped == 8
+    assert dropped >= 7  # BM25 finds no document for a query about nothing
+    lines = [json.loads(line) for line in (tmp_path / "out/generated.jsonl").read_text().splitlines()]
+    assert [line["prompt"] for line in lines] == ["question"] * 4 + ["keyword"] * 4
+    with pytest.raises(DramaError, match="each prompt once"):
+        run(prompts=["claim", "claim"])
+    with pytest.raises(DramaError, match="round_trip 51 is above"):
+        run(round_trip=51)

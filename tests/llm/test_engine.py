@@ -81,4 +81,5 @@ def test_prompt_errors(tmp_path: Path) -> None:
     path.write_text("system: [unclosed\n")
     with pytest.raises(FileError, match="line 2"):
         load_prompt(str(path))
-    assert len(load_prompt("question").shots) == 3
+    for name in ("question", "keyword", "claim", "title"):
+        assert len(load_prompt(name).shots) == 3

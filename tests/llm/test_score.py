@@ -32,15 +32,19 @@ def test_likelihood_of_an_answer(engine: Engine, texts: list[str], monkeypatch: 
     widths = []
     forward = engine.model.forward
 
-    def watched(*args, logits_to_keep=0, **kwargs):
-        out = forward(*args, logits_to_keep=logits_to_keep, **kwargs)
+    def watched(*, logits_to_keep, **inputs):
+        out = forward(logits_to_keep=logits_to_keep, **inputs)
         widths.append(tuple(out.logits.shape[:2]))
         return out
 
     monkeypatch.setattr(engine.model, "forward", watched)
     monkeypatch.setattr(score, "LARGEST_LOGITS", 512 * 8)
-    monkeypatch.setattr(score.inspect, "signature", lambda _: type("S", (), {"parameters": {"logits_to_keep"}}))
-    assert answer_log_likelihoods(engine, prompts[:2], answers[:2], 3) == pytest.approx(expected[:2], abs=1e-4)
+    monkeypatch.setattr(
+        score.inspect, "signature", lambda _: type("S", (), {"parameters": {"logits_to_keep"}})
+    )
+    assert answer_log_likelihoods(engine, prompts[:2], answers[:2], 3) == pytest.approx(
+        expected[:2], abs=1e-4
+    )
     assert all(rows == 1 for rows, _ in widths)  # memory bounds the batch
     assert widths[0][1] == 1 + len(engine.tokenizer("wing")["input_ids"])
 

@@ -129,7 +129,7 @@ def test_a_stalled_answer_times_out_and_is_tried_again() -> None:
 
 def test_failures_that_do_not_pass_are_errors() -> None:
     with serving(lambda *_: (503, {}, {"error": "overloaded"})) as fake:
-        with pytest.raises(DramaError, match="no answer after 3 tries .*overloaded"):
+        with pytest.raises(DramaError, match=r"no answer after 3 tries .*overloaded"):
             ask(Server(fake.name, QUICK), 1)
         assert len(fake.bodies) == 3
     replies: list[tuple[Reply, str]] = [

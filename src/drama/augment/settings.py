@@ -1,5 +1,6 @@
 """The `augment` section of a recipe."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -38,11 +39,22 @@ class SynthesizeSettings(Section):
     """How many documents get a query, by a seeded choice; 0 = none."""
     llm: str = "smollm2-135m"
     """A model for this process, or a server's: `http://localhost:8000/v1#model-name`."""
-    prompt: str = "question"
+    prompts: list[str] = ["question"]
+    """One query for each, of every chosen document: `question`, `keyword`, `claim`, `title`, or the path of
+    a YAML file."""
     batch_size: int = Field(default=16, ge=1)
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""
+    round_trip: int = Field(default=0, ge=0)
+    """Drop a query whose document is not among the first so many hits of the label retrievers; 0 = keep."""
     sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _prompts_apart(self) -> Self:
+        stems = [Path(name).stem for name in self.prompts]
+        if not stems or len({*stems}) < len(stems):
+            raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
+        return self
 
 
 class LabelSettings(Section):
@@ -141,6 +153,10 @@ class AugmentSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.synthesize.round_trip > self.label.depth:
+            raise ValueError(
+                f"synthesize.round_trip {self.synthesize.round_trip} is above label.depth {self.label.depth}"
+            )
         if self.rerank.method == "none":
             return self
         if self.rerank.depth > self.label.depth:

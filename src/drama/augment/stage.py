@@ -9,6 +9,7 @@ from drama.augment.crop import crop
 from drama.augment.label import label
 from drama.augment.rankings import keep_vectors, rank_corpus
 from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
+from drama.augment.round_trip import leads_back
 from drama.augment.settings import AugmentSettings
 from drama.augment.synthesize import synthesize
 from drama.errors import DramaError
@@ -48,7 +49,9 @@ def augment(
         documents = list(read_passages(passages))
         made: Iterable[Candidate] = (
             *crop(documents, settings.crop, seed, run.count),
-            *synthesize(documents, settings.synthesize, out, store, seed, run.count, run.figures, settings.server),
+            *synthesize(
+                documents, settings.synthesize, out, store, seed, run.count, run.figures, settings.server
+            ),
         )
         candidates = list(_unique(made, run.count))
         if not candidates:
@@ -57,11 +60,13 @@ def augment(
                 hint="lower augment.crop.min_words, or turn augment.synthesize on",
             )
         hits, teachers = rank_corpus(candidates, documents, settings.label, store)
-        rows = list(zip(candidates, hits, strict=True))
-        chosen = choose(candidates, settings.rerank, seed)
+        k = settings.synthesize.round_trip
+        kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count)]
+        rows = [(candidates[i], hits[i]) for i in kept]
+        chosen = choose([candidate for candidate, _ in rows], settings.rerank, seed)
         if settings.label.keep_vectors:
-            vectors = [(c.id, row) for row, c in enumerate(candidates)]
-            vectors += [(rerank_id(candidates[row].id), row) for row in chosen]
+            vectors = [(candidates[i].id, i) for i in kept]
+            vectors += [(rerank_id(candidates[kept[row]].id), kept[row]) for row in chosen]
             keep_vectors(out / "teacher", vectors, documents, teachers)
         examples = chain(
             label(rows, len(documents), settings.label, run.count),
@@ -71,7 +76,8 @@ def augment(
         if not run.figures["examples"]:
             raise DramaError(
                 "augment: the retrievers found no positive for any query",
-                hint="let augment.label.positive_ranks begin at 1, or set origin_is_positive: true",
+                hint="let augment.label.positive_ranks begin at 1, set origin_is_positive: true, or raise "
+                "augment.synthesize.round_trip",
             )
     return run.manifest
 

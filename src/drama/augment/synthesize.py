@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from drama.augment.candidate import Candidate
+from drama.augment.language import wrong_language
 from drama.augment.settings import SynthesizeSettings
 from drama.corpus import count_words, cut_words
-from drama.llm import AnswerCache, ServerSettings, cached_answers, load_prompt, open_chat
+from drama.llm import AnswerCache, ChatModel, ServerSettings, cached_answers, load_prompt, open_chat
 from drama.records import Document
 from drama.workspace import write_text
 
 _LONGEST_WORDS = 40
-_LABEL = re.compile(r"^(query|question|search query|answer)\s*:\s*", re.IGNORECASE)
+_LABEL = re.compile(r"^(query|question|search query|answer|keywords?|claim|title)\s*:\s*", re.IGNORECASE)
 
 
 def synthesize(
@@ -32,7 +33,7 @@ def synthesize(
     figures: dict[str, Any],
     server: ServerSettings,
 ) -> Iterator[Candidate]:
-    """One query for each of `settings.documents` documents, by a seeded choice; outcomes are counted.
+    """A query by each prompt for each of `settings.documents` documents, by a seeded choice.
 
     Args:
         documents: the corpus.
@@ -40,7 +41,7 @@ def synthesize(
         folder: `generated.jsonl` goes here: the raw answers and what became of them.
         store: `answers.sqlite` goes here.
         seed: of the choice of documents and of the sampling.
-        count: one call for each document's outcome.
+        count: one call for the outcome of each document and prompt.
         figures: gets what the LLM was asked in this process, as `llm: synthesize`.
         server: how the LLM is asked, where it is a server's.
 
@@ -52,18 +53,31 @@ def synthesize(
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    answers = _answers(chosen, settings, store / "answers.sqlite", seed, figures, server)
+    llm = open_chat(settings.llm, server)
     lines, made = [], []
-    for number, document in enumerate(chosen):
-        answer = answers.get(document.id)
-        if answer is None:
-            query, outcome = "", "text too long for the LLM"
-        else:
-            query, outcome = parse_query(answer, document.full_text)
-        count(f"qgen: {outcome}")
-        lines.append({"document": document.id, "answer": answer, "query": query, "outcome": outcome})
-        if outcome in ("ok", "repaired"):
-            made.append(Candidate(f"qgen-{number:06d}", query, "qgen", document))
+    for name in settings.prompts:
+        stem = Path(name).stem
+        series = "qgen" if len(settings.prompts) == 1 else f"qgen-{stem}"
+        answers = _answers(chosen, llm, name, settings, store / "answers.sqlite", seed)
+        for number, document in enumerate(chosen):
+            answer = answers.get(document.id)
+            if answer is None:
+                query, outcome = "", "text too long for the LLM"
+            else:
+                query, outcome = parse_query(answer, document.full_text)
+            count(f"{series}: {outcome}")
+            lines.append(
+                {
+                    "document": document.id,
+                    "prompt": stem,
+                    "answer": answer,
+                    "query": query,
+                    "outcome": outcome,
+                }
+            )
+            if outcome in ("ok", "repaired"):
+                made.append(Candidate(f"{series}-{number:06d}", query, "qgen", document))
+    figures["llm: synthesize"] = llm.usage.figures()
     write_text(
         folder / "generated.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     )
@@ -74,7 +88,8 @@ def parse_query(answer: str, text: str) -> tuple[str, str]:
     """(query, outcome) of an LLM's answer.
 
     Outcomes: `ok`; `repaired` (a label, quotes or further lines were taken off); `empty`; `too short` (one
-    word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order).
+    word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order); `wrong
+    language` (another script than the text's).
 
     >>> parse_query("why do cats purr", "Cats purr when content.")
     ('why do cats purr', 'ok')
@@ -97,6 +112,8 @@ def parse_query(answer: str, text: str) -> tuple[str, str]:
         return query, "too long"
     if words >= 3 and _plain(query) in _plain(text):
         return query, "copied"
+    if wrong_language(query, text):
+        return query, "wrong language"
     return query, outcome
 
 
@@ -106,27 +123,20 @@ def _plain(text: str) -> str:
 
 def _answers(
     documents: Sequence[Document],
+    llm: ChatModel,
+    prompt_name: str,
     settings: SynthesizeSettings,
     path: Path,
     seed: int,
-    figures: dict[str, Any],
-    server: ServerSettings,
 ) -> dict[str, str]:
-    """Document id → raw answer; documents whose prompt the engine can't take are not among them."""
-    prompt = load_prompt(settings.prompt)
-    llm = open_chat(settings.llm, server)
+    """Document id → raw answer; documents whose prompt the LLM can't take are not among them."""
+    prompt = load_prompt(prompt_name)
     asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
     asked = {identity: messages for identity, messages in asked.items() if llm.fits(messages)}
     cache = AnswerCache(path)
+    title = f"write queries: {Path(prompt_name).stem}"
     answers = cached_answers(
-        llm,
-        list(asked.values()),
-        settings.sampling,
-        settings.batch_size,
-        seed,
-        cache,
-        "write queries",
+        llm, list(asked.values()), settings.sampling, settings.batch_size, seed, cache, title
     )
     cache.close()
-    figures["llm: synthesize"] = llm.usage.figures()
     return dict(zip(asked, answers, strict=True))

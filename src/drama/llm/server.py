@@ -52,7 +52,7 @@ class ServerSettings(Section):
     retries: int = Field(default=5, ge=0)
     """After a time-out, a broken connection, or status 408, 425, 429, 500, 502, 503, 504, 529."""
     backoff: float = Field(default=1.0, ge=0)
-    """Seconds before the first retry; they double each time. A server's Retry-After is waited for if longer."""
+    """Seconds before the first retry; they double each time. A longer Retry-After is waited for."""
 
 
 class ServerAddress(NamedTuple):
@@ -179,7 +179,7 @@ class Server:
                 return ""  # nobody waits for it
             try:
                 return self._read(self._post(body))
-            except _Passing as failure:
+            except _PassingError as failure:
                 why = failure.why
                 backoff = min(_LONGEST_BACKOFF, self.settings.backoff * 2**attempt)
                 wait = max(failure.wait, backoff * random.uniform(0.75, 1.25))
@@ -210,7 +210,7 @@ class Server:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLCertVerificationError):
                 raise DramaError(f"{self.address.url}: its certificate is not trusted ({reason})") from None
-            raise _Passing(f"{type(reason).__name__}: {reason}") from None
+            raise _PassingError(f"{type(reason).__name__}: {reason}") from None
 
     def _refused(self, error: urllib.error.HTTPError) -> Exception:
         try:
@@ -231,7 +231,7 @@ class Server:
                 f"{self.address.url}: asks to wait {wait:.0f} seconds ({why})",
                 hint="start again later; answers so far are kept",
             )
-        return _Passing(why, wait)
+        return _PassingError(why, wait)
 
     def _read(self, data: bytes) -> str:
         try:
@@ -251,7 +251,7 @@ class Server:
         return content.strip() if isinstance(content, str) else ""
 
 
-class _Passing(Exception):
+class _PassingError(Exception):
     """A failure that may pass; the server may say how long to wait."""
 
     def __init__(self, why: str, wait: float = 0.0) -> None:

@@ -107,7 +107,7 @@ def test_listwise_asks_once_and_counts_what_is_no_order(tmp_path: Path) -> None:
 def test_list_prompts_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("system: s\nuser: '{query}'\npassage: '{id} {text}'\n")
-    with pytest.raises(DramaError, match="user holds no {passages}"):
+    with pytest.raises(DramaError, match=r"user holds no \{passages\}"):
         load_list_prompt(str(path))
     with pytest.raises(DramaError, match="no prompt 'listwize'"):
         load_list_prompt("listwize")
