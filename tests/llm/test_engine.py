@@ -6,15 +6,24 @@ import pytest
 import torch
 
 from drama.errors import DramaError, FileError
-from drama.llm import AnswerCache, Engine, Prompt, Sampling, load_engine, load_prompt
+from drama.llm import (
+    AnswerCache,
+    Engine,
+    Prompt,
+    Sampling,
+    answer_log_likelihoods,
+    load_engine,
+    load_prompt,
+)
 from drama.llm.prompt import Shot
+from drama.models import resolve_precision
 
 GREEDY = Sampling(max_new_tokens=8, temperature=0)
 
 
 @pytest.fixture(scope="module")
 def engine(tiny_llm: Path) -> Engine:
-    engine = load_engine(tiny_llm)
+    engine = load_engine(tiny_llm, "fp32")
     with torch.no_grad():  # random weights echo the last token; louder layers make answers differ
         for name, weight in engine.model.model.layers.named_parameters():
             if "norm" not in name:
@@ -83,3 +92,14 @@ def test_prompt_errors(tmp_path: Path) -> None:
         load_prompt(str(path))
     for name in ("question", "keyword", "claim", "title"):
         assert len(load_prompt(name).shots) == 3
+
+
+def test_precision_is_of_the_weights_and_of_the_cache_key(tiny_llm: Path, prompts) -> None:
+    full, half = load_engine(tiny_llm, "fp32"), load_engine(tiny_llm, "bf16")
+    assert (full.model.dtype, half.model.dtype) == (torch.float32, torch.bfloat16)
+    assert full.identity != half.identity
+    assert load_engine(tiny_llm).precision == resolve_precision("auto", torch.device("cpu"))
+    assert len(answers(half, prompts[:3], 2, GREEDY)) == 3
+    first, last = answer_log_likelihoods(half, prompts[:2], ["wing", "a river"], 2)
+    assert first < 0
+    assert last < 0

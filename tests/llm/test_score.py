@@ -11,7 +11,7 @@ from drama.llm import Engine, answer_log_likelihoods, load_engine, next_token_lo
 
 @pytest.fixture(scope="module")
 def engine(tiny_llm: Path) -> Engine:
-    return load_engine(tiny_llm)
+    return load_engine(tiny_llm, "fp32")
 
 
 def log_probs(engine: Engine, tokens: list[int]) -> torch.Tensor:

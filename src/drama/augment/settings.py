@@ -39,6 +39,8 @@ class SynthesizeSettings(Section):
     """How many documents get a query, by a seeded choice; 0 = none."""
     llm: str = "smollm2-135m"
     """A model for this process, or a server's: `http://localhost:8000/v1#model-name`."""
+    precision: Precision = "auto"
+    """Of an LLM in this process: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     prompts: list[str] = ["question"]
     """One query for each, of every chosen document: `question`, `keyword`, `claim`, `title`, or the path of
     a YAML file."""
@@ -50,7 +52,8 @@ class SynthesizeSettings(Section):
     sampling: Sampling = Sampling()
 
     @model_validator(mode="after")
-    def _prompts_apart(self) -> Self:
+    def _consistent(self) -> Self:
+        _no_precision_of_a_server(self.llm, self.precision)
         stems = [Path(name).stem for name in self.prompts]
         if not stems or len({*stems}) < len(stems):
             raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
@@ -103,6 +106,8 @@ class RerankSettings(Section):
     """`listwise` is the paper's; the other two suit an LLM that is too small to write an order."""
     llm: str = "smollm2-135m"
     """As in `synthesize`; a server can do `listwise` only."""
+    precision: Precision = "auto"
+    """As in `synthesize`."""
     prompt: str | None = None
     """The path of a YAML file; None is the method's own prompt."""
     kinds: list[Literal["sent", "title", "qgen"]] = ["qgen"]
@@ -121,6 +126,7 @@ class RerankSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        _no_precision_of_a_server(self.llm, self.precision)
         if self.method == "likelihood" and (self.window, self.step) != (20, 10):
             raise ValueError("likelihood scores documents one by one: it has no window and no step")
         if self.method in ("likelihood", "first_identifier") and is_server(self.llm):
@@ -180,3 +186,8 @@ class AugmentSettings(Section):
     def _llms(self) -> list[str]:
         names = [self.synthesize.llm] if self.synthesize.documents else []
         return names if self.rerank.method == "none" else [*names, self.rerank.llm]
+
+
+def _no_precision_of_a_server(llm: str, precision: Precision) -> None:
+    if is_server(llm) and precision != "auto":
+        raise ValueError(f"precision {precision} is for an LLM in this process; a server has its own")

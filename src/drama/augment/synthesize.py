@@ -53,7 +53,7 @@ def synthesize(
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    llm = open_chat(settings.llm, server)
+    llm = open_chat(settings.llm, server, settings.precision)
     lines, made = [], []
     for name in settings.prompts:
         stem = Path(name).stem

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from drama.errors import DramaError
 from drama.llm.chat import Sampling, Usage
 from drama.llm.prompt import Messages
-from drama.models import resolve
+from drama.models import Precision, resolve, resolve_precision
 from drama.workspace import fingerprint, fingerprint_path
 
 LONGEST_PROMPT = 1536
@@ -35,19 +35,21 @@ class Engine:
         name: str,
         share_prefix: bool = True,
         longest: int = LONGEST_PROMPT,
+        precision: str = "fp32",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
         self.share_prefix = share_prefix
         self.longest = longest
+        self.precision = precision
         self.usage = Usage()
         self._prefix: tuple[list[int], Any] | None = None
 
     @cached_property
     def identity(self) -> str:
-        """Of the model's bytes."""
-        return fingerprint_path(Path(self.model.name_or_path))
+        """Of the model's bytes and of the precision it computes in."""
+        return f"{fingerprint_path(Path(self.model.name_or_path))}-{self.precision}"
 
     def fits(self, prompt: Messages) -> bool:
         """Whether the engine takes a prompt of this length."""
@@ -124,20 +126,23 @@ class Engine:
         return ids
 
 
-def load_engine(name: str | Path, longest: int = LONGEST_PROMPT) -> Engine:
+def load_engine(name: str | Path, precision: Precision = "auto", longest: int = LONGEST_PROMPT) -> Engine:
     """Load a chat LLM: a folder, a short name, a GGUF file or a hub id.
 
     Args:
         name: see `drama.models.resolve`.
+        precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
         longest: tokens of a prompt at most; less where the model's own context is shorter.
 
     Raises:
         DramaError: no such model, or its tokenizer has no chat template.
     """
     folder = resolve(name)
+    resolved = resolve_precision(precision, torch.device("cpu"))
+    dtype = torch.bfloat16 if resolved == "bf16" else torch.float32
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
@@ -147,7 +152,7 @@ def load_engine(name: str | Path, longest: int = LONGEST_PROMPT) -> Engine:
     model.eval()
     model.generation_config.top_k = None
     context = getattr(model.config, "max_position_embeddings", None) or longest
-    return Engine(model, tokenizer, str(name), longest=min(longest, context))
+    return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
 
 
 def _common_prefix(tokens: Sequence[Sequence[int]]) -> int:

@@ -94,6 +94,7 @@ def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_pa
         ({"method": "listwise", "kinds": []}, "kinds must name"),
         ({"method": "likelihood", "llm": "http://localhost/v1#m"}, "listwise only"),
         ({"method": "listwise", "llm": "http://localhost/v1"}, "names no model"),
+        ({"method": "listwise", "llm": "http://localhost/v1#m", "precision": "bf16"}, "a server has its own"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(rerank: dict[str, Any], message: str) -> None:

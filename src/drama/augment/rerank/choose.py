@@ -40,9 +40,9 @@ def load_reranker(
     prompt = settings.prompt or settings.method
     windows = (settings.window, settings.step)
     if settings.method == "listwise":
-        llm = open_chat(settings.llm, server, LONGEST)
+        llm = open_chat(settings.llm, server, settings.precision, LONGEST)
         return Listwise(llm, load_list_prompt(prompt), cache, size, *windows), llm
-    engine = load_engine(settings.llm, longest=LONGEST)
+    engine = load_engine(settings.llm, settings.precision, LONGEST)
     if settings.method == "likelihood":
         return Likelihood(engine, load_prompt(prompt, FOLDER), cache, size), engine
     return FirstIdentifier(engine, load_list_prompt(prompt), cache, size, *windows), engine
