@@ -14,6 +14,11 @@ MOST_LETTERS = 26
 """Passages that single letters can name."""
 
 
+def _no_precision_of_a_server(llm: str, precision: Precision) -> None:
+    if is_server(llm) and precision != "auto":
+        raise ValueError(f"precision {precision} is for an LLM in this process; a server has its own")
+
+
 class CropSettings(Section):
     """Sentences of a document as queries (paper, section 3: Sent)."""
 
@@ -186,8 +191,3 @@ class AugmentSettings(Section):
     def _llms(self) -> list[str]:
         names = [self.synthesize.llm] if self.synthesize.documents else []
         return names if self.rerank.method == "none" else [*names, self.rerank.llm]
-
-
-def _no_precision_of_a_server(llm: str, precision: Precision) -> None:
-    if is_server(llm) and precision != "auto":
-        raise ValueError(f"precision {precision} is for an LLM in this process; a server has its own")

@@ -132,7 +132,7 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
     Args:
         name: see `drama.models.resolve`.
         precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
-        longest: tokens of a prompt at most; less where the model's own context is shorter.
+        longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
 
     Raises:
         DramaError: no such model, or its tokenizer has no chat template.
@@ -151,7 +151,7 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
         tokenizer.pad_token = tokenizer.eos_token
     model.eval()
     model.generation_config.top_k = None
-    context = getattr(model.config, "max_position_embeddings", None) or longest
+    context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)
     return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
 
 
