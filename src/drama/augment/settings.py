@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from drama.llm import Sampling, ServerSettings, is_server, server_address
-from drama.retriever import Precision
+from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
 

@@ -3,7 +3,6 @@
 from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import truncate
-from drama.retriever.precision import Precision
 from drama.retriever.settings import RetrieverSettings
 from drama.retriever.store import EmbeddingStore
 from drama.retriever.stream import encode_corpus
@@ -11,7 +10,6 @@ from drama.retriever.stream import encode_corpus
 __all__ = [
     "EmbeddingStore",
     "Encoder",
-    "Precision",
     "Retriever",
     "RetrieverSettings",
     "encode_corpus",

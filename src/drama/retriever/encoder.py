@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from drama.models import resolve
+from drama.models import Precision, resolve
 from drama.retriever.folder import read_settings
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import Array
-from drama.retriever.precision import Precision
 from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from drama.errors import DramaError
-from drama.models import resolve
+from drama.models import Precision, resolve, resolve_precision
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
 from drama.retriever.head import read_head
 from drama.retriever.packed import can_pack, packed_states, pool_packed
 from drama.retriever.pooling import Array, normalise, pool
-from drama.retriever.precision import Precision, computing_in, resolve_precision
+from drama.retriever.precision import computing_in
 from drama.retriever.settings import RetrieverSettings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
 from drama.workspace import fingerprint

@@ -1,32 +1,11 @@
-"""Arithmetic of the matrix products. Weights, sums, losses and optimiser stay in float32."""
+"""Arithmetic of an encoder's matrix products. Weights, sums, losses and optimiser stay in float32."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-Precision = Literal["auto", "fp32", "bf16"]
-
-
-def native_bf16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 itself; where it does not, bf16 is slower than fp32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.get_device_capability(device) >= (8, 0))
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        found = torch.cpu.get_capabilities()
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    return False
-
-
-def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """What `auto` means on this device: bf16 where the hardware has it.
-
-    >>> resolve_precision("fp32", torch.device("cpu"))
-    'fp32'
-    """
-    if precision != "auto":
-        return precision
-    return "bf16" if native_bf16(device) else "fp32"
+from drama.models import Precision, resolve_precision
 
 
 def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:

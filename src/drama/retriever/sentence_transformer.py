@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from drama.errors import DramaError, MissingExtraError
+from drama.models import Precision, resolve_precision
 from drama.retriever.pooling import Array, truncate
-from drama.retriever.precision import Precision, computing_in, resolve_precision
+from drama.retriever.precision import computing_in
 from drama.workspace import fingerprint, fingerprint_path
 
 

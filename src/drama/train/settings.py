@@ -4,7 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.retriever import Precision, RetrieverSettings
+from drama.models import Precision
+from drama.retriever import RetrieverSettings
 from drama.settings import Section
 
 
