@@ -12,7 +12,14 @@ from drama.train.batches import draw_batch
 def examples(n: int) -> list[Example]:
     return [
         Example(
-            f"q{i}", "?", [f"d{i}", f"d{i + 1}"], [f"d{i + 2}", f"d{i + 3}"], [], [], "sent", origin=f"d{i}"
+            f"q{i}",
+            f"{i}?",
+            [f"d{i}", f"d{i + 1}"],
+            [f"d{i + 2}", f"d{i + 3}"],
+            [],
+            [],
+            "sent",
+            origin=f"d{i}",
         )
         for i in range(n)
     ]
@@ -45,3 +52,18 @@ def test_draws_are_fresh_at_each_visit() -> None:
     rows = examples(4)
     drawn = {tuple(sorted(draw_batch(rows, 4, 1, 0, step).documents)) for step in range(12)}
     assert len(drawn) > 1
+
+
+def test_two_rows_of_one_query_know_each_others_positives() -> None:
+    rows = [
+        Example("qgen-0", "why?", ["d0"], ["d5"], [], [], "qgen", origin="d0"),
+        Example("rerank-0", "why?", ["d1"], ["d5"], [], [], "rerank", origin="d0"),
+        Example("qgen-1", "how?", ["d2"], ["d5"], [], [], "qgen", origin="d2"),
+    ]
+    batch = draw_batch(rows, 3, 1, 0, 0)
+    masked = {
+        (rows[row].id, batch.documents[column])
+        for b, row in enumerate(batch.examples)
+        for column in batch.mask_BN[b].nonzero()[0]
+    }
+    assert masked == {("qgen-0", "d1"), ("rerank-0", "d0")}

@@ -4,6 +4,7 @@ Each pass over the examples is one permutation. At each visit one positive and s
 drawn afresh. A document that several queries share stands in the batch once.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Batch(NamedTuple):
 def draw_batch(examples: Sequence[Example], batch_size: int, negatives: int, seed: int, step: int) -> Batch:
     """The batch of one step.
 
-    >>> e = [Example(f"q{i}", "?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
+    >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
     >>> batch = draw_batch(e, batch_size=2, negatives=1, seed=0, step=0)
     >>> len(batch.documents), bool(batch.mask_BN.any())
     (3, False)
@@ -45,10 +46,14 @@ def draw_batch(examples: Sequence[Example], batch_size: int, negatives: int, see
         hard = min(negatives, len(example.negative_ids))
         for pick in rng.choice(len(example.negative_ids), size=hard, replace=False) if hard else ():
             columns.setdefault(example.negative_ids[pick], len(columns))
+    # Two rows of one query (one labelled by retrievers, one reranked) know each other's positives.
+    known: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        known[examples[row].query] += [*examples[row].positive_ids, examples[row].origin]
     mask_BN = np.zeros((len(rows), len(columns)), dtype=bool)
     for b, row in enumerate(rows):
-        for known in (*examples[row].positive_ids, examples[row].origin):
-            column = columns.get(known)
+        for document in known[examples[row].query]:
+            column = columns.get(document)
             if column is not None and column != positives[b]:
                 mask_BN[b, column] = True
     return Batch(rows, list(columns), np.array(positives, dtype=np.int64), mask_BN)
