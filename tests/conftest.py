@@ -1,5 +1,6 @@
 """Small real models and texts for all tests: a GQA Llama with random weights and a tokenizer of its own."""
 
+import json
 import os
 from pathlib import Path
 
@@ -72,4 +73,20 @@ def tiny_llm(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pad_token_id=2,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_collection(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
+    """A BEIR folder: each text with its neighbour's, and five of its words as the query."""
+    folder = tmp_path_factory.mktemp("judged") / "small"
+    (folder / "qrels").mkdir(parents=True)
+    rows = [
+        {"_id": f"d{i}", "title": f"Text {i}", "text": t + " " + texts[i - 1]} for i, t in enumerate(texts)
+    ]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    queries = [{"_id": f"q{i}", "text": " ".join(t.split()[1:6])} for i, t in enumerate(texts)]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
+    lines = [f"q{i}\td{i}\t1" for i in range(len(texts))]
+    (folder / "qrels/test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n")
     return folder

@@ -19,26 +19,11 @@ def drama(*words: object, cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 @pytest.fixture(scope="module")
-def collection(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
-    folder = tmp_path_factory.mktemp("judged") / "small"
-    (folder / "qrels").mkdir(parents=True)
-    rows = [
-        {"_id": f"d{i}", "title": f"Text {i}", "text": t + " " + texts[i - 1]} for i, t in enumerate(texts)
-    ]
-    (folder / "corpus.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    queries = [{"_id": f"q{i}", "text": " ".join(t.split()[1:6])} for i, t in enumerate(texts)]
-    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
-    lines = [f"q{i}\td{i}\t1" for i in range(len(texts))]
-    (folder / "qrels/test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, collection: Path) -> Path:
+def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, small_collection: Path) -> Path:
     root = tmp_path_factory.mktemp("run")
     recipe = {
         "run": str(root / "out"),
-        "corpus": {"inputs": [str(collection)]},
+        "corpus": {"inputs": [str(small_collection)]},
         "prune": {
             "parent": str(tiny_llm), "layers": 2, "intermediate": 64,
             "recovery": {"steps": 3, "max_length": 16},
@@ -53,7 +38,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, collection: Pa
             "retriever": {"dims": [16, 32], "max_length": 64},
         },
         "evaluate": {
-            "models": ["bm25", "llm", "untrained", "student"], "collections": [str(collection)],
+            "models": ["bm25", "llm", "untrained", "student"], "collections": [str(small_collection)],
             "dims": [32], "fusion": {"models": ["student"]},
         },
         "search": {"queries": ["wings and lift"], "k": 2},
@@ -101,24 +86,24 @@ def test_a_change_redoes_only_what_reads_it(ran: Path) -> None:
     assert len(example["hits"]) == 1
 
 
-def test_encode_index_search_evaluate_by_hand(ran: Path, collection: Path, tmp_path: Path) -> None:
+def test_encode_index_search_evaluate_by_hand(ran: Path, small_collection: Path, tmp_path: Path) -> None:
     model = ran / "out/train/model"
-    assert drama("encode", model, collection, "--out", tmp_path / "i", "--dim", 32).returncode == 0
+    assert drama("encode", model, small_collection, "--out", tmp_path / "i", "--dim", 32).returncode == 0
     assert drama("index", tmp_path / "i").stdout.strip().endswith("8 documents")
     found = json.loads(drama("search", tmp_path / "i", "bread and yeast", "-k", 3, "--json").stdout)
     assert [h["rank"] for h in found["hits"]] == [1, 2, 3]
-    done = drama("evaluate", "bm25", collection, "--out", tmp_path / "results.json")
+    done = drama("evaluate", "bm25", small_collection, "--out", tmp_path / "results.json")
     assert done.returncode == 0, done.stderr
     row = json.loads((tmp_path / "results.json").read_text())["results"][0]
     assert (row["model"], row["collection"], row["split"], row["dim"]) == ("bm25", "small", "test", None)
     assert row["metrics"]["nDCG@10"] > 0.9
 
 
-def broken(tmp_path: Path, collection: Path, file: str, content: str) -> Path:
+def broken(tmp_path: Path, small_collection: Path, file: str, content: str) -> Path:
     copy = tmp_path / "broken"
     (copy / "qrels").mkdir(parents=True)
     for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
-        (copy / name).write_text((collection / name).read_text())
+        (copy / name).write_text((small_collection / name).read_text())
     (copy / file).write_text(content)
     return copy
 
@@ -141,12 +126,12 @@ GOOD = '{"_id": "d0", "text": "good"}\n'
     ],
 )
 def test_a_broken_collection_is_named(
-    file: str, content: str, message: str, tmp_path: Path, collection: Path
+    file: str, content: str, message: str, tmp_path: Path, small_collection: Path
 ) -> None:
     from drama.errors import DramaError
     from drama.evaluate import EvaluateSettings, evaluate
 
-    folder = broken(tmp_path, collection, file, content)
+    folder = broken(tmp_path, small_collection, file, content)
     chosen = EvaluateSettings(models=["bm25"], collections=[str(folder)])
     with pytest.raises(DramaError) as error:
         evaluate(chosen, tmp_path / "out")
@@ -166,9 +151,9 @@ def test_a_broken_collection_is_named(
     ],
 )
 def test_mistakes_get_a_message_and_status_2(
-    words: list[str], message: str, ran: Path, collection: Path, tmp_path: Path
+    words: list[str], message: str, ran: Path, small_collection: Path, tmp_path: Path
 ) -> None:
-    places = {"{recipe}": str(ran / "recipe.yaml"), "{collection}": str(collection)}
+    places = {"{recipe}": str(ran / "recipe.yaml"), "{collection}": str(small_collection)}
     words = [places.get(w, w) for w in words]
     if "run" in words and "--set" in words:
         words += ["--set", f"run={tmp_path / 'run'}"]

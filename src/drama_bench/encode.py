@@ -8,7 +8,6 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from drama.corpus.python_docs import python_docs
 from drama.errors import MissingExtraError
 from drama.models import resolve
 from drama.retriever import Retriever, RetrieverSettings
-from drama.workspace import write_json
-from drama.workspace.manifest import command, machine, versions
+from drama_bench.result import write_result
 
 _LAYERS = 4
 _DOCUMENTS = 256
@@ -60,24 +58,12 @@ def bench_encode(out: Path, rounds: int) -> Path:
             encode(texts[:_WARM_UP])
         raw = [_round(encoders, texts, reverse=bool(i % 2)) for i in range(rounds)]
     ratios = [r["drama"] / r["sentence_transformers"] for r in raw]
-    path = out / "encode.json"
-    found = versions() | {"sentence-transformers": version("sentence-transformers")}
-    write_json(
-        path,
-        {
-            "command": command(),
-            "commit": found.get("commit"),
-            "machine": machine(),
-            "versions": found,
-            "rounds": raw,
-            "summary": {
-                "documents_per_second_vs_sentence_transformers": round(float(np.median(ratios)), 3),
-                "lowest_and_highest_round": [round(min(ratios), 3), round(max(ratios), 3)],
-                "smallest_cosine": min(r["smallest_cosine"] for r in raw),
-            },
-        },
-    )
-    return path
+    summary = {
+        "documents_per_second_vs_sentence_transformers": round(float(np.median(ratios)), 3),
+        "lowest_and_highest_round": [round(min(ratios), 3), round(max(ratios), 3)],
+        "smallest_cosine": min(r["smallest_cosine"] for r in raw),
+    }
+    return write_result(out / "encode.json", raw, summary, ("sentence-transformers",))
 
 
 def _round(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from drama.errors import DramaError, MissingExtraError
 from drama.models import resolve
 from drama.retriever import Retriever, RetrieverSettings
 from drama.workspace import write_json
-from drama.workspace.manifest import command, machine, versions
+from drama_bench.result import write_result
 
 LAYERS = 4
 DIMS = (256, 128)
@@ -49,10 +49,8 @@ def bench_train(out: Path, rounds: int, data: Iterable[str], precision: str = "f
         DramaError: the corpora hold too few usable pairs.
         MissingExtraError: sentence-transformers is not installed.
     """
-    try:
-        found = versions() | {"sentence-transformers": version("sentence-transformers")}
-    except ImportError:
-        raise MissingExtraError("sentence_transformers", "bench") from None
+    if find_spec("sentence_transformers") is None or find_spec("datasets") is None:
+        raise MissingExtraError("datasets", "bench")
     raw = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -61,21 +59,11 @@ def bench_train(out: Path, rounds: int, data: Iterable[str], precision: str = "f
             for size in STEPS:
                 names = ["drama", *(p for p in PEERS if size == min(STEPS) or "cached" in p)]
                 for name in names if number % 2 == 0 else reversed(names):
-                    raw.append({"round": number, **_process(folder, name, size, precision)})
+                    raw.append(
+                        {"round": number, "precision": precision, **_process(folder, name, size, precision)}
+                    )
     path = out / ("train.json" if precision == "fp32" else f"train-{precision}.json")
-    write_json(
-        path,
-        {
-            "command": command(),
-            "commit": found.get("commit"),
-            "machine": machine(),
-            "versions": found,
-            "precision": precision,
-            "rounds": raw,
-            "summary": summary(raw),
-        },
-    )
-    return path
+    return write_result(path, raw, summary(raw), ("sentence-transformers",))
 
 
 def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,25 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
 STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index")
-
-
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
-    folder = tmp_path_factory.mktemp("kill") / "judged"
-    (folder / "qrels").mkdir(parents=True)
-    rows = [{"_id": f"d{i}", "text": t + " " + texts[i - 1]} for i, t in enumerate(texts)]
-    (folder / "corpus.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    queries = [{"_id": f"q{i}", "text": " ".join(t.split()[1:6])} for i, t in enumerate(texts)]
-    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
-    lines = [f"q{i}\td{i}\t1" for i in range(len(texts))]
-    (folder / "qrels/test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n")
-    return folder
 
 
 def recipe(root: Path, llm: Path, judged: Path) -> Path:
@@ -83,8 +69,8 @@ def metrics(out: Path) -> list[object]:
     return [(r["model"], r["dim"], r["metrics"]) for r in results]
 
 
-def test_kill_minus_nine_in_every_stage(tiny_llm: Path, judged: Path, tmp_path: Path) -> None:
-    whole, cut = (recipe(tmp_path / name, tiny_llm, judged) for name in ("whole", "cut"))
+def test_kill_minus_nine_in_every_stage(tiny_llm: Path, small_collection: Path, tmp_path: Path) -> None:
+    whole, cut = (recipe(tmp_path / name, tiny_llm, small_collection) for name in ("whole", "cut"))
     subprocess.run(command(whole), check=True, capture_output=True, timeout=200)
     inside = [kill_inside(cut, cut.parent / "out" / stage) for stage in STAGES]
     assert sum(inside) >= len(STAGES) - 2, "most kills must have hit a stage at work"
