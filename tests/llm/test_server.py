@@ -190,7 +190,9 @@ def test_what_was_answered_is_not_asked_again_even_after_a_failure(tmp_path: Pat
         failing = False
         before = len(fake.bodies)
         assert run(fake.name, 6) == [f"q{i}!" for i in range(6)]
-        assert len(fake.bodies) - before == 3
+        # A request of the first run may still be on its way; what was answered there is not asked again.
+        asked = {body["messages"][-1]["content"] for body in fake.bodies[before:]}
+        assert asked == {"q3", "q4", "q5"}
         before = len(fake.bodies)
         run(fake.name, 6)
         assert len(fake.bodies) == before
