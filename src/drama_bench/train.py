@@ -34,6 +34,8 @@ STEPS = {64: 5, 256: 2}
 PEERS = ("sentence-transformers cached", "sentence-transformers")
 """Gradient caching in mini-batches of 32; and everything in memory at once (not at batch 256)."""
 _PAIRS = 1024
+_QUERY_WORDS = 16
+"""Texts without full stops have no first sentence: a query is never longer than this."""
 
 
 def bench_train(out: Path, rounds: int, data: Iterable[str], precision: str = "fp32") -> Path:
@@ -105,8 +107,9 @@ def _prepare(folder: Path, data: Iterable[str]) -> None:
     for place in data:
         for document in read_input(place):
             title = document.title or next(iter(split_sentences(document.text, document.lang)), "")
-            if len(title.split()) >= 3 and len(document.text.split()) >= 10:
-                pairs.setdefault(document.text, title)
+            words = title.split()[:_QUERY_WORDS]
+            if len(words) >= 3 and len(document.text.split()) >= 2 * _QUERY_WORDS:
+                pairs.setdefault(document.text, " ".join(words))
     if len(pairs) < max(STEPS) * max(STEPS.values()):
         raise DramaError(
             f"bench train: {len(pairs)} pairs are too few", hint="name a larger corpus in --data"

@@ -1,0 +1,48 @@
+#!/bin/bash
+# The paper's main claim at our scale: the same student, the same number of updates, trained on cropped
+# sentences, on written queries, on reranked lists, on all three, and on supervised queries.
+#
+#   DATA=path/to/shared/data OUT=runs/study-kinds SEEDS="1 2 3" benchmarks/studies/kinds.sh
+#
+# Every run leaves a folder; what is finished is not run again, so that the study can be stopped at any time.
+set -euo pipefail
+DATA=${DATA:-../shared/data}
+OUT=${OUT:-runs/study-kinds}
+SEEDS=${SEEDS:-1}
+KINDS=${KINDS:-"sent qgen rerank all supervised"}
+DRAMA=${DRAMA:-.venv/bin/drama}
+PYTHON=${PYTHON:-.venv/bin/python}
+JUDGED=(cranfield cisi med pubmedqa-en xquad-en tydiqa-en)
+
+$DRAMA corpus "$DATA"/corpora/enwiki-sample-en.jsonl "$DATA"/corpora/tydiqatrain-en.jsonl --out "$OUT"/corpus
+$DRAMA prune smollm2-135m --layers 2 --data "$OUT"/corpus/passages.parquet --out "$OUT"/pruned
+$DRAMA augment "$OUT"/corpus --out "$OUT"/augment --store "$OUT"/store --crops 1 --synthesize 2000 \
+  --retriever bm25 --retriever all-minilm-l6-v2 \
+  --set rerank.method=likelihood --set rerank.queries=800 --set rerank.depth=20 --set rerank.text_words=60
+
+for kind in $KINDS; do
+  [ "$kind" = supervised ] && continue
+  $PYTHON - "$OUT" "$kind" <<'P'
+import sys
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+out, kind = sys.argv[1:]
+table = pq.read_table(f"{out}/augment/examples.parquet")
+if kind != "all":
+    table = table.filter(pc.equal(table["kind"], kind))
+pq.write_table(table, f"{out}/{kind}.parquet")
+P
+done
+
+for seed in $SEEDS; do
+  for kind in $KINDS; do
+    run="$OUT/$kind-$seed"
+    [ -e "$run/results.json" ] && continue
+    $DRAMA train "$OUT"/pruned/prune/model --passages "$OUT"/corpus/passages.parquet \
+      --examples "$OUT/$kind.parquet" --out "$run/train" --seed "$seed" --steps 300 --batch-size 32 \
+      --set document_length=64 --set learning_rate=1e-3 --set embedding_learning_rate=5e-3 \
+      --set temperature=0.05 --set checkpoint_every=100
+    $DRAMA evaluate "$run/train/model" "${JUDGED[@]/#/$DATA/collections/}" --max-length 256 \
+      --out "$run/results.json"
+  done
+done
