@@ -15,6 +15,7 @@ from drama.errors import DramaError
 from drama.models import Precision, resolve, resolve_precision
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
+from drama.retriever.fused import can_fuse, fused_states
 from drama.retriever.head import read_head
 from drama.retriever.packed import can_pack, packed_states, pool_packed
 from drama.retriever.pooling import Array, normalise, pool
@@ -49,6 +50,7 @@ class Retriever:
         self.backbone = backbone
         self.head = head
         self.precision: Precision = "fp32"
+        self.fused = True
         self.tokenizer = tokenizer
         self.settings = settings
         self.name = name
@@ -169,7 +171,8 @@ class Retriever:
             if padded or not can_pack(self.backbone, max(map(len, tokens))):
                 pooled_BD = self._padded(tokens)
             else:
-                states_TD, length_B = packed_states(self.backbone, tokens)
+                states = fused_states if self.fused and can_fuse(self.backbone) else packed_states
+                states_TD, length_B = states(self.backbone, tokens)
                 pooled_BD = pool_packed(states_TD.float(), length_B, self.settings.pooling)
         return pooled_BD if self.head is None else self.head(pooled_BD)
 

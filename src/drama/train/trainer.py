@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
-from drama.retriever.fused import fuse
 from drama.train.batches import Batch, draw_batch
 from drama.train.forward import Forward
 from drama.train.loss import embedding_loss, false_negatives, kl_to_teacher, ranking_loss
@@ -72,8 +71,7 @@ class Trainer:
                 "or leave train.distill out",
             )
         retriever.precision = settings.precision
-        if settings.fused:
-            fuse(retriever.backbone)
+        retriever.fused = settings.fused
         self.projection: torch.nn.Linear | None = None
         self.corpus_CE = torch.empty(0)
         if distill.space == "teacher" and data.teacher is not None:
