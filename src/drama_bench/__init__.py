@@ -15,6 +15,7 @@ def available() -> dict[str, str]:
     """Name → what it measures."""
     return {
         "encode": "documents/s of our encoder and of sentence-transformers, the same model folder",
+        "generate": "queries/s of our LLM engine and of one request at a time by transformers",
         "train": "pairs/s, peak memory and loss of our trainer and of sentence-transformers'",
     }
 
@@ -26,8 +27,8 @@ def run(name: str, out: Path, rounds: int, data: list[str], precision: Precision
         name: one of `available()`.
         out: folder of the result file.
         rounds: alternating rounds.
-        data: corpora that `train` takes its texts from, as in a recipe's `corpus.inputs`.
-        precision: of all trainers in `train`.
+        data: corpora that `train` and `generate` take their texts from, as in a recipe's `corpus.inputs`.
+        precision: of all sides in `train` and `generate`.
 
     Raises:
         DramaError: no such benchmark, or its peer is not installed.
@@ -38,6 +39,10 @@ def run(name: str, out: Path, rounds: int, data: list[str], precision: Precision
         from drama_bench.train import bench_train
 
         return bench_train(out, rounds, data, precision)
+    if name == "generate":
+        from drama_bench.generate import bench_generate
+
+        return bench_generate(out, rounds, data, precision)
     from drama_bench.encode import bench_encode
 
     return bench_encode(out, rounds)

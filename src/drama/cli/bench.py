@@ -14,9 +14,9 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Alternating rounds.", min=1)] = 3,
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Corpora for `train`, BEIR folders and the like."),
+        typer.Option(help="Corpora for `train` and `generate`, BEIR folders and the like."),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="Of all trainers in `train`.")] = "fp32",
+    precision: Annotated[Precision, typer.Option(help="Of all sides in `train` and `generate`.")] = "fp32",
 ) -> None:
     """Run a benchmark side by side with its peer and keep the raw figures."""
     import drama_bench
