@@ -1,5 +1,6 @@
 """Own decoding with a shared prefix changes the cost, not the answers."""
 
+import shutil
 from itertools import takewhile
 from pathlib import Path
 
@@ -112,6 +113,20 @@ def test_prompt_errors(tmp_path: Path) -> None:
         load_prompt(str(path))
     for name in ("question", "keyword", "claim", "title"):
         assert len(load_prompt(name).shots) == 3
+
+
+def test_without_a_chat_template_a_prompt_is_text_and_an_answer_a_line(
+    tiny_llm: Path, tmp_path: Path, prompts
+) -> None:
+    folder = shutil.copytree(tiny_llm, tmp_path / "base")
+    (folder / "chat_template.jinja").unlink()
+    engine = load_engine(folder, "fp32")
+    text = "Ask.\n\nText: tea what is tea\n\nText: The w"
+    assert engine.tokenizer.decode(engine.tokens(prompts[0])) == text
+    line_end = engine.tokenizer("\n")["input_ids"]
+    assert {*line_end, engine.tokenizer.eos_token_id} <= engine.ends
+    assert not {*engine.tokenizer("Ask me")["input_ids"]} & engine.ends
+    assert len(answers(engine, prompts[:2], 2, GREEDY)) == 2
 
 
 def test_precision_is_of_the_weights_and_of_the_cache_key(tiny_llm: Path, prompts) -> None:

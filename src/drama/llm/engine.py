@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from drama.console import note
 from drama.errors import DramaError
 from drama.llm.chat import Sampling, Usage
 from drama.llm.decode import decode
-from drama.llm.prompt import Messages
+from drama.llm.prompt import Messages, as_text
 from drama.llm.rows import Prefix, read_prefix, takes_rows, token_bytes
 from drama.models import Precision, resolve, resolve_precision
 from drama.workspace import fingerprint, fingerprint_path
@@ -27,7 +28,7 @@ LARGEST_CACHE = 1 << 30
 
 
 class Engine:
-    """A chat LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
+    """An LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
 
     def __init__(
         self,
@@ -40,6 +41,8 @@ class Engine:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
+        self.chat = bool(tokenizer.chat_template)
+        """Whether it was trained on chats; else a prompt is plain text, and an answer one line."""
         self.plain = not takes_rows(model)
         """Whether transformers generates, with padded batches, instead of `decode`: for families that are not
         known here, and to compare with."""
@@ -121,26 +124,30 @@ class Engine:
             attention_mask=torch.tensor([[0] * (longest - len(t)) + [1] * len(t) for t in tokens]),
             max_new_tokens=sampling.max_new_tokens,
             pad_token_id=pad,
-            eos_token_id=sorted(self.ends),
+            eos_token_id=sorted(self.ends) or None,
             **how,
         )
         return [list(takewhile(lambda t: t not in self.ends, row)) for row in done_BL[:, longest:].tolist()]
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """Tokens that end an answer."""
+        """Tokens that end an answer: the model's own, and the end of the line where it is no chat model."""
         ends = self.model.generation_config.eos_token_id
-        return frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends])
+        own = ends if isinstance(ends, list) else [] if ends is None else [ends]
+        return frozenset(own if self.chat else [*own, *_line_ends(self.tokenizer)])
 
     def tokens(self, prompt: Messages) -> list[int]:
         """Token ids of a chat, up to where its answer begins."""
+        if not self.chat:
+            plain: list[int] = self.tokenizer(as_text(prompt))["input_ids"]
+            return plain
         text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
 
 def load_engine(name: str | Path, precision: Precision = "auto", longest: int = LONGEST_PROMPT) -> Engine:
-    """Load a chat LLM: a folder, a short name, a GGUF file or a hub id.
+    """Load an LLM: a folder, a short name, a GGUF file or a hub id.
 
     Args:
         name: see `drama.models.resolve`.
@@ -148,7 +155,7 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
         longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
 
     Raises:
-        DramaError: no such model, or its tokenizer has no chat template.
+        DramaError: no such model.
     """
     folder = resolve(name)
     resolved = resolve_precision(precision, torch.device("cpu"))
@@ -159,7 +166,7 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
-        raise DramaError(f"{name}: the tokenizer has no chat template", hint="use an instruct model")
+        note(f"{name}: no chat model; prompts go in as plain text, and an answer ends with its line")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.eval()
@@ -167,6 +174,13 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)
     return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
+
+
+def _line_ends(tokenizer: Any) -> list[int]:
+    """Tokens with the end of a line in them, which vocabularies write in three ways."""
+    ways = ("\n", "Ċ", "<0x0A>")
+    maybe = [i for token, i in tokenizer.get_vocab().items() if any(way in token for way in ways)]
+    return [i for i in maybe if "\n" in tokenizer.decode([i])]
 
 
 def _common_prefix(tokens: Sequence[Sequence[int]]) -> int:
