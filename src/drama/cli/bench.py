@@ -8,7 +8,7 @@ import typer
 bench = typer.Typer(no_args_is_help=True)
 
 Precision = Literal["fp32", "bf16"]
-Method = Literal["likelihood", "listwise", "first_identifier"]
+METHODS = ["likelihood", "listwise", "first_identifier"]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Rounds = Annotated[int, typer.Option(help="Alternating rounds.", min=1)]
 Data = Annotated[list[str] | None, typer.Option(help="Corpora, as in corpus.inputs; repeat it for several.")]
@@ -75,7 +75,8 @@ def yields(
 def rerank(
     collections: Annotated[list[str], typer.Argument(help="Judged collections, BEIR folders.")],
     method: Annotated[
-        list[Method] | None, typer.Option(help="Repeat it for several; without it, all three.")
+        list[str] | None,
+        typer.Option(help="likelihood, listwise, first_identifier; repeat it for several; default: all."),
     ] = None,
     llm: Llm = "smollm2-135m",
     queries: Annotated[int | None, typer.Option(help="Of each collection; all by default.", min=1)] = None,
@@ -91,12 +92,11 @@ def rerank(
     from drama.settings import apply_overrides
     from drama_bench.rerank import bench_rerank
 
-    methods: list[Method] = method or ["likelihood", "listwise", "first_identifier"]
     settings = [
         RerankSettings.parse(
             apply_overrides({"method": each, "llm": llm, "queries": queries}, set_ or []), where="rerank"
         )
-        for each in methods
+        for each in method or METHODS
     ]
     for path in bench_rerank(collections, settings, out, split, seed):
         typer.echo(str(path))

@@ -9,6 +9,7 @@ row's own tokens, H heads, K key heads, G heads that share one, E head size.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -99,7 +100,8 @@ class RowAttention:
     ) -> Pair:
         """Row by row, causal; and kept."""
         groups = query_1HTE.shape[1] // key_1KTE.shape[1]
-        parts = zip(*(x.split(self._count, dim=2) for x in (query_1HTE, key_1KTE, value_1KTE)), strict=True)
+        tensors = (query_1HTE, key_1KTE, value_1KTE)
+        parts = zip(*(torch.split(x, self._count, dim=2) for x in tensors), strict=True)
         states, weights = [], []
         for row, (query_1HNE, key_1KNE, value_1KNE) in enumerate(parts, start=self._first):
             length = key_1KNE.shape[2]
@@ -108,11 +110,7 @@ class RowAttention:
                     kept_BKCE[row, :, :length] = new_1KNE[0]
             mask = None
             if window is not None and length > window:
-                mask = self._mask(
-                    (length, window),
-                    lambda n=length: torch.ones(n, n, dtype=torch.bool).tril().triu(1 - window),
-                    query_1HTE.dtype,
-                )
+                mask = self._mask((length, window), partial(_seen_in_row, length, window), query_1HTE.dtype)
             key_1HNE, value_1HNE = (x.repeat_interleave(groups, dim=1) for x in (key_1KNE, value_1KNE))
             state_1HNE, weight_1HN = _attention(query_1HNE, key_1HNE, value_1HNE, scale, mask, mask is None)
             states.append(state_1HNE)
@@ -131,15 +129,14 @@ class RowAttention:
         """One new token of each kept row (T is B): all rows in one product."""
         rows, heads, key_heads = len(self._count), query_1HTE.shape[1], key_1KTE.shape[1]
         longest = max(self._count) + 1
-        pair = []
         for kept_BKCE, new_1KTE in zip(self.kept[layer], (key_1KTE, value_1KTE), strict=True):
             kept_BKCE[range(rows), :, self._count] = new_1KTE[0].transpose(0, 1)
-            pair.append(kept_BKCE[:rows, :, :longest])
+        key_BKCE, value_BKCE = (kept_BKCE[:rows, :, :longest] for kept_BKCE in self.kept[layer])
         query_BKGE = query_1HTE[0].transpose(0, 1).reshape(rows, key_heads, heads // key_heads, -1)
         mask_B11C = self._mask(
             ("each row", window), lambda: self._seen_of_each_row(longest, window), query_1HTE.dtype
         )
-        state_BKGE, weight_BKG = _attention(query_BKGE, *pair, scale, mask_B11C)
+        state_BKGE, weight_BKG = _attention(query_BKGE, key_BKCE, value_BKCE, scale, mask_B11C)
         state_1HTE = state_BKGE.reshape(1, rows, heads, -1).transpose(1, 2)
         return state_1HTE, weight_BKG.reshape(1, rows, heads).transpose(1, 2)
 
@@ -154,6 +151,11 @@ class RowAttention:
             made = seen()
             self._masks[key] = torch.zeros(made.shape, dtype=dtype).masked_fill(~made, _HIDDEN)
         return self._masks[key]
+
+
+def _seen_in_row(length: int, window: int) -> torch.Tensor:
+    """Which tokens of a row each of them sees, [N, N]."""
+    return torch.ones(length, length, dtype=torch.bool).tril().triu(1 - window)
 
 
 def _attention(

@@ -21,14 +21,14 @@ _FAMILIES = {"gemma3_text", "llama", "mistral", "qwen2", "qwen3"}
 
 def takes_rows(model: Any) -> bool:
     """Whether `Rows` can run the model: a family whose attention is known here, on a CPU."""
-    return model.config.model_type in _FAMILIES and model.device.type == "cpu"
+    return bool(model.config.model_type in _FAMILIES and model.device.type == "cpu")
 
 
 class Prefix(NamedTuple):
     """What rows begin with: its tokens, and (key, value) of each layer."""
 
     tokens: list[int]
-    layers: list[Pair]
+    layers: Sequence[Pair]
 
 
 def read_prefix(model: Any, tokens: list[int]) -> Prefix:

@@ -81,7 +81,7 @@ def _score(engine: Engine, starts: Sequence[list[int]], ends: Sequence[list[int]
     logits_WV = _logits(engine, [s + e[:-1] for s, e in zip(starts, ends, strict=True)], counts)
     tokens_W = torch.tensor([token for end in ends for token in end])
     loss_W = F.cross_entropy(logits_WV.float(), tokens_W, reduction="none")
-    return [-part.mean().item() for part in loss_W.split(counts)]
+    return [-part.mean().item() for part in torch.split(loss_W, counts)]
 
 
 def _logits(engine: Engine, texts: Sequence[list[int]], counts: Sequence[int]) -> torch.Tensor:
