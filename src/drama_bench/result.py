@@ -9,9 +9,14 @@ from drama.workspace.manifest import command, machine, versions
 
 
 def write_result(
-    path: Path, rounds: list[dict[str, Any]], summary: dict[str, Any], peers: tuple[str, ...]
+    path: Path,
+    rounds: list[dict[str, Any]],
+    summary: dict[str, Any],
+    peers: tuple[str, ...],
+    settings: dict[str, Any] | None = None,
 ) -> Path:
-    """Write `{"command", "commit", "machine", "versions", "rounds", "summary"}`; `peers` are packages."""
+    """Write `{"command", "commit", "machine", "versions", "rounds", "summary"}`, and a study's `settings`;
+    `peers` are packages."""
     found = versions() | {name: version(name) for name in peers}
     write_json(
         path,
@@ -20,6 +25,7 @@ def write_result(
             "commit": found.get("commit"),
             "machine": machine(),
             "versions": found,
+            **({} if settings is None else {"settings": settings}),
             "rounds": rounds,
             "summary": summary,
         },

@@ -47,11 +47,11 @@ def test_a_mistake_is_two_lines_and_status_2_and_debug_shows_where() -> None:
 
 
 def test_benchmarks_are_listed_and_others_refused() -> None:
-    assert drama("bench", "list").stdout.startswith("encode ")
+    listed = drama("bench", "--help").stdout
+    assert all(name in listed for name in ("encode", "train", "generate", "yields", "rerank"))
     done = drama("bench", "speed")
     assert done.returncode == 2
-    assert "no benchmark 'speed'" in done.stderr
-    assert "there are: encode" in done.stderr
+    assert "No such command 'speed'" in done.stderr
 
 
 def test_a_wrong_option_is_status_2() -> None:

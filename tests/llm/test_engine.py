@@ -1,5 +1,7 @@
-"""The shared prefix and batching change the cost, not the answers."""
+"""Own decoding with a shared prefix changes the cost, not the answers."""
 
+import shutil
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from drama.llm import (
     load_engine,
     load_prompt,
 )
+from drama.llm import engine as engine_module
+from drama.llm import rows as rows_module
 from drama.llm.prompt import Shot
 from drama.models import resolve_precision
 
@@ -41,15 +45,32 @@ def answers(engine: Engine, prompts: list[list[dict[str, str]]], size: int, how:
     return [a for batch in engine.generate(prompts, how, size, seed) for a in batch]
 
 
-def test_batches_with_shared_prefix_equal_single_prompts(engine: Engine, prompts) -> None:
-    engine.share_prefix = False
+def test_batches_equal_single_prompts_of_transformers(
+    engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "plain", True)
     alone = [answers(engine, [p], 1, GREEDY)[0] for p in prompts]
-    padded = answers(engine, prompts, 4, GREEDY)
-    engine.share_prefix = True
-    shared = answers(engine, prompts, 4, GREEDY)
-    assert padded == alone
-    assert shared == alone
+    assert answers(engine, prompts, 4, GREEDY) == alone
+    monkeypatch.setattr(engine, "plain", False)
+    assert answers(engine, prompts, 4, GREEDY) == alone
+    assert [answers(engine, [p], 1, GREEDY)[0] for p in prompts] == alone
     assert len(set(alone)) > 1
+    # Little memory: a batch is answered in parts.
+    monkeypatch.setattr(engine_module, "LARGEST_CACHE", 2**15)
+    monkeypatch.setattr(rows_module, "LARGEST_PASS", 32)
+    assert answers(engine, prompts, 8, GREEDY) == alone
+
+
+@torch.inference_mode()
+def test_answers_end_at_the_end_token(engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = engine._batch([engine.tokens(p) for p in prompts], GREEDY)
+    ends = frozenset({whole[0][2], whole[1][0]})
+    monkeypatch.setattr(engine, "ends", ends)
+    short = engine._batch([engine.tokens(p) for p in prompts], GREEDY)
+    assert short == [list(takewhile(lambda t: t not in ends, row)) for row in whole]
+    assert short == engine._plain([engine.tokens(p) for p in prompts], GREEDY)
+    assert short[1] == []
+    assert any(len(row) == 8 for row in short)
 
 
 def test_sampling_depends_on_the_seed_only(engine: Engine, prompts) -> None:
@@ -92,6 +113,20 @@ def test_prompt_errors(tmp_path: Path) -> None:
         load_prompt(str(path))
     for name in ("question", "keyword", "claim", "title"):
         assert len(load_prompt(name).shots) == 3
+
+
+def test_without_a_chat_template_a_prompt_is_text_and_an_answer_a_line(
+    tiny_llm: Path, tmp_path: Path, prompts
+) -> None:
+    folder = shutil.copytree(tiny_llm, tmp_path / "base")
+    (folder / "chat_template.jinja").unlink()
+    engine = load_engine(folder, "fp32")
+    text = "Ask.\n\nText: tea what is tea\n\nText: The w"
+    assert engine.tokenizer.decode(engine.tokens(prompts[0])) == text
+    line_end = engine.tokenizer("\n")["input_ids"]
+    assert {*line_end, engine.tokenizer.eos_token_id} <= engine.ends
+    assert not {*engine.tokenizer("Ask me")["input_ids"]} & engine.ends
+    assert len(answers(engine, prompts[:2], 2, GREEDY)) == 2
 
 
 def test_precision_is_of_the_weights_and_of_the_cache_key(tiny_llm: Path, prompts) -> None:

@@ -29,27 +29,33 @@ def test_likelihood_of_an_answer(engine: Engine, texts: list[str], monkeypatch: 
         all_LV = log_probs(engine, begin + end)
         expected.append(sum(all_LV[len(begin) - 1 + i, t].item() for i, t in enumerate(end)) / len(end))
     assert answer_log_likelihoods(engine, prompts, answers, 3) == pytest.approx(expected, abs=1e-4)
+    monkeypatch.setattr(engine, "plain", True)
+    assert answer_log_likelihoods(engine, prompts, answers, 3) == pytest.approx(expected, abs=1e-4)
+    monkeypatch.setattr(engine, "plain", False)
     widths = []
     forward = engine.model.forward
 
-    def watched(*, logits_to_keep, **inputs):
-        out = forward(logits_to_keep=logits_to_keep, **inputs)
-        widths.append(tuple(out.logits.shape[:2]))
+    def watched(**inputs):
+        out = forward(**inputs)
+        widths.append((inputs["input_ids"].shape[1], out.logits.shape[1]))
         return out
 
     monkeypatch.setattr(engine.model, "forward", watched)
+    # One prompt with several answers is read once; logits are those of the answers' tokens.
+    several = answer_log_likelihoods(engine, [prompts[1]] * 8, answers, 8)
+    counts = [len(engine.tokenizer(a, add_special_tokens=False)["input_ids"]) for a in answers]
+    assert widths == [(len(engine.tokens(prompts[1])) - 1, 1), (sum(counts), sum(counts))]
+    assert several[1] == pytest.approx(expected[1], abs=1e-4)
+    widths.clear()
     monkeypatch.setattr(score, "LARGEST_LOGITS", 512 * 8)
-    monkeypatch.setattr(
-        score.inspect, "signature", lambda _: type("S", (), {"parameters": {"logits_to_keep"}})
-    )
-    assert answer_log_likelihoods(engine, prompts[:2], answers[:2], 3) == pytest.approx(
-        expected[:2], abs=1e-4
-    )
-    assert all(rows == 1 for rows, _ in widths)  # memory bounds the batch
-    assert widths[0][1] == 1 + len(engine.tokenizer("wing")["input_ids"])
+    found = answer_log_likelihoods(engine, prompts[:2], answers[:2], 3)
+    assert found == pytest.approx(expected[:2], abs=1e-4)
+    assert len(widths) == 2  # memory bounds the batch
 
 
-def test_first_token(engine: Engine, texts: list[str]) -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_first_token(engine: Engine, texts: list[str], plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "plain", plain)
     prompts = [[{"role": "user", "content": text[: 9 + 8 * i]}] for i, text in enumerate(texts)]
     tokens = [40, 41, 99]
     for prompt, found in zip(prompts, next_token_log_probs(engine, prompts, tokens, 3), strict=True):

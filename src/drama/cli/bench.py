@@ -1,28 +1,102 @@
-"""`drama bench`: benchmarks against peers."""
+"""`drama bench`: benchmarks against peers, and studies of our own parts."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+bench = typer.Typer(no_args_is_help=True)
+
 Precision = Literal["fp32", "bf16"]
+METHODS = ["likelihood", "listwise", "first_identifier"]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Rounds = Annotated[int, typer.Option(help="Alternating rounds.", min=1)]
+Data = Annotated[list[str] | None, typer.Option(help="Corpora, as in corpus.inputs; repeat it for several.")]
+OfAll = Annotated[Precision, typer.Option(help="Of all sides.")]
+Llm = Annotated[str, typer.Option(help="The LLM: a model's name, or a server's address.")]
+Seed = Annotated[int, typer.Option(help="Of every draw.")]
+RESULTS = Path("benchmarks/results")
+PYTHON_DOCS = "python-docs"
 
 
-def bench(
-    name: Annotated[str, typer.Argument(help="Which benchmark; `list` names them.")],
-    out: Annotated[Path, typer.Option(help="Folder for NAME.json.")] = Path("benchmarks/results"),
-    rounds: Annotated[int, typer.Option(help="Alternating rounds.", min=1)] = 3,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(help="Corpora for `train`, BEIR folders and the like."),
+@bench.callback()
+def about() -> None:
+    """Benchmarks side by side with a peer, and studies; all keep their raw figures."""
+
+
+@bench.command()
+def encode(out: Out = RESULTS, rounds: Rounds = 3) -> None:
+    """Documents/s of our encoder and of sentence-transformers, the same model folder."""
+    from drama_bench.encode import bench_encode
+
+    typer.echo(str(bench_encode(out, rounds)))
+
+
+@bench.command()
+def train(out: Out = RESULTS, rounds: Rounds = 3, data: Data = None, precision: OfAll = "fp32") -> None:
+    """Pairs/s, peak memory and loss of our trainer and of sentence-transformers'."""
+    from drama_bench.train import bench_train
+
+    typer.echo(str(bench_train(out, rounds, data or [PYTHON_DOCS], precision)))
+
+
+@bench.command()
+def generate(out: Out = RESULTS, rounds: Rounds = 3, data: Data = None, precision: OfAll = "fp32") -> None:
+    """Queries/s of our LLM engine and of one request at a time by transformers."""
+    from drama_bench.generate import bench_generate
+
+    typer.echo(str(bench_generate(out, rounds, data or [PYTHON_DOCS], precision)))
+
+
+@bench.command()
+def yields(
+    corpora: Annotated[list[str], typer.Argument(help="Corpora whose documents name their language.")],
+    llm: Llm = "smollm2-135m",
+    prompt: Annotated[list[str] | None, typer.Option(help="Prompts; repeat it for several.")] = None,
+    documents: Annotated[int, typer.Option(help="Documents of each language.", min=1)] = 100,
+    out: Out = RESULTS,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of augment.synthesize: batch_size=32.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="Of all trainers in `train`.")] = "fp32",
+    seed: Seed = 0,
 ) -> None:
-    """Run a benchmark side by side with its peer and keep the raw figures."""
-    import drama_bench
+    """What becomes of an LLM's answers, by prompt and language; goes on where it was stopped."""
+    from drama.augment.settings import SynthesizeSettings
+    from drama.settings import apply_overrides
+    from drama_bench.yields import bench_yields
 
-    if name == "list":
-        for known, about in drama_bench.available().items():
-            typer.echo(f"{known:12} {about}")
-        return
-    typer.echo(str(drama_bench.run(name, out, rounds, data or ["python-docs"], precision)))
+    values = {"llm": llm, "prompts": prompt or ["question"], "documents": documents}
+    settings = SynthesizeSettings.parse(apply_overrides(values, set_ or []), where="synthesize")
+    for path in bench_yields(corpora, settings, out, seed):
+        typer.echo(str(path))
+
+
+@bench.command()
+def rerank(
+    collections: Annotated[list[str], typer.Argument(help="Judged collections, BEIR folders.")],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="likelihood, listwise, first_identifier; repeat it for several; default: all."),
+    ] = None,
+    llm: Llm = "smollm2-135m",
+    queries: Annotated[int | None, typer.Option(help="Of each collection; all by default.", min=1)] = None,
+    split: Annotated[str, typer.Option(help="Of the judgments.")] = "test",
+    out: Out = RESULTS,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of augment.rerank: text_words=100.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """nDCG@10 of BM25's best before and after reranking by an LLM; goes on where it was stopped."""
+    from drama.augment.settings import RerankSettings
+    from drama.settings import apply_overrides
+    from drama_bench.rerank import bench_rerank
+
+    settings = [
+        RerankSettings.parse(
+            apply_overrides({"method": each, "llm": llm, "queries": queries}, set_ or []), where="rerank"
+        )
+        for each in method or METHODS
+    ]
+    for path in bench_rerank(collections, settings, out, split, seed):
+        typer.echo(str(path))

@@ -1,50 +1,55 @@
 """The LLM in this process: batched generation, a shared prompt prefix computed once.
 
-Legend: B prompts, P tokens of the shared prefix, S tokens of the longest rest, L = P + S.
-
-A batch is laid out as prefix, padding, rest. The prefix's keys and values are computed once, and kept for
-the next batch where that begins alike; the padding between is masked, and positions count real tokens only.
+Legend: B prompts, L tokens of the longest.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from drama.console import note
 from drama.errors import DramaError
 from drama.llm.chat import Sampling, Usage
-from drama.llm.prompt import Messages
+from drama.llm.decode import decode
+from drama.llm.prompt import Messages, as_text
+from drama.llm.rows import Prefix, read_prefix, takes_rows, token_bytes
 from drama.models import Precision, resolve, resolve_precision
 from drama.workspace import fingerprint, fingerprint_path
 
 LONGEST_PROMPT = 1536
 """Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
+LARGEST_CACHE = 1 << 30
+"""Bytes of keys and values at once; a batch that needs more is answered in parts."""
 
 
 class Engine:
-    """A chat LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
+    """An LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
 
     def __init__(
         self,
         model: Any,
         tokenizer: Any,
         name: str,
-        share_prefix: bool = True,
         longest: int = LONGEST_PROMPT,
         precision: str = "fp32",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
-        self.share_prefix = share_prefix
+        self.chat = bool(tokenizer.chat_template)
+        """Whether it was trained on chats; else a prompt is plain text, and an answer one line."""
+        self.plain = not takes_rows(model)
+        """Whether transformers generates, with padded batches, instead of `decode`: for families that are not
+        known here, and to compare with."""
         self.longest = longest
         self.precision = precision
         self.usage = Usage()
-        self._prefix: tuple[list[int], Any] | None = None
+        self._prefix: Prefix | None = None
 
     @cached_property
     def identity(self) -> str:
@@ -73,19 +78,39 @@ class Engine:
             raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
         for start in range(0, len(tokens), batch_size):
             batch = tokens[start : start + batch_size]
-            # Of the batch alone, so that its rounding, and with it the answers, depend on nothing else.
-            shared = _common_prefix(batch) if self.share_prefix and len(batch) > 1 else 0
             # Both states are this thread's: they must end before the caller gets control back.
             with torch.inference_mode(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(fingerprint([seed, batch]), 16) % (1 << 63))
-                answers = self._batch(batch, shared, sampling)
-            yield answers
+                made = self._plain(batch, sampling) if self.plain else self._batch(batch, sampling)
+            self.usage.requests += len(batch)
+            self.usage.prompt_tokens += sum(map(len, batch))
+            self.usage.completion_tokens += sum(map(len, made))
+            yield [t.strip() for t in self.tokenizer.batch_decode(made, skip_special_tokens=True)]
 
-    def _batch(self, tokens: list[list[int]], shared: int, sampling: Sampling) -> list[str]:
-        rest = max(map(len, tokens)) - shared
+    def _batch(self, tokens: list[list[int]], sampling: Sampling) -> list[list[int]]:
+        prefix = self.shared_prefix(tokens)
+        shared = len(prefix.tokens) if prefix else 0
+        room = max(map(len, tokens)) - shared + sampling.max_new_tokens
+        size = max(1, LARGEST_CACHE // (room * token_bytes(self.model)))
+        rows = [t[shared:] for t in tokens]
+        parts = [rows[i : i + size] for i in range(0, len(rows), size)]
+        return [new for part in parts for new in decode(self.model, prefix, part, sampling, self.ends)]
+
+    def shared_prefix(self, tokens: Sequence[list[int]]) -> Prefix | None:
+        """What all prompts of a batch begin with, read by the model; kept for the next batch.
+
+        Of the batch alone, so that its rounding, and with it the answers, depend on nothing else.
+        """
+        shared = _common_prefix(tokens) if len(tokens) > 1 else 0
+        if not shared:
+            return None
+        if self._prefix is None or self._prefix.tokens != tokens[0][:shared]:
+            self._prefix = read_prefix(self.model, tokens[0][:shared])
+        return self._prefix
+
+    def _plain(self, tokens: list[list[int]], sampling: Sampling) -> list[list[int]]:
+        longest = max(map(len, tokens))
         pad = self.tokenizer.pad_token_id
-        rows = [t[:shared] + [pad] * (rest - len(t) + shared) + t[shared:] for t in tokens]
-        mask = [[1] * shared + [0] * (rest - len(t) + shared) + [1] * (len(t) - shared) for t in tokens]
         how: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
             how = {
@@ -94,40 +119,35 @@ class Engine:
                 "top_p": sampling.top_p,
                 "top_k": 0,
             }
-        if shared:
-            how["past_key_values"] = self._cached_prefix(tokens[0][:shared], len(tokens))
         done_BL = self.model.generate(
-            input_ids=torch.tensor(rows),
-            attention_mask=torch.tensor(mask),
+            input_ids=torch.tensor([[pad] * (longest - len(t)) + t for t in tokens]),
+            attention_mask=torch.tensor([[0] * (longest - len(t)) + [1] * len(t) for t in tokens]),
             max_new_tokens=sampling.max_new_tokens,
             pad_token_id=pad,
+            eos_token_id=sorted(self.ends) or None,
             **how,
         )
-        new_BS = done_BL[:, shared + rest :]
-        self.usage.requests += len(tokens)
-        self.usage.prompt_tokens += sum(map(len, tokens))
-        self.usage.completion_tokens += int((new_BS != pad).sum())
-        return [t.strip() for t in self.tokenizer.batch_decode(new_BS, skip_special_tokens=True)]
+        return [list(takewhile(lambda t: t not in self.ends, row)) for row in done_BL[:, longest:].tolist()]
 
-    def _cached_prefix(self, prefix: list[int], size: int) -> Any:
-        """Keys and values of the prefix, repeated for a batch."""
-        if self._prefix is None or self._prefix[0] != prefix:
-            cache = DynamicCache(config=self.model.config)
-            self.model(input_ids=torch.tensor([prefix]), past_key_values=cache, use_cache=True)
-            self._prefix = prefix, cache
-        cache = copy.deepcopy(self._prefix[1])
-        cache.batch_repeat_interleave(size)
-        return cache
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end an answer: the model's own, and the end of the line where it is no chat model."""
+        ends = self.model.generation_config.eos_token_id
+        own = ends if isinstance(ends, list) else [] if ends is None else [ends]
+        return frozenset(own if self.chat else [*own, *_line_ends(self.tokenizer)])
 
     def tokens(self, prompt: Messages) -> list[int]:
         """Token ids of a chat, up to where its answer begins."""
+        if not self.chat:
+            plain: list[int] = self.tokenizer(as_text(prompt))["input_ids"]
+            return plain
         text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
 
 def load_engine(name: str | Path, precision: Precision = "auto", longest: int = LONGEST_PROMPT) -> Engine:
-    """Load a chat LLM: a folder, a short name, a GGUF file or a hub id.
+    """Load an LLM: a folder, a short name, a GGUF file or a hub id.
 
     Args:
         name: see `drama.models.resolve`.
@@ -135,7 +155,7 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
         longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
 
     Raises:
-        DramaError: no such model, or its tokenizer has no chat template.
+        DramaError: no such model.
     """
     folder = resolve(name)
     resolved = resolve_precision(precision, torch.device("cpu"))
@@ -146,13 +166,21 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
-        raise DramaError(f"{name}: the tokenizer has no chat template", hint="use an instruct model")
+        note(f"{name}: no chat model; prompts go in as plain text, and an answer ends with its line")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.eval()
-    model.generation_config.top_k = None
+    # What the model's own file says of sampling (a top_k, a repetition penalty) is no setting of ours.
+    model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)
     return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
+
+
+def _line_ends(tokenizer: Any) -> list[int]:
+    """Tokens with the end of a line in them, which vocabularies write in three ways."""
+    ways = ("\n", "Ċ", "<0x0A>")
+    maybe = [i for token, i in tokenizer.get_vocab().items() if any(way in token for way in ways)]
+    return [i for i in maybe if "\n" in tokenizer.decode([i])]
 
 
 def _common_prefix(tokens: Sequence[Sequence[int]]) -> int:

@@ -41,6 +41,21 @@ class Prompt(Section):
         return [*chat, {"role": "user", "content": self.user.replace("{text}", text)}]
 
 
+def as_text(messages: Messages) -> str:
+    """A chat as plain text, for an LLM that was not trained on chats: an answer stands behind its question,
+    turns are apart by a blank line.
+
+    >>> shot = [{"role": "user", "content": "Tea. Query:"}, {"role": "assistant", "content": "a cup"}]
+    >>> as_text([*shot, {"role": "user", "content": "Rain. Query:"}])
+    'Tea. Query: a cup\\n\\nRain. Query:'
+    """
+    text = ""
+    for message in messages:
+        gap = " " if message["role"] == "assistant" else "\n\n" if text else ""
+        text += gap + message["content"].strip()
+    return text
+
+
 def fill(template: str, **values: str) -> str:
     """Put values into `{name}` places, in one pass: braces inside a value stay as they are.
 

