@@ -41,7 +41,8 @@ SENTENCES = {
     ],
     "fr": [
         "M. Dupont habite av. Foch à Paris.", "Mme Curie l'a vu, cf. p. 12 du livre.", "Est-il venu ?",
-        "Oui !", "Il est arrivé avec le Dr. Martin.", "MM. Dupont et Durand sont nés av. J.-C. selon l'art. 5.",
+        "Oui !", "Il est arrivé avec le Dr. Martin.",
+        "MM. Dupont et Durand sont nés av. J.-C. selon l'art. 5.",
         "Le prix, env. 3,50 €, monte.", "« Vraiment ? » demanda-t-il.", "Livres, cahiers, etc. et puis fin.",
     ],
     "hi": [
@@ -59,7 +60,8 @@ SENTENCES = {
         "Sì.",
     ],
     "ja": [
-        "山田さんは「もう行くよ。」と言った。", "本当ですか？", "はい！", "価格は3.5ドルです。", "Dr.スミスは来なかった。",
+        "山田さんは「もう行くよ。」と言った。", "本当ですか？", "はい！", "価格は3.5ドルです。",
+        "Dr.スミスは来なかった。",
         "東京（日本の首都。）は大きい。", "「行くよ。」", "ところで明日は雨でしょう。",
     ],
     "ko": [

@@ -1,4 +1,4 @@
-"""Full stops and quotation marks that end no sentence, where sentencex's own rules part what they should not."""
+"""Full stops and quotation marks that end no sentence, where sentencex parts what it should not."""
 
 import re
 
