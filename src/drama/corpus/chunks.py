@@ -81,8 +81,8 @@ class Chunker:
         counts = list(map(max, alone, behind))
         first, held, left = 0, 0, sum(counts)
         for i, count in enumerate(counts):
-            even = left / math.ceil(left / room)
-            if held and (held + count > room or held >= even):
+            even = left / max(1, math.ceil(left / room))
+            if held and (held + count > room or held + count / 2 > even):
                 yield spans[first][0], spans[i - 1][1]
                 first, held, left = i, 0, left - held
             held += count

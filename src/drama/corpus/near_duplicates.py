@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from datasketch import MinHash, MinHashLSH
 
 _SHINGLE = 5
@@ -27,7 +28,7 @@ class NearDuplicates:
         self.threshold = threshold
         self._empty = MinHash(num_perm=_PERMUTATIONS, hashfunc=zlib.crc32)
         self._tables = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS)
-        self._signatures: list[np.ndarray[tuple[int], np.dtype[np.uint32]]] = []
+        self._signatures: list[npt.NDArray[np.uint32]] = []
 
     def add(self, text: str) -> bool:
         """Whether an earlier text has a Jaccard similarity of the threshold or more; if not, remember it."""

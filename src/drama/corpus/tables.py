@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from drama.errors import FileError
 from drama.records import Document
@@ -32,8 +33,8 @@ def read_table(path: Path, source: str) -> Iterator[Document]:
 
 
 def _rows(path: Path, header: str, lines: Iterator[str], source: str) -> Iterator[Document]:
-    delimiter = max("\t,;" if path.suffix == ".tsv" else ",;\t", key=header.count)
-    quoting = csv.QUOTE_NONE if path.suffix == ".tsv" else csv.QUOTE_MINIMAL
+    tabbed = path.suffix == ".tsv"
+    delimiter = max("\t,;" if tabbed else ",;\t", key=header.count)
     columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
     if "text" not in columns:
         found = ", ".join(columns) or "nothing"
@@ -41,6 +42,7 @@ def _rows(path: Path, header: str, lines: Iterator[str], source: str) -> Iterato
         raise FileError(path, f"no column 'text' (the first line has: {found})", line=1, hint=hint)
     identity_column = next((name for name in _IDS if name in columns), None)
     seen: set[str] = set()
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if tabbed else csv.QUOTE_MINIMAL
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
     for number, cells in enumerate(filter(None, reader), start=1):
         line = reader.line_num + 1
