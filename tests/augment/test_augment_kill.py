@@ -1,4 +1,4 @@
-"""A real kill -9 while queries are written: a second start ends with the same rows and asks only the rest."""
+"""Three real kills -9 while queries are written: a fourth start ends with the same rows and asks the rest."""
 
 import json
 import signal
@@ -31,23 +31,31 @@ def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> No
     cut, store = tmp_path / "cut", tmp_path / "store"
     command = ["augment", passages, "--out", cut, "--store", store, "--synthesize", 24, "--llm", tiny_llm]
     command += ["--set", "synthesize.batch_size=1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "drama.cli", *map(str, command)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 200
-    while len(before := answers(store / "answers.sqlite")) < 2:
-        assert process.poll() is None, "ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (cut / "examples.parquet").exists()
+    before: dict[str, str] = {}
+    for _ in range(3):
+        known = len(before)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "drama.cli", *map(str, command)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 250
+        while len(answers(store / "answers.sqlite")) < known + 2:
+            assert process.poll() is None, "ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (cut / "examples.parquet").exists()
+        found = answers(store / "answers.sqlite")
+        assert before.items() <= found.items()
+        before = found
 
     resumed = augment(settings, passages, cut, 0, store)
     assert before.items() <= answers(store / "answers.sqlite").items()
     whole = augment(settings, passages, tmp_path / "whole", 0, tmp_path / "another-store")
+    asked = [manifest.figures["llm: synthesize"]["requests"] for manifest in (resumed, whole)]
+    assert asked == [24 - len(before), 24]
     assert resumed.fingerprint == whole.fingerprint
     assert resumed.counts == whole.counts
     for name in ("examples.parquet", "generated.jsonl"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drama.corpus import CorpusSettings, build_corpus, split_sentences
+from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.python_docs import python_docs
 from drama.errors import DramaError, FileError
 from drama.records import Document, read_passages, write_documents_jsonl
@@ -50,18 +50,3 @@ def test_a_corpus_without_text_is_refused(tmp_path: Path) -> None:
     write_documents_jsonl(tmp_path / "c.jsonl", [Document("1", "", "")])
     with pytest.raises(DramaError, match="no document with text"):
         build_corpus(CorpusSettings(inputs=[str(tmp_path / "c.jsonl")]), tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("lang", "text", "count"),
-    [
-        ("en", "Dr. Smith came. He left.", 2),
-        ("de", "Das ist z. B. gut. Ja.", 2),
-        ("ja", "今日は晴れです。明日は雨です。", 2),
-        ("zh", "今天天气很好。我们去公园。", 2),
-        ("hi", "यह एक वाक्य है। यह दूसरा है।", 2),
-        ("ar", "هل هذا سؤال؟ نعم هو كذلك.", 2),
-    ],
-)
-def test_sentences(lang: str, text: str, count: int) -> None:
-    assert len(split_sentences(text, lang)) == count

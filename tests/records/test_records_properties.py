@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
 spaced_ids = st.lists(ids, min_size=1, max_size=3).map(" ".join)
 documents = st.lists(
-    st.builds(Document, spaced_ids, texts, texts, st.sampled_from(["", "de"]), st.just("s")),
+    st.builds(Document, spaced_ids, texts, texts, st.sampled_from(["", "de"]), st.just("s"), texts),
     unique_by=lambda d: d.id,
     max_size=5,
 )
@@ -44,9 +45,13 @@ qrels = st.dictionaries(
 @given(documents)
 def test_documents(tmp_path: Path, rows: list[Document]) -> None:
     assert write_documents_jsonl(tmp_path / "c.jsonl", rows) == len(rows)
-    assert list(read_documents_jsonl(tmp_path / "c.jsonl", "s")) == rows
+    whole = [d._replace(chunk_of="") for d in rows]
+    assert list(read_documents_jsonl(tmp_path / "c.jsonl", "s")) == whole
     assert write_passages(tmp_path / "p.parquet", rows) == len(rows)
     assert list(read_passages(tmp_path / "p.parquet")) == rows
+    table = pq.read_table(tmp_path / "p.parquet").drop_columns("chunk_of")
+    pq.write_table(table, tmp_path / "before.parquet")  # as it was written before there were chunks
+    assert list(read_passages(tmp_path / "before.parquet")) == whole
 
 
 @in_one_folder

@@ -1,11 +1,14 @@
-"""Unlabelled passages become training examples: crop or write queries, label them with retrievers, and let an
-LLM rerank."""
+"""Unlabelled passages become training examples: crop or write queries, label them with retrievers, let an LLM
+rerank, and mix what came out."""
 
+from drama.augment.describe import Group, describe
 from drama.augment.settings import (
     AugmentSettings,
     CropSettings,
     LabelSettings,
+    MixtureSettings,
     RerankSettings,
+    SupervisedSettings,
     SynthesizeSettings,
 )
 from drama.augment.stage import augment
@@ -13,8 +16,12 @@ from drama.augment.stage import augment
 __all__ = [
     "AugmentSettings",
     "CropSettings",
+    "Group",
     "LabelSettings",
+    "MixtureSettings",
     "RerankSettings",
+    "SupervisedSettings",
     "SynthesizeSettings",
     "augment",
+    "describe",
 ]

@@ -73,6 +73,8 @@ class LabelSettings(Section):
     depth: int = Field(default=50, ge=2)
     positive_ranks: tuple[int, int] = (1, 10)
     negative_ranks: tuple[int, int] = (30, 50)
+    negatives_below: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Hard negatives must score below this share of the best positive's score; None: any score."""
     scale_to_corpus: bool = True
     """Shrink the windows for a corpus far below the paper's millions (see docs/augment.md)."""
     origin_is_positive: bool = True
@@ -145,6 +147,50 @@ class RerankSettings(Section):
         return self
 
 
+class SupervisedSettings(Section):
+    """Queries that people judged, beside the made ones (paper, section 4)."""
+
+    collections: list[str] = []
+    """BEIR folders, each also an input of the corpus."""
+    split: str = "train"
+
+    @model_validator(mode="after")
+    def _no_test_split(self) -> Self:
+        if self.split.lower().startswith("test"):
+            raise ValueError(f"split {self.split}: a test split is for evaluation and is never trained on")
+        names = [Path(place).name for place in self.collections]
+        if len({*names}) < len(names):
+            raise ValueError(f"collections: two have the same name: {names}")
+        return self
+
+
+class MixtureSettings(Section):
+    """How much of what the finished file holds; nothing set: every row once."""
+
+    sources: dict[str, float] = {}
+    """Shares of the corpora, by name: {web: 2, wiki: 1}. Empty: as many rows as there are."""
+    kinds: dict[str, float] = {}
+    """Shares of the kinds inside each source: {sent: 1, qgen: 2}. Empty: as many rows as there are."""
+    language_temperature: float = Field(default=1.0, ge=1.0)
+    """Inside each source and kind a language of n rows gets a share of n ** (1 / temperature)."""
+    repeats: int = Field(default=1, ge=1)
+    """How often a row may stand in the file, so that what is rare does not make the whole small."""
+    examples: int | None = Field(default=None, ge=2)
+    """Rows to write, at most; None: as many as the shares and `repeats` allow."""
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is drawn at all."""
+        return self != MixtureSettings()
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        for name, shares in (("sources", self.sources), ("kinds", self.kinds)):
+            if shares and (min(shares.values()) < 0 or max(shares.values()) == 0):
+                raise ValueError(f"{name}: shares must not be negative, and one must be above 0")
+        return self
+
+
 class AugmentSettings(Section):
     """From passages to examples."""
 
@@ -152,6 +198,8 @@ class AugmentSettings(Section):
     synthesize: SynthesizeSettings = SynthesizeSettings()
     label: LabelSettings = LabelSettings()
     rerank: RerankSettings = RerankSettings()
+    supervised: SupervisedSettings = SupervisedSettings()
+    mixture: MixtureSettings = MixtureSettings()
     server: ServerSettings = ServerSettings()
     """How an LLM behind a server is asked, by `synthesize` and `rerank` alike."""
 

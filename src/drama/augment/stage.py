@@ -6,12 +6,16 @@ from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
+from drama.augment.describe import describe
 from drama.augment.label import label
+from drama.augment.mixture import mix
 from drama.augment.rankings import keep_vectors, rank_corpus
 from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
 from drama.augment.round_trip import leads_back
 from drama.augment.settings import AugmentSettings
+from drama.augment.supervised import supervised, supervised_files
 from drama.augment.synthesize import synthesize
+from drama.corpus import count_words
 from drama.errors import DramaError
 from drama.models import resolve
 from drama.records import Document, Example, Hit, read_passages, write_examples
@@ -25,7 +29,7 @@ def augment(
     seed: int = 0,
     store: Path | None = None,
 ) -> Manifest:
-    """Make queries from passages and label them.
+    """Make queries from passages, label them, and draw the mixture that is trained on.
 
     Cut off, it goes on: answers of the LLM and blocks of vectors are on disk as they are made; the rest is
     recomputed to the same result.
@@ -33,21 +37,25 @@ def augment(
     Args:
         settings: the recipe's `augment` section.
         passages: Parquet.
-        out: `examples.parquet`, `generated.jsonl`, `teacher/` and the manifest go here.
+        out: `examples.parquet`, `generated.jsonl`, `teacher/` and the manifest go here; with a mixture also
+            `labelled.parquet`, the rows that it is drawn from.
         seed: of every draw.
         store: a folder that outlives changed settings and may be shared with other stages: vectors and
             the LLM's answers by content. Without one, `out/embeddings`, which a changed setting clears.
 
     Raises:
-        DramaError: no query could be made or labelled, a model is missing, or a server does not answer.
+        DramaError: no query could be made or labelled, a model is missing, a server does not answer, a
+            supervised set does not fit the passages, or the mixture names what is not there.
     """
     inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in settings.models()}}
+    inputs |= supervised_files(settings.supervised)
     with open_stage(out, "augment", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
         store = store or out / "embeddings"
         documents = list(read_passages(passages))
         made: Iterable[Candidate] = (
+            *supervised(documents, settings.supervised, run.count),
             *crop(documents, settings.crop, seed, run.count),
             *synthesize(
                 documents, settings.synthesize, out, store, seed, run.count, run.figures, settings.server
@@ -72,13 +80,21 @@ def augment(
             label(rows, len(documents), settings.label, run.count),
             _reranked([rows[row] for row in chosen], documents, settings, store, run),
         )
-        run.figures["examples"] = write_examples(out / "examples.parquet", examples)
-        if not run.figures["examples"]:
+        path = out / ("labelled.parquet" if settings.mixture.on else "examples.parquet")
+        labelled = write_examples(path, examples)
+        if not labelled:
             raise DramaError(
                 "augment: the retrievers found no positive for any query",
                 hint="let augment.label.positive_ranks begin at 1, set origin_is_positive: true, or raise "
                 "augment.synthesize.round_trip",
             )
+        if settings.mixture.on:
+            mixed = mix(path, settings.mixture, seed, run.count)
+            run.figures["labelled"] = labelled
+            labelled = write_examples(out / "examples.parquet", mixed)
+        run.figures["examples"] = labelled
+        words = {d.id: count_words(d.full_text) for d in documents}
+        run.figures["groups"] = [g.figures() for g in describe(out / "examples.parquet", words)]
     return run.manifest
 
 

@@ -25,6 +25,14 @@ def augment(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the augment section: crop.titles=true.")
     ] = None,
+    supervised: Annotated[
+        list[Path] | None,
+        typer.Option(help="A BEIR folder with a train split, whose documents are among the passages."),
+    ] = None,
+    describe: Annotated[
+        bool,
+        typer.Option(help="Show what will be trained on, with samples; a stage that is done only shows."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
     """Make queries from unlabelled passages and label them with retrievers."""
@@ -44,9 +52,37 @@ def augment(
         "crop": {"per_document": crops},
         "synthesize": {"documents": synthesize, "llm": llm},
         "label": {"retrievers": retriever or ["bm25"], "keep_vectors": keep_vectors},
+        "supervised": {"collections": list(map(str, supervised or []))},
     }
     settings = AugmentSettings.parse(apply_overrides(values, set_ or []), where="augment")
     manifest = run_augment(settings, passages, out, seed, store)
     for outcome, n in manifest.counts.items():
         note(f"  {outcome}: {n}")
+    if describe:
+        _show(out / "examples.parquet", passages, seed)
     typer.echo(str(out / "examples.parquet"))
+
+
+def _show(examples: Path, passages: Path, seed: int) -> None:
+    """A table of the rows by source, kind and language, and two of each, to stdout."""
+    from drama.augment import describe
+    from drama.corpus import count_words, cut_words
+    from drama.records import read_passages
+
+    texts = {d.id: d.full_text for d in read_passages(passages)}
+    groups = describe(examples, {i: count_words(text) for i, text in texts.items()}, samples=2, seed=seed)
+    rows = [list(group.figures().values()) for group in groups]
+    header = ["source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives"]
+    cells = [header, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        named = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
+        counted = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
+        typer.echo("  ".join(named + counted))
+    for group in groups:
+        typer.echo(f"\n{group.source} {group.kind} {group.lang}")
+        for example in group.samples:
+            typer.echo(f"  ? {example.query}")
+            for sign, ids in (("+", example.positive_ids), ("-", example.negative_ids)):
+                if ids:
+                    typer.echo(f"  {sign} [{ids[0]}] {cut_words(texts[ids[0]], 25)}")

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from drama.corpus.tables import read_table
+from drama.corpus.web_page import read_web_page
 from drama.errors import DramaError, FileError
 from drama.records import Document, read_documents_jsonl, read_passages
 
-_TEXT_FILES = (".txt", ".md")
+_TABLES = (".csv", ".tsv")
+_WEB_PAGES = (".html", ".htm")
+_TEXT_FILES = (".txt", ".md", *_WEB_PAGES)
 
 
 def read_input(name: str) -> Iterator[Document]:
-    """Stream the documents of a BEIR folder, a .jsonl, a .parquet, or a folder of text files.
+    """Stream the documents of a BEIR folder, a .jsonl, .csv, .tsv or .parquet, or a folder of text files.
 
     Raises:
         FileError: missing, broken, or of a form that is not known.
@@ -26,11 +30,14 @@ def read_input(name: str) -> Iterator[Document]:
         raise FileError(path, "no such file or folder", hint="or did you mean the embedded 'python-docs'?")
     if path.suffix == ".jsonl":
         return read_documents_jsonl(path, source=path.stem)
+    if path.suffix in _TABLES:
+        return read_table(path, source=path.stem)
     if path.suffix == ".parquet":
         return read_passages(path)
     raise DramaError(
         f"{path}: can't tell what this is",
-        hint="give a BEIR folder, a .jsonl, a passages .parquet, or a folder of .txt and .md files",
+        hint="give a BEIR folder, a .jsonl, .csv or .tsv, a passages .parquet, or a folder of .txt, .md and "
+        ".html files",
     )
 
 
@@ -43,11 +50,16 @@ def input_name(name: str) -> str:
 def _text_files(folder: Path) -> Iterator[Document]:
     files = sorted(p for p in folder.rglob("*") if p.suffix in _TEXT_FILES and p.is_file())
     if not files:
-        hint = "a corpus folder holds corpus.jsonl, or .txt and .md files"
-        raise FileError(folder, "holds no corpus.jsonl and no .txt or .md files", hint=hint)
+        hint = "a corpus folder holds corpus.jsonl, or .txt, .md and .html files"
+        raise FileError(folder, "holds no corpus.jsonl and no .txt, .md or .html files", hint=hint)
     for file in files:
+        identity = str(file.relative_to(folder))
+        if file.suffix in _WEB_PAGES:
+            page = read_web_page(file)
+            yield Document(identity, page.title or file.stem, page.text, page.lang, folder.name)
+            continue
         try:
             text = file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise FileError(file, "not UTF-8") from None
-        yield Document(str(file.relative_to(folder)), file.stem, text, "", folder.name)
+        yield Document(identity, file.stem, text, "", folder.name)

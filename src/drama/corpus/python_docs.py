@@ -92,7 +92,7 @@ def _choose(
     everything = "\n".join([*map(_fold, entries.values()), *(_fold(d.text) for d in topics)])
     qualified = {}
     for name, text in entries.items():
-        sentences = split_sentences(text, "en")
+        sentences = split_sentences(_SPACE.sub(" ", text), "en")
         if len(sentences) < 2:
             continue
         first, rest = sentences[0], " ".join(sentences[1:])

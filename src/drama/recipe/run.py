@@ -4,12 +4,12 @@ from pathlib import Path
 
 from drama.augment import augment
 from drama.console import note
-from drama.corpus import build_corpus
+from drama.corpus import CorpusSettings, build_corpus
 from drama.evaluate import EvaluateSettings, evaluate
 from drama.models import resolve
 from drama.prune import prune
 from drama.recipe.check import check
-from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, load_recipe
+from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.recipe.searches import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train import train
@@ -30,7 +30,7 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     write_yaml(folder / "recipe.yaml", recipe.model_dump(mode="json"))
     store = folder / "embeddings"
 
-    build_corpus(recipe.corpus, folder / "corpus", recipe.seed)
+    build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
     prune(recipe.prune, passages, folder / "prune", recipe.seed)
     augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
@@ -54,6 +54,15 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index")
     search_examples(recipe.search, folder / "index", folder / "search")
     return folder
+
+
+def _counted(recipe: Recipe) -> CorpusSettings:
+    """The corpus section; chunks are counted in the LLM's own tokens where no other tokenizer is named."""
+    chunk = recipe.corpus.chunk
+    if chunk.tokens is None or chunk.tokenizer is not None:
+        return recipe.corpus
+    own = chunk.model_copy(update={"tokenizer": recipe.prune.parent})
+    return recipe.corpus.model_copy(update={"chunk": own})
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:

@@ -12,13 +12,16 @@ from drama.errors import FileError
 from drama.records.jsonl import id_field, read_jsonl, text_field
 from drama.records.parquet import read_rows, write_rows
 
-PASSAGE_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "lang", "source")])
+PASSAGE_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("id", "title", "text", "lang", "source", "chunk_of")]
+)
 
 
 class Document(NamedTuple):
     """One document (or passage: a chunk of one).
 
-    `lang` is an ISO 639-1 code or empty when unknown; `source` names the corpus it came from.
+    `lang` is an ISO 639-1 code or empty when unknown; `source` names the corpus it came from;
+    `chunk_of` is the id of the document that this is a chunk of, empty for one that is whole.
 
     >>> Document("d1", "a title", "the text").full_text
     'a title the text'
@@ -31,6 +34,7 @@ class Document(NamedTuple):
     text: str
     lang: str = ""
     source: str = ""
+    chunk_of: str = ""
 
     @property
     def full_text(self) -> str:
@@ -83,6 +87,6 @@ def read_passages(path: Path) -> Iterator[Document]:
     """Stream the documents of a Parquet passages file.
 
     Raises:
-        FileError: missing file, not Parquet, or a column is missing.
+        FileError: missing file, not Parquet, or a column is missing (`chunk_of` may be).
     """
-    return (Document(*row) for row in read_rows(path, PASSAGE_SCHEMA))
+    return (Document(*row) for row in read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of",)))

@@ -27,9 +27,9 @@ EXAMPLE_SCHEMA = pa.schema(
 class Example(NamedTuple):
     """A query with its positive and hard negative documents.
 
-    `kind` is how the query was made (`sent`, `title`, `qgen`, `rerank`), `source` the corpus, `origin` the id
-    of the document the query was made from (empty when there is none). Scores are the labelling
-    retriever's, parallel to the ids, in its own unit.
+    `kind` is how the query was made (`sent`, `title`, `qgen`, `rerank`, `supervised`), `source` the corpus,
+    `origin` the id of the document the query was made from (empty when there is none). Scores are the
+    labelling retriever's, parallel to the ids, in its own unit.
     """
 
     id: str

@@ -28,11 +28,16 @@ def write_rows(path: Path, rows: Iterable[Sequence[Any]], schema: pa.Schema) -> 
     return written
 
 
-def read_rows(path: Path, schema: pa.Schema) -> Iterator[tuple[Any, ...]]:
+def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
     """Stream the rows of a file, in the schema's order of columns.
 
+    Args:
+        path: Parquet.
+        schema: the columns.
+        optional: the last columns of the schema, which may be missing: rows are shorter then.
+
     Raises:
-        FileError: missing file, not Parquet, or a column is missing.
+        FileError: missing file, not Parquet, or another column is missing.
     """
     if not path.is_file():
         raise FileError(path, "no such file")
@@ -40,8 +45,10 @@ def read_rows(path: Path, schema: pa.Schema) -> Iterator[tuple[Any, ...]]:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise FileError(path, f"not a Parquet file ({error})") from None
-    missing = [name for name in schema.names if name not in file.schema_arrow.names]
+    needed = [name for name in schema.names if name not in optional]
+    missing = [name for name in needed if name not in file.schema_arrow.names]
     if missing:
-        raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {schema.names}")
-    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=schema.names):
-        yield from zip(*(batch.column(name).to_pylist() for name in schema.names), strict=True)
+        raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {needed}")
+    names = [name for name in schema.names if name in file.schema_arrow.names]
+    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=names):
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)

@@ -1,0 +1,108 @@
+"""The mixture: how many rows of each source, kind and language are trained on (paper, section 4)."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from drama.augment.settings import MixtureSettings
+from drama.errors import DramaError
+from drama.records import Example, read_examples
+
+Group = tuple[str, str, str]
+"""Source, kind, language."""
+
+
+def mix(
+    path: Path, settings: MixtureSettings, seed: int, count: Callable[[str, int], None]
+) -> Iterator[Example]:
+    """Draw the rows of the finished file from the labelled ones: a function of those and the seed.
+
+    Rows keep their order; further copies of rows that stand several times follow behind.
+
+    Args:
+        path: the labelled rows.
+        settings: shares and limits.
+        seed: of the draw.
+        count: gets the rows left out and the copies added, by source, kind and language.
+
+    Raises:
+        DramaError: the settings name a source or kind that is not there, miss one, or leave no row.
+    """
+    rows: dict[Group, list[int]] = {}
+    for number, example in enumerate(read_examples(path)):
+        rows.setdefault((example.source, example.kind, example.lang), []).append(number)
+    copies: Counter[int] = Counter()
+    for group, wanted in allot({group: len(of) for group, of in rows.items()}, settings).items():
+        of = rows[group]
+        whole, rest = divmod(wanted, len(of))
+        rng = random.Random("\0".join((str(seed), "mixture", *group)))
+        copies.update({number: whole for number in of if whole})
+        copies.update(rng.sample(of, rest))
+        name = " ".join(part for part in group if part)
+        if wanted < len(of):
+            count(f"mixture: {name}, left out", len(of) - wanted)
+        elif wanted > len(of):
+            count(f"mixture: {name}, repeated", wanted - len(of))
+    if not copies:
+        raise DramaError(
+            "augment.mixture: nothing is left", hint="raise mixture.examples, or change the shares"
+        )
+    for copy in range(max(copies.values())):
+        for number, example in enumerate(read_examples(path)):
+            if copies[number] > copy:
+                yield example
+
+
+def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, int]:
+    """How many rows each group gets: as many as its share allows while every group holds enough.
+
+    >>> sizes = {("web", "sent", "en"): 90, ("wiki", "sent", "en"): 60, ("wiki", "sent", "fi"): 30}
+    >>> list(allot(sizes, MixtureSettings(sources={"web": 2, "wiki": 1})).values())
+    [90, 30, 15]
+    >>> list(allot(sizes, MixtureSettings(sources={"web": 1, "wiki": 0})).values())
+    [90, 0, 0]
+    >>> list(allot(sizes, MixtureSettings(language_temperature=1e9, repeats=2)).values())
+    [120, 60, 60]
+
+    Raises:
+        DramaError: the settings name a source or kind that is not there, or miss one.
+    """
+    _check_names("sources", settings.sources, {source for source, _, _ in sizes})
+    _check_names("kinds", settings.kinds, {kind for _, kind, _ in sizes})
+    shares = dict.fromkeys(sizes, 1.0)
+    _divide(shares, sizes, lambda g: (), lambda g: g[0], settings.sources)
+    _divide(shares, sizes, lambda g: g[:1], lambda g: g[1], settings.kinds)
+    for group in sizes:
+        inside = {g: sizes[g] ** (1 / settings.language_temperature) for g in sizes if g[:2] == group[:2]}
+        shares[group] *= inside[group] / sum(inside.values())
+    total = min((settings.repeats * sizes[g] / share for g, share in shares.items() if share > 0), default=0)
+    total = min(total, settings.examples or total)
+    return {group: int(total * share + 0.5) for group, share in shares.items()}
+
+
+def _divide(
+    shares: dict[Group, float],
+    sizes: Mapping[Group, int],
+    outer: Callable[[Group], tuple[str, ...]],
+    inner: Callable[[Group], str],
+    weights: Mapping[str, float],
+) -> None:
+    """Multiply each group's share by that of its part among the parts beside it, by weight or by size."""
+    parts: dict[tuple[str, ...], dict[str, float]] = {}
+    for group, size in sizes.items():
+        beside = parts.setdefault(outer(group), {})
+        beside[inner(group)] = weights[inner(group)] if weights else beside.get(inner(group), 0.0) + size
+    for group in sizes:
+        beside = parts[outer(group)]
+        shares[group] *= beside[inner(group)] / (sum(beside.values()) or 1.0)
+
+
+def _check_names(what: str, weights: Mapping[str, float], there: set[str]) -> None:
+    if weights and weights.keys() != there:
+        differing = sorted(weights.keys() ^ there)[0]
+        problem = "is not among the rows" if differing in weights else "has no share"
+        raise DramaError(
+            f"augment.mixture.{what}: '{differing}' {problem}",
+            hint=f"name each of {', '.join(sorted(there))}; a share of 0 leaves one out",
+        )

@@ -1,0 +1,69 @@
+"""Full stops and quotation marks that end no sentence, where sentencex parts what it should not."""
+
+import re
+
+_KNOWN = {
+    "ar": "د م أ ص ج ت هـ ق.م",
+    "bn": "ডা ড মি মো মোঃ প্রফে",
+    "en": "approx Figs Eq Eqs Ref Sec",
+    "es": "Dña D Srta aprox",
+    "fa": "ه.ش ه.ق ق.م ص ج",
+    "fr": "M MM Dr Me Mgr Pr Mlle Mme St Ste art fig vol chap env",
+    "hi": "डॉ श्री प्रो पं कु सं रु",
+    "id": "Jl Jln Dr Ir Hj H Prof Drs Kab Kec No Tn Ny Rp hlm",
+    "it": "S ca pag",
+    "ja": "Dr Mr Ms Mrs St Jr No vs",
+    "ko": "Dr Mr Ms Mrs St No vs",
+    "pt": "Av Sr Sra Dr Dra Prof Profa Exmo Eng R p pág séc aprox",
+    "ru": "рис стр табл гл см ср ул им",
+    "sw": "Dkt Bw Bi Prof Mhe Sh Mh Na Uk Mch",
+    "te": "డా శ్రీ ప్రొ రూ కి.మీ",
+    "yo": "Dr Dókítà Ọ̀gb Prof Alh",
+}
+"""By language: titles, units and the like that stand before a name or a number."""
+
+_KNOWN_STOP = {
+    lang: re.compile(rf"(?<![^\s(\"'«“‘.])(?:{'|'.join(map(re.escape, known.split()))})\.$", re.IGNORECASE)
+    for lang, known in _KNOWN.items()
+}
+_THAI_STOP = re.compile(r"(?:^|[\s.(])[ก-ฮ]{1,3}\.$")
+_GOES_ON_AFTER_QUOTE = {
+    "ja": re.compile(r"と(?!ころ|ても|にかく|りあえず|きどき|はいえ|もあれ)|って|などと"),
+    "ko": re.compile(r"하고|라고|라며|라는|이라고|고 "),
+}
+_CLOSING = '」』”’"»'
+_LETTER = re.compile(r"[^\W\d_]")
+_WITHOUT_SPACES = ("ja", "th", "zh")
+
+
+def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> bool:
+    """Whether two pieces that the splitter parted are one sentence.
+
+    Args:
+        sentence: what was put together so far.
+        following: the next piece.
+        gap: whether there is white space between them.
+        lang: ISO 639-1 code.
+
+    >>> belongs_together("M.", "Dupont habite ici.", True, "fr")
+    True
+    >>> [belongs_together("Ada meja, dll.", s, True, "id") for s in ("untuk kami.", "Dia ada.")]
+    [True, False]
+    """
+    goes_on = _GOES_ON_AFTER_QUOTE.get(lang)
+    if goes_on is not None and sentence[-1] in _CLOSING and goes_on.match(following):
+        return True
+    if following[0] == "»" or (following[0] in "—–" and following[1:].strip()[:1].islower()):
+        return True
+    if not sentence.endswith("."):
+        return False
+    if lang == "th":
+        return _THAI_STOP.search(sentence) is not None
+    if not gap and lang not in _WITHOUT_SPACES:  # 3.50 and J.-C. in digits and letters of any script
+        return True
+    known = _KNOWN_STOP.get(lang)
+    if known is not None and known.search(sentence):
+        return True
+    # In a text that begins its sentences with capitals, a small letter begins none.
+    first = _LETTER.search(sentence)
+    return following[0].islower() and first is not None and first.group().isupper()

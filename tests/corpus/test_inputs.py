@@ -1,0 +1,180 @@
+"""Tables, web pages, chunks, languages and near-duplicates."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drama.corpus import CorpusSettings, build_corpus
+from drama.corpus.chunks import Chunker
+from drama.corpus.inputs import read_input
+from drama.corpus.web_page import parse_web_page
+from drama.errors import DramaError, FileError
+from drama.records import Document, read_passages, write_documents_jsonl
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", '\ufeff_id,title,text\n1,A,"one, ""two"",\nthree"\n\n2,,four\n'),
+        ("a.csv", 'id;text;title\n1;"one, ""two"",\nthree";A\n2;four;\n'),
+        ("a.tsv", '_id\ttitle\ttext\r\n1\tA\tone, "two", three\r\n2\t\tfour\r\n'),
+    ],
+)
+def test_tables(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, newline="")
+    found = list(read_input(str(tmp_path / name)))
+    assert [(d.id, d.title, " ".join(d.text.split())) for d in found] == [
+        ("1", "A", 'one, "two", three'),
+        ("2", "", "four"),
+    ]
+
+
+def test_a_table_without_ids_counts_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("lang,text\nde,eins\nen,two\n")
+    assert list(read_input(str(tmp_path / "a.csv"))) == [
+        Document("1", "", "eins", "de", "a"),
+        Document("2", "", "two", "en", "a"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1,some text\n", "line 1: no column 'text'"),
+        (b"", "no column 'text'"),
+        (b"_id,text\n1,a\n1,b\n", "line 3: document id '1' stands twice"),
+        (b"_id,text\n ,a\n", "line 2: the document id is empty"),
+        (b"_id,text\n1,a,b\n", "line 2: 3 cells, but 2 columns"),
+        (b"_id,text\n1,\xff\n", "not UTF-8"),
+    ],
+)
+def test_broken_tables_are_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(FileError, match=message):
+        list(read_input(str(tmp_path / "a.csv")))
+
+
+def test_web_pages(tmp_path: Path) -> None:
+    page = parse_web_page(
+        "<!doctype html><html lang='pt-BR'><head><title>Chá &amp; café</title><style>p {}</style></head>"
+        "<nav><ul><li>Home</ul></nav><h1>Chá</h1><p>Uma <b>folh</b>a&nbsp;seca.<br>Fim.<script>x()</script>"
+        "<table><tr><td>a<td>b</table><pre>x = 1\n  y = 2</pre><svg><title>t</title></svg>"
+    )
+    assert (page.title, page.lang) == ("Chá & café", "pt")
+    assert page.text.split("\n\n")[:2] == ["Chá", "Uma folha seca.\nFim."]
+    assert "x = 1\n  y = 2" in page.text
+    assert not re.search(r"Home|x\(\)|\bt\b|p \{", page.text)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a.html").write_bytes(
+        "<meta charset=iso-8859-1><p>Caf\u00e9 d'\u00e9t\u00e9".encode("latin-1")
+    )
+    (tmp_path / "b.md").write_text("# A heading")
+    found = {d.id: d for d in read_input(str(tmp_path))}
+    assert set(found) == {"sub/a.html", "b.md"}
+    assert (found["sub/a.html"].title, found["sub/a.html"].text) == ("a", "Café d'été")
+    (tmp_path / "broken.html").write_bytes(b"<p>Caf\xe9")
+    with pytest.raises(FileError, match=r"broken\.html: not UTF-8"):
+        list(read_input(str(tmp_path)))
+
+
+@pytest.fixture(scope="module")
+def model(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the corpus needs of a model's folder: a byte-level tokenizer of its own."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.enable_truncation(8)  # as some models' files have it
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+def lengths(model: Path, documents: list[Document]) -> list[int]:
+    """Tokens of each, as a retriever reads it, BOS and EOS included."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_truncation()
+    return [len(tokenizer.encode(d.full_text)) + 2 for d in documents]
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["The wing lifts.", "今日は晴れです。", "word", "\n\n", "très", "।", "!?", "x" * 60, "วันนี้", "🙂 ok."]
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60)
+@given(
+    PIECES, st.sampled_from(["", "A title", "t " * 40]), st.integers(16, 60), st.sampled_from(["en", "ja"])
+)
+def test_chunks_lose_nothing_and_stay_below_the_limit(
+    model: Path, pieces: list[str], title: str, most: int, lang: str
+) -> None:
+    document = Document("d", title, " ".join(pieces), lang, "s")
+    found = Chunker(model / "tokenizer.json", most)(document)
+    assert max(lengths(model, found)) <= most
+    if found == [document]:
+        return
+    assert [d.id for d in found] == [f"d#{n}" for n in range(1, len(found) + 1)]
+    assert {(d.chunk_of, d.lang, d.source) for d in found} == {("d", lang, "s")}
+    whole = document.full_text if found[0].title != title else document.text
+    assert "".join("".join(d.text for d in found).split()) == "".join(whole.split())
+
+
+def test_chunks_are_whole_sentences_of_about_equal_length(model: Path) -> None:
+    text = " ".join(f"The wing number {i} of the aircraft lifts." for i in range(13))
+    found = Chunker(model / "tokenizer.json", 100)(Document("d", "Wings", text, "en"))
+    assert len(found) > 1
+    assert all(d.text.startswith("The wing") and d.text.endswith("lifts.") for d in found)
+    sizes = [d.text.count(".") for d in found]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_corpus_of_several_languages_in_chunks(model: Path, tmp_path: Path) -> None:
+    german = "Der Flügel gibt dem Flugzeug Auftrieb. Das geschieht z. B. beim Start. " * 6
+    rows = [
+        Document("a", "", german),
+        Document("b", "", "今日は晴れです。明日は雨が降るでしょう。"),
+        Document("c", "", "The wing of the aircraft produces lift when air flows over it.", "xx"),
+        Document("d", "", german[:-3]),
+        Document("e", "", "12 + 34"),
+    ]
+    path = tmp_path / "mixed.jsonl"
+    write_documents_jsonl(path, rows)
+
+    def build(out: str, **section: object) -> list[Document]:
+        values = {"inputs": [str(path)], **section}
+        manifest = build_corpus(CorpusSettings.parse(values, "corpus"), tmp_path / out)
+        found = list(read_passages(tmp_path / out / "passages.parquet"))
+        assert manifest.figures["documents"] == manifest.counts["ok"] == len(found)
+        assert sum(manifest.figures["languages"].values()) == len(found)
+        return found
+
+    assert {d.id: d.lang for d in build("a")} == {"a": "de", "b": "ja", "c": "xx", "d": "de", "e": ""}
+    assert [d.id for d in build("b", near_duplicates=0.9)] == ["a", "b", "c", "e"]
+    assert {d.lang for d in build("c", languages=["sw"])} == {"sw", "xx"}
+    chunks = build("d", chunk={"tokens": 64, "tokenizer": str(model)})
+    assert {d.chunk_of for d in chunks} >= {"a", "d"}
+    assert all(d.id.startswith(f"{d.chunk_of}#") for d in chunks if d.chunk_of)
+    assert all(not d.text.endswith("z.") for d in chunks)  # cut as German, not as English
+
+    with pytest.raises(DramaError, match="'qq' can't be detected"):
+        build("e", languages=["de", "qq"])
+    with pytest.raises(DramaError, match="no model is named"):
+        build("f", chunk={"tokens": 64})
+    with pytest.raises(DramaError, match="set tokens"):
+        build("g", chunk={"tokenizer": str(model)})
+    write_documents_jsonl(path, [*rows, Document("a#1", "", "Another text.")])
+    with pytest.raises(DramaError, match="both called 'a#1'"):
+        build("h", chunk={"tokens": 64, "tokenizer": str(model)})
