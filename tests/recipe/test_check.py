@@ -68,6 +68,7 @@ def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
         ("evaluate.fusion", {"models": ["llm"]}, r"fusion\.models: 'llm' is not a dense model"),
         ("evaluate.collections", ["nowhere"], r"nowhere: no such collection folder"),
         ("evaluate.split", "dev", r"dev\.tsv: no such split\n.*there are: test"),
+        ("train.validation", {"collection": "nowhere"}, r"nowhere: no such collection folder"),
         ("corpus.inputs", ["other.jsonl"], r"'known-items' comes with the input 'python-docs' only"),
     ],
 )

@@ -32,6 +32,8 @@ def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> No
             tmp_path / "e.parquet",
         ]
         words += ["--out", tmp_path / out, "--steps", 60, "--batch-size", 4, "--set", "checkpoint_every=5"]
+        words += ["--set", "validation.share=0.25", "--set", "validation.every=3"]
+        words += ["--set", "validation.keep=best", "--set", "validation.measure=loss"]
         return [sys.executable, "-m", "drama.cli", *map(str, words)]
 
     subprocess.run(command("whole"), check=True, capture_output=True, timeout=120)

@@ -22,6 +22,9 @@ from drama.workspace import VectorWriter, read_events
 
 SWITCHES = {
     "plain": ["negatives=2"],
+    "validated": [
+        "validation.share=0.3", "validation.every=2", "validation.keep=best", "validation.measure=loss",
+    ],
     "embeddings, cached, teacher's space": [
         "embedding_learning_rate=1e-3", "kept_tokens=40", "chunk_tokens=64", "retriever.dims=[4]",
         "distill.space=teacher", "distill.embedding_weight=2.0", "distill.corpus_weight=1.0",
@@ -60,6 +63,8 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
     assert len(one) == len(two) == 6
     for key in ("loss", "gradient_norm", "tokens"):
         np.testing.assert_allclose([e[key] for e in two], [e[key] for e in one], rtol=1e-3, err_msg=key)
+    for alone, shared in zip(one, two, strict=True):
+        assert alone.get("held_out", {}) == pytest.approx(shared.get("held_out", {}), rel=1e-3)
     expected, got = (load_file(tmp_path / n / "model/model.safetensors") for n in "12")
     for weight, tensor in expected.items():
         torch.testing.assert_close(got[weight], tensor, atol=2e-4, rtol=1e-3, msg=weight)

@@ -3,6 +3,7 @@
 import difflib
 from pathlib import Path
 
+from drama.console import warn
 from drama.errors import DramaError
 from drama.evaluate import Collection, check_evaluation
 from drama.models import resolve
@@ -31,6 +32,7 @@ def check(recipe: Recipe) -> None:
     _check_widths(recipe)
     if recipe.evaluate.collections:
         _check_evaluation(recipe)
+    _check_validation(recipe)
 
 
 def _check_widths(recipe: Recipe) -> None:
@@ -69,3 +71,13 @@ def _check_evaluation(recipe: Recipe) -> None:
             Collection.read(Path(place), recipe.evaluate.split)
         elif "python-docs" not in recipe.corpus.inputs:
             raise DramaError("evaluate.collections: 'known-items' comes with the input 'python-docs' only")
+
+
+def _check_validation(recipe: Recipe) -> None:
+    chosen = recipe.train.validation
+    if chosen is None or chosen.collection is None:
+        return
+    Collection.read(Path(chosen.collection), chosen.split)
+    tested = {Path(place).resolve() for place in recipe.evaluate.collections if place != KNOWN_ITEMS}
+    if chosen.split == recipe.evaluate.split and Path(chosen.collection).resolve() in tested:
+        warn("train.validation measures on a collection and split that evaluate.collections tests on")

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from drama.models import Precision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
+from drama.train.validation import ValidationSettings
 
 
 class DistillSettings(Section):
@@ -68,6 +69,8 @@ class TrainSettings(Section):
     both_directions: bool = False
     """InfoNCE from documents to queries too, in equal parts."""
     distill: DistillSettings = DistillSettings()
+    validation: ValidationSettings | None = None
+    """Measures while training, on what is not trained on."""
     precision: Precision = "auto"
     """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
     padding_free: bool = True

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drama.console import note, progress
 from drama.errors import FileError
-from drama.records import read_examples
+from drama.records import Example, read_examples
 from drama.retriever import Retriever
+from drama.train.hold_out import hold_out
+from drama.train.loop import BEST, CHECKPOINTS, Loop
 from drama.train.settings import TrainSettings
 from drama.train.texts import TeacherVectors, document_tokens, query_tokens
 from drama.train.trainer import TrainData, Trainer
+from drama.train.validator import Validator
 from drama.train.world import World
-from drama.workspace import EventLog, Manifest, StageRun, open_stage, read_events, read_manifest
-from drama.workspace.checkpoint import load_checkpoint, save_checkpoint
+from drama.workspace import Manifest, StageRun, open_stage, read_events, read_manifest
 
 
 def train(
@@ -45,6 +46,8 @@ def train(
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     if teacher is not None:
         inputs["teacher"] = teacher
+    if settings.validation is not None and settings.validation.collection is not None:
+        inputs["validation"] = Path(settings.validation.collection)
     world = World.join()
     with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
@@ -55,10 +58,14 @@ def train(
             run.count(f"examples: {example.kind}" if usable else "examples: no positive, left out")
             if usable:
                 rows.append(example)
+        held: list[Example] = []
+        if settings.validation is not None and settings.validation.share > 0:
+            rows, held = hold_out(rows, settings.validation.share, seed)
+            run.count("examples: held out", len(held))
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        documents = document_tokens(retriever, passages, rows, settings.document_length)
+        documents = document_tokens(retriever, passages, [*rows, *held], settings.document_length)
         data = TrainData(
             rows,
             query_tokens(retriever, rows, settings.query_length),
@@ -66,32 +73,24 @@ def train(
             TeacherVectors(teacher, rows, documents) if teacher is not None else None,
         )
         trainer = Trainer(retriever, data, settings, seed, world)
-        done = 0
-        found = load_checkpoint(out / "checkpoints")
-        if found is not None:
-            done, tensors = found
-            trainer.load(tensors)
-            note(f"train: going on after step {done}")
-        log = EventLog(out / "events.jsonl", after=done) if world.rank == 0 else None
-        retriever.backbone.train()
-        with progress("train", settings.steps) as bar:
-            bar.advance(done)
-            for step in range(done, settings.steps):
-                event = trainer.step(step)
-                if log is not None:
-                    log.write(event)
-                bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")
-                last = step + 1 == settings.steps
-                if log is not None and (step + 1) % settings.checkpoint_every == 0 and not last:
-                    save_checkpoint(out / "checkpoints", step + 1, trainer.state())
+        validator = None
+        if settings.validation is not None:
+            queries = query_tokens(retriever, held, settings.query_length)
+            validator = Validator(retriever, settings, seed, world, held, queries, documents)
+        ending = Loop(trainer, settings, out, validator).run()
         world.leave()
-        if log is None:
+        if world.rank > 0:
             return run.manifest
-        log.close()
         retriever.backbone.eval()
         retriever.save(out / "model")
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        for folder in (CHECKPOINTS, BEST):
+            shutil.rmtree(out / folder, ignore_errors=True)
         _figures(run.figures, out / "events.jsonl", retriever, settings)
+        if ending.best is not None:
+            run.figures["best_step"], best = ending.best
+            run.figures["best_measure"] = abs(best)
+        if ending.steps < settings.steps:
+            run.figures["ended_early_after"] = ending.steps
     return run.manifest
 
 

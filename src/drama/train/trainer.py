@@ -133,21 +133,30 @@ class Trainer:
             "seconds": round(time.monotonic() - begin, 3),
         }
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """All tensors a checkpoint needs."""
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The model's tensors."""
         found = {f"model.{k}": v for k, v in self.retriever.backbone.state_dict().items()}
         if self.retriever.head is not None:
             found["head"] = self.retriever.head.weight
+        return found
+
+    def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take back what `weights` gave; other names are passed over."""
+        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        self.retriever.backbone.load_state_dict(model)
+        if self.retriever.head is not None:
+            self.retriever.head.load_state_dict({"weight": tensors["head"]})
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors a checkpoint needs."""
+        found = self.weights()
         if self.projection is not None:
             found["projection"] = self.projection.weight
         return found | self.optimiser.tensors()
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
-        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        self.retriever.backbone.load_state_dict(model)
-        if self.retriever.head is not None:
-            self.retriever.head.load_state_dict({"weight": tensors["head"]})
+        self.load_weights(tensors)
         if self.projection is not None:
             self.projection.load_state_dict({"weight": tensors["projection"]})
         self.optimiser.load(tensors)
