@@ -1,5 +1,6 @@
 """One small corpus with examples and teacher vectors for all tests of training."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,15 @@ class Inputs:
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, texts: list[str]) -> Inputs:
     return Inputs(tmp_path_factory.mktemp("train-inputs"), tiny_llm, texts)
+
+
+@pytest.fixture
+def leaking_collection(tmp_path: Path, texts: list[str]) -> Path:
+    """A BEIR folder that asks two of the training queries, and a third that it does not judge."""
+    folder = tmp_path / "leaking"
+    (folder / "qrels").mkdir(parents=True)
+    asked = [" ".join(text.split()[:5]).upper() for text in texts[:3]]
+    rows = [json.dumps({"_id": f"q{i}", "text": text}) for i, text in enumerate(asked)]
+    (folder / "queries.jsonl").write_text("\n".join(rows))
+    (folder / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\t1\nq1\td1\t1\n")
+    return folder

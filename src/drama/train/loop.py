@@ -1,10 +1,12 @@
 """The steps of a run: logged, measured, saved, and ended early where they no longer help."""
 
+from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drama.console import Bar, note, progress
+from drama.console import Bar, note, progress, warn
 from drama.errors import FileError
+from drama.train.health import WINDOW, suspicions
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
 from drama.train.validation import best_of, exhausted
@@ -39,6 +41,8 @@ class Loop:
         self.trainer, self.settings, self.out, self.validator = trainer, settings, out, validator
         self.first = trainer.world.rank == 0
         self.history: list[tuple[int, float]] = []
+        self.recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
+        self.warned: set[str] = set()
 
     def run(self) -> Ending:
         """Go on from the last checkpoint to the end; the trainer then holds the weights of the model."""
@@ -58,6 +62,7 @@ class Loop:
                 event = self.trainer.step(done)
                 done += 1
                 event |= self._measured(done)
+                self._watch(event)
                 if log is not None:
                     log.write(event)
                     if done % s.checkpoint_every == 0 and done < s.steps:
@@ -69,6 +74,14 @@ class Loop:
         if best is not None and s.validation is not None and s.validation.keep == "best" and self.first:
             self._take_back(best[0])
         return Ending(done, best)
+
+    def _watch(self, event: dict[str, Any]) -> None:
+        """Warn of a suspicious course, of each kind once."""
+        self.recent.append(event)
+        for kind, message in suspicions(self.recent, self.settings.steps).items():
+            if kind not in self.warned:
+                warn(f"train: step {event['step']}: {message}")
+                self.warned.add(kind)
 
     def _remember(self, done: int) -> None:
         """What was measured up to a step, from the log."""

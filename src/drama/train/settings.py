@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from drama.models import Precision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
+from drama.train.leaks import LeakSettings
 from drama.train.validation import ValidationSettings
 
 
@@ -71,6 +72,8 @@ class TrainSettings(Section):
     distill: DistillSettings = DistillSettings()
     validation: ValidationSettings | None = None
     """Measures while training, on what is not trained on."""
+    leaks: LeakSettings | None = None
+    """Judged collections whose queries must not be among the training queries."""
     precision: Precision = "auto"
     """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
     padding_free: bool = True

@@ -8,7 +8,9 @@ from pathlib import Path
 from drama.errors import FileError
 from drama.records import Example, read_examples
 from drama.retriever import Retriever
+from drama.train.health import suspicions
 from drama.train.hold_out import hold_out
+from drama.train.leaks import without_leaks
 from drama.train.loop import BEST, CHECKPOINTS, Loop
 from drama.train.settings import TrainSettings
 from drama.train.texts import TeacherVectors, document_tokens, query_tokens
@@ -48,6 +50,10 @@ def train(
         inputs["teacher"] = teacher
     if settings.validation is not None and settings.validation.collection is not None:
         inputs["validation"] = Path(settings.validation.collection)
+    if settings.leaks is not None:
+        for place in settings.leaks.collections:
+            inputs[f"queries of {place}"] = Path(place) / "queries.jsonl"
+            inputs[f"judgments of {place}"] = Path(place) / "qrels" / f"{settings.leaks.split}.tsv"
     world = World.join()
     with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
@@ -58,6 +64,10 @@ def train(
             run.count(f"examples: {example.kind}" if usable else "examples: no positive, left out")
             if usable:
                 rows.append(example)
+        if settings.leaks is not None:
+            rows, leaks = without_leaks(rows, settings.leaks)
+            out_or_in = "left out" if settings.leaks.action == "leave_out" else "trained on"
+            run.count(f"examples: judged query, {out_or_in}", leaks)
         held: list[Example] = []
         if settings.validation is not None and settings.validation.share > 0:
             rows, held = hold_out(rows, settings.validation.share, seed)
@@ -126,3 +136,7 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     figures["pairs_per_second"] = round(settings.batch_size * len(events) / max(seconds, 1e-9), 2)
     figures["padding"] = round(sum(e["padding"] for e in events) / len(events), 4)
     figures["masked_negatives"] = sum(e["masked"] for e in events)
+    figures["mean_cosine"] = events[-1]["mean_cosine"]
+    warnings = suspicions(events, settings.steps)
+    if warnings:
+        figures["warnings"] = list(warnings.values())

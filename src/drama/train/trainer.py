@@ -20,6 +20,7 @@ from drama.retriever import Retriever
 from drama.retriever.fused import fuse
 from drama.train.batches import Batch, draw_batch
 from drama.train.forward import Forward
+from drama.train.health import health
 from drama.train.loss import embedding_loss, false_negatives, kl_to_teacher, ranking_loss
 from drama.train.optimiser import Optimiser
 from drama.train.settings import TrainSettings
@@ -181,6 +182,7 @@ class Trainer:
             s.both_directions,
         )
         parts = {"ranking_loss": round(loss.item(), 6), "masked": int(mask_BN.sum())}
+        parts |= health(vectors_TD[:size], vectors_TD[size:], positive_B, mask_BN, s.temperature)
         if teacher_TE is None:
             return loss, parts
         if s.distill.embedding_weight > 0:
