@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from drama.console import Bar, note, progress, warn
 from drama.errors import FileError
+from drama.train.board import Board
 from drama.train.health import WINDOW, suspicions
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
@@ -53,7 +54,7 @@ class Loop:
             self.trainer.load(tensors)
             self._remember(done)
             note(f"train: going on after step {done}")
-        log = EventLog(self.out / "events.jsonl", after=done) if self.first else None
+        log = _Log(self.out, done, s.tensorboard) if self.first else None
         patience = s.validation.patience if s.validation else None
         self.trainer.retriever.backbone.train()
         with progress("train", s.steps) as bar:
@@ -122,6 +123,24 @@ class Loop:
                 self.out / BEST, f"the weights of step {step} can't be read", hint="remove the stage's folder"
             )
         self.trainer.load_weights(found[1])
+
+
+class _Log:
+    """events.jsonl, and the board beside it where the settings ask for one."""
+
+    def __init__(self, out: Path, after: int, board: bool) -> None:
+        self._events = EventLog(out / "events.jsonl", after)
+        self._board = Board(out / "tensorboard", read_events(out / "events.jsonl")) if board else None
+
+    def write(self, event: dict[str, Any]) -> None:
+        self._events.write(event)
+        if self._board is not None:
+            self._board.write(event)
+
+    def close(self) -> None:
+        self._events.close()
+        if self._board is not None:
+            self._board.close()
 
 
 def _show(bar: Bar, event: dict[str, Any]) -> None:

@@ -85,4 +85,6 @@ class TrainSettings(Section):
     kept_tokens: int = Field(default=8192, ge=0)
     """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
     (gradient caching), so that memory does not grow with the batch."""
+    tensorboard: bool = False
+    """Write the events for TensorBoard too, into `tensorboard/` (the extra `tensorboard`)."""
     checkpoint_every: int = Field(default=100, ge=1)
