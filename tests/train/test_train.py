@@ -39,20 +39,25 @@ TEACHER_SPACE = {
     "embedding_learning_rate": 1e-3,
     "teacher": True,
 }
-CHANGES = pytest.mark.parametrize(
-    "changes",
-    [{}, DISTILL, FILTERED, TEACHER_SPACE],
-    ids=["plain", "distilled", "filtered", "teacher's space"],
-)
+ALL_TERMS = {
+    "distill": {"margin_weight": 1.0, "embedding_weight": 1.0},
+    "positives": 2, "query_query": True, "document_document": True, "both_directions": True,
+    "temperature": 0.05, "temperature_learning_rate": 0.02, "teacher": True,
+}  # fmt: skip
+CASES = {
+    "plain": {}, "distilled": DISTILL, "filtered": FILTERED, "teacher's space": TEACHER_SPACE,
+    "all terms": ALL_TERMS,
+}  # fmt: skip
 
 
-@CHANGES
-def test_training_lowers_the_loss(inputs: Any, tmp_path: Path, changes: dict[str, object]) -> None:
-    curve = losses(inputs.train(tmp_path / "out", steps=40, **changes))
+@pytest.mark.parametrize("case", ["plain", "distilled", "filtered", "teacher's space", "all terms"])
+def test_training_lowers_the_loss(inputs: Any, tmp_path: Path, case: str) -> None:
+    events = read_events(inputs.train(tmp_path / "out", steps=40, **CASES[case]) / "events.jsonl")
+    curve = [e["contrast" if case == "all terms" else "loss"] for e in events]
     assert np.mean(curve[-5:]) < 0.7 * np.mean(curve[:5])
 
 
-@CHANGES
+@pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
 def test_resume_equals_an_uninterrupted_run(
     inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
@@ -146,3 +151,10 @@ def test_a_passage_that_is_missing_is_named(
     write_passages(other, [Document("d0", "", texts[0])])
     with pytest.raises(FileError, match="7 passages that the examples name are not there"):
         train(TrainSettings(), tiny_llm, other, inputs.examples, tmp_path / "out")
+
+
+def test_a_learnt_temperature_moves_and_stays_above_its_bound(inputs: Any, tmp_path: Path) -> None:
+    events = read_events(inputs.train(tmp_path, steps=30, temperature_learning_rate=0.2) / "events.jsonl")
+    assert events[0]["temperature"] == pytest.approx(0.02)
+    assert len({event["temperature"] for event in events}) > 10
+    assert min(event["temperature"] for event in events) >= 0.01 - 1e-9

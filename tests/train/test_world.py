@@ -29,6 +29,10 @@ SWITCHES = {
         "embedding_learning_rate=1e-3", "kept_tokens=40", "chunk_tokens=64", "retriever.dims=[4]",
         "distill.space=teacher", "distill.embedding_weight=2.0", "distill.corpus_weight=1.0",
     ],
+    "all terms": [
+        "temperature_learning_rate=0.01", "positives=2", "query_query=true", "document_document=true",
+        "distill.margin_weight=1.0",
+    ],
     "projected": ["distill.kl_weight=0.5", "distill.embedding_weight=2.0"],
 }  # fmt: skip
 
@@ -38,7 +42,8 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
     write_passages(tmp_path / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
     rows = [
         Example(
-            f"e{i}", t[:20], [f"d{i}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)], [1.0], [0.0] * 3, "sent",
+            f"e{i}", t[:20], [f"d{i}", f"d{(i + 4) % 8}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)], [], [],
+            "sent",
             origin=f"d{i}",
         )
         for i, t in enumerate(texts)

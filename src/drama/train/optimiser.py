@@ -20,9 +20,16 @@ class Optimiser:
         backbone: a transformers decoder stack.
         extra: further parameters that train with the layers (the distillation's projection).
         settings: rates, decay, schedule.
+        temperature: trained at a rate of its own, where that is above 0.
     """
 
-    def __init__(self, backbone: Any, extra: Iterable[torch.nn.Parameter], settings: TrainSettings) -> None:
+    def __init__(
+        self,
+        backbone: Any,
+        extra: Iterable[torch.nn.Parameter],
+        settings: TrainSettings,
+        temperature: torch.nn.Parameter,
+    ) -> None:
         table = backbone.get_input_embeddings()
         table.sparse = settings.embedding_learning_rate > 0
         table.weight.requires_grad_(table.sparse)
@@ -30,15 +37,15 @@ class Optimiser:
         self.layers = [p for p in backbone.parameters() if p is not table.weight]
         matrices = [p for p in self.layers if p.dim() > 1]
         vectors = [*(p for p in self.layers if p.dim() <= 1), *extra]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        if settings.temperature_learning_rate > 0:
+            rate = settings.temperature_learning_rate
+            groups.append({"params": [temperature], "weight_decay": 0.0, "lr": rate})
         self._all: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(
-                [
-                    {"params": matrices, "weight_decay": settings.weight_decay},
-                    {"params": vectors, "weight_decay": 0.0},
-                ],
-                lr=settings.learning_rate,
-                betas=(0.9, 0.98),
-            )
+            torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
         ]
         if table.sparse:
             rate = settings.embedding_learning_rate

@@ -28,6 +28,8 @@ class DistillSettings(Section):
     """Weight of 1 − cos(student, teacher) over all texts of the batch. In its own space the student is
     projected for it by a matrix that is learnt and thrown away."""
 
+    margin_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of the mean squared error of (positive's cosine − negative's cosine) against the teacher's."""
     false_negative_margin: float | None = None
     """Documents that the teacher finds as near to the query as its positive, less this, are no negatives.
     None: only known positives are left out."""
@@ -35,7 +37,7 @@ class DistillSettings(Section):
     @property
     def on(self) -> bool:
         """Whether anything here needs the teacher's vectors."""
-        weights = (self.kl_weight, self.corpus_weight, self.embedding_weight)
+        weights = (self.kl_weight, self.corpus_weight, self.embedding_weight, self.margin_weight)
         return self.space == "teacher" or max(weights) > 0 or self.false_negative_margin is not None
 
     @model_validator(mode="after")
@@ -54,6 +56,8 @@ class TrainSettings(Section):
     """Queries a step; the documents of all of them are each one's negatives."""
     negatives: int = Field(default=1, ge=0)
     """Hard negatives a query, drawn afresh at each visit."""
+    positives: int = Field(default=1, ge=1)
+    """Positives a query, drawn afresh; of several none is a negative of the others."""
     query_length: int = Field(default=32, ge=4)
     """Longest query in training, in tokens with BOS and EOS."""
     document_length: int = Field(default=64, ge=4)
@@ -67,8 +71,14 @@ class TrainSettings(Section):
     clip: float = Field(default=1.0, gt=0.0)
     """Largest gradient norm of the layers."""
     temperature: float = Field(default=0.02, gt=0.0)
+    temperature_learning_rate: float = Field(default=0.0, ge=0.0)
+    """Above 0 the temperature is learnt (its logarithm, at this rate), from the value above."""
     both_directions: bool = False
     """InfoNCE from documents to queries too, in equal parts."""
+    query_query: bool = False
+    """The batch's other queries are negatives of a query too."""
+    document_document: bool = False
+    """Documents that lie near a query's positive count against it as if they lay near the query."""
     distill: DistillSettings = DistillSettings()
     validation: ValidationSettings | None = None
     """Measures while training, on what is not trained on."""

@@ -10,7 +10,7 @@ from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
 from drama.train.batches import draw_batch
-from drama.train.loss import ranking_loss
+from drama.train.loss import Terms, ranking_loss
 from drama.train.ranking import Ranking, encode, measure, ranking_of_collection, ranking_of_examples
 from drama.train.settings import TrainSettings
 from drama.train.world import World
@@ -84,7 +84,8 @@ class Validator:
         return found | {"validation_seconds": round(time.monotonic() - begin, 3)}
 
     def _loss(self, ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tensor) -> float:
-        """The contrastive loss of the training over the share in batches, mean; the same draws each time."""
+        """The contrastive loss of the training over the share in batches, mean; at each measurement the same
+        draws and the first temperature."""
         s = self.settings
         size = min(s.batch_size, len(self.held))
         column = {document: n for n, document in enumerate(ranking.document_ids)}
@@ -99,6 +100,6 @@ class Validator:
                 torch.from_numpy(batch.mask_BN),
                 self.retriever.dims,
                 s.temperature,
-                both_directions=s.both_directions,
+                Terms(s.both_directions, s.query_query, s.document_document),
             ).item()
         return total / steps
