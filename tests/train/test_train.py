@@ -44,9 +44,13 @@ ALL_TERMS = {
     "positives": 2, "query_query": True, "document_document": True, "both_directions": True,
     "temperature": 0.05, "temperature_learning_rate": 0.02, "teacher": True,
 }  # fmt: skip
+BATCHES = {
+    "document_length": 12, "curriculum": {"start_length": 6}, "batch_by": ["kind"],
+    "long": {"share": 0.3, "document_length": 64, "batch_size": 3},
+}  # fmt: skip
 CASES = {
     "plain": {}, "distilled": DISTILL, "filtered": FILTERED, "teacher's space": TEACHER_SPACE,
-    "all terms": ALL_TERMS,
+    "all terms": ALL_TERMS, "batches": BATCHES,
 }  # fmt: skip
 
 

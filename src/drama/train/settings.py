@@ -47,6 +47,36 @@ class DistillSettings(Section):
         return self
 
 
+class LongSettings(Section):
+    """A share of the batches with longer documents, and fewer of them."""
+
+    share: float = Field(gt=0.0, le=1.0)
+    """Share of the steps, evenly spread."""
+    document_length: int = Field(ge=4)
+    """Longest document of these batches, in tokens."""
+    batch_size: int = Field(ge=2)
+    """Queries of these batches, drawn from those with a positive longer than `train.document_length`."""
+
+
+class CurriculumSettings(Section):
+    """Documents that grow longer: linearly, up to `train.document_length`."""
+
+    start_length: int = Field(ge=4)
+    """Longest document at the first step, in tokens."""
+    share: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Share of the steps after which the full length is reached."""
+
+    def length(self, step: int, steps: int, full: int) -> int:
+        """Longest document of a step.
+
+        >>> curriculum = CurriculumSettings(start_length=20, share=0.5)
+        >>> [curriculum.length(step, 40, 60) for step in (0, 10, 20, 39)]
+        [20, 40, 60, 60]
+        """
+        way = min(1.0, step / (self.share * steps))
+        return round(self.start_length + way * (full - self.start_length))
+
+
 class TrainSettings(Section):
     """One single-stage contrastive run (paper, section 4)."""
 
@@ -62,6 +92,10 @@ class TrainSettings(Section):
     """Longest query in training, in tokens with BOS and EOS."""
     document_length: int = Field(default=64, ge=4)
     """Longest document in training; the finished model reads `retriever.max_length` tokens."""
+    batch_by: list[Literal["kind", "source", "lang"]] = []
+    """What the examples of a batch agree in."""
+    curriculum: CurriculumSettings | None = None
+    long: LongSettings | None = None
     learning_rate: float = Field(default=5e-4, gt=0.0)
     embedding_learning_rate: float = Field(default=0.0, ge=0.0)
     """Of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
@@ -98,3 +132,16 @@ class TrainSettings(Section):
     tensorboard: bool = False
     """Write the events for TensorBoard too, into `tensorboard/` (the extra `tensorboard`)."""
     checkpoint_every: int = Field(default=100, ge=1)
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        if self.curriculum is not None and self.curriculum.start_length > self.document_length:
+            raise ValueError("curriculum.start_length is above document_length")
+        if self.long is not None and self.long.document_length <= self.document_length:
+            raise ValueError("long.document_length is not above document_length")
+        return self
+
+    @property
+    def longest_document(self) -> int:
+        """Tokens of the longest document of any batch."""
+        return self.document_length if self.long is None else self.long.document_length

@@ -75,7 +75,7 @@ def train(
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        documents = document_tokens(retriever, passages, [*rows, *held], settings.document_length)
+        documents = document_tokens(retriever, passages, [*rows, *held], settings.longest_document)
         data = TrainData(
             rows,
             query_tokens(retriever, rows, settings.query_length),
@@ -133,7 +133,7 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     figures["loss_last_tenth"] = round(sum(e["loss"] for e in tail) / len(tail), 4)
     figures["tokens"] = sum(e["tokens"] for e in events)
     figures["tokens_per_second"] = round(sum(e["tokens"] for e in events) / max(seconds, 1e-9), 1)
-    figures["pairs_per_second"] = round(settings.batch_size * len(events) / max(seconds, 1e-9), 2)
+    figures["pairs_per_second"] = round(sum(e["queries"] for e in events) / max(seconds, 1e-9), 2)
     figures["padding"] = round(sum(e["padding"] for e in events) / len(events), 4)
     figures["masked_negatives"] = sum(e["masked"] for e in events)
     figures["mean_cosine"] = events[-1]["mean_cosine"]

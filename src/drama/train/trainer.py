@@ -13,10 +13,11 @@ from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
 from drama.retriever.fused import fuse
-from drama.train.batches import draw_batch
+from drama.train.batches import fill_batch
 from drama.train.forward import Forward
 from drama.train.objective import Objective
 from drama.train.optimiser import Optimiser
+from drama.train.sampler import Sampler, cut
 from drama.train.settings import TrainSettings
 from drama.train.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.texts import TeacherVectors
@@ -50,11 +51,8 @@ class Trainer:
         world: World | None = None,
     ) -> None:
         self.world = world or World()
-        if settings.batch_size < self.world.size:
-            raise DramaError(
-                f"train.batch_size: {settings.batch_size} is below the {self.world.size} processes",
-                hint="it counts the queries of all processes together",
-            )
+        lengths = {document: len(tokens) for document, tokens in data.documents.items()}
+        self.sampler = Sampler(data.examples, lengths, settings, seed, self.world.size)
         self.retriever = retriever
         self.data = data
         self.settings = settings
@@ -85,9 +83,10 @@ class Trainer:
         """
         begin = time.monotonic()
         s = self.settings
-        batch = draw_batch(self.data.examples, s.batch_size, s.negatives, self.seed, step, s.positives)
+        plan = self.sampler.plan(step)
+        batch = fill_batch(self.data.examples, plan.rows, s.negatives, self.seed, step, s.positives)
         tokens = [self.data.queries[row] for row in batch.examples]
-        tokens += [self.data.documents[i] for i in batch.documents]
+        tokens += [cut(self.data.documents[i], plan.document_length) for i in batch.documents]
         shares = self.world.share([len(t) for t in tokens])
         own = [tokens[row] for row in shares[self.world.rank]] if self.world.size > 1 else tokens
         forward = Forward(self.retriever, own, s.chunk_tokens, s.kept_tokens, not s.padding_free)
@@ -110,6 +109,8 @@ class Trainer:
             **parts,
             "learning_rate": s.learning_rate * rate,
             "gradient_norm": round(norm, 4),
+            "queries": len(batch.examples),
+            "document_length": plan.document_length,
             "tokens": sum(map(len, tokens)),
             "padding": round(1 - real / forward.computed_tokens, 4),
             "computed_twice": forward.cached_texts,
