@@ -1,19 +1,22 @@
 """The steps of a run: logged, measured, saved, and ended early where they no longer help."""
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.console import Bar, note, progress, warn
 from drama.errors import FileError
+from drama.train.average import average
 from drama.train.board import Board
 from drama.train.health import WINDOW, suspicions
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
 from drama.train.validation import best_of, exhausted
 from drama.train.validator import Validator
+from drama.train.world import World
 from drama.workspace import EventLog, read_events
-from drama.workspace.checkpoint import load_checkpoint, save_checkpoint
+from drama.workspace.checkpoint import checkpoint_files, load_checkpoint, save_checkpoint
 
 CHECKPOINTS = "checkpoints"
 BEST = "best"
@@ -26,55 +29,100 @@ class Ending(NamedTuple):
     """Steps that were done."""
     best: tuple[int, float] | None
     """Step and value of the best measurement, where any was made; higher is better."""
+    averaged: int
+    """Weights that the model is the mean of."""
+
+
+class Phase(NamedTuple):
+    """A part of a run."""
+
+    first: int
+    """Its first step."""
+    trainer: Callable[[], Trainer]
+    """Makes its steps, which it counts from 0."""
 
 
 class Loop:
     """The steps of one run in its folder.
 
     Args:
-        trainer: makes the steps.
+        phases: the run's parts, in order.
+        world: the processes that work on it.
         settings: the `train` section.
         out: the stage's folder.
         validator: measures, where `settings.validation` asks for it.
     """
 
-    def __init__(self, trainer: Trainer, settings: TrainSettings, out: Path, validator: Validator | None):
-        self.trainer, self.settings, self.out, self.validator = trainer, settings, out, validator
-        self.first = trainer.world.rank == 0
+    def __init__(
+        self,
+        phases: Sequence[Phase],
+        world: World,
+        settings: TrainSettings,
+        out: Path,
+        validator: Validator | None,
+    ) -> None:
+        self.phases, self.world, self.settings, self.out = phases, world, settings, out
+        self.validator = validator
+        self.trainer = phases[0].trainer()
+        self.phase = 0
         self.history: list[tuple[int, float]] = []
         self.recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
         self.warned: set[str] = set()
 
     def run(self) -> Ending:
         """Go on from the last checkpoint to the end; the trainer then holds the weights of the model."""
-        s, done = self.settings, 0
-        found = load_checkpoint(self.out / CHECKPOINTS)
-        if found is not None:
-            done, tensors = found
-            self.trainer.load(tensors)
-            self._remember(done)
-            note(f"train: going on after step {done}")
-        log = _Log(self.out, done, s.tensorboard) if self.first else None
-        patience = s.validation.patience if s.validation else None
+        s, done = self.settings, self._go_on()
+        log = _Log(self.out, done, s.tensorboard) if self.world.rank == 0 else None
         self.trainer.retriever.backbone.train()
         with progress("train", s.steps) as bar:
             bar.advance(done)
-            while done < s.steps and not self._agree(exhausted(self.history, patience)):
-                event = self.trainer.step(done)
+            while done < s.steps and not self._is_over():
+                self._enter(done)
+                event = self.trainer.step(done - self.phases[self.phase].first)
                 done += 1
+                event |= {"step": done} | ({"phase": self.phase + 1} if s.phases else {})
                 event |= self._measured(done)
                 self._watch(event)
                 if log is not None:
                     log.write(event)
                     if done % s.checkpoint_every == 0 and done < s.steps:
-                        save_checkpoint(self.out / CHECKPOINTS, done, self.trainer.state())
+                        kept = max(2, s.average - 1)
+                        save_checkpoint(self.out / CHECKPOINTS, done, self.trainer.state(), kept)
                 _show(bar, event)
         if log is not None:
             log.close()
+        return self._ending(done) if self.world.rank == 0 else Ending(done, None, 1)
+
+    def _go_on(self) -> int:
+        """Load the last checkpoint; returns the steps that it has."""
+        found = load_checkpoint(self.out / CHECKPOINTS)
+        if found is None:
+            return 0
+        done, tensors = found
+        self._enter(done)
+        if done > self.phases[self.phase].first:
+            self.trainer.load(tensors)
+        else:  # it was the former phase's last
+            self.trainer.load_weights(tensors)
+        self._remember(done)
+        note(f"train: going on after step {done}")
+        return done
+
+    def _enter(self, done: int) -> None:
+        """Have the trainer of the phase that makes the step behind `done`."""
+        due = sum(phase.first <= done for phase in self.phases) - 1
+        if due != self.phase:
+            self.trainer, self.phase = self.phases[due].trainer(), due
+
+    def _ending(self, done: int) -> Ending:
+        s = self.settings
         best = best_of(self.history) if self.history else None
-        if best is not None and s.validation is not None and s.validation.keep == "best" and self.first:
+        if best is not None and s.validation is not None and s.validation.keep == "best":
             self._take_back(best[0])
-        return Ending(done, best)
+        files = checkpoint_files(self.out / CHECKPOINTS)[-(s.average - 1) :] if s.average > 1 else []
+        if files:
+            self.trainer.load_weights(average(self.trainer.weights(), files))
+        return Ending(done, best, 1 + len(files))
 
     def _watch(self, event: dict[str, Any]) -> None:
         """Warn of a suspicious course, of each kind once."""
@@ -93,8 +141,12 @@ class Loop:
             if value is not None and event["step"] <= done:
                 self.history.append((event["step"], value))
 
-    def _agree(self, stop: bool) -> bool:
-        stop = self.trainer.world.agree(stop)
+    def _is_over(self) -> bool:
+        """Whether nothing has got better for too long."""
+        chosen = self.settings.validation
+        if chosen is None or chosen.patience is None:
+            return False
+        stop = self.world.agree(exhausted(self.history, chosen.patience))
         if stop:
             note(f"train: no better measurement than at step {best_of(self.history)[0]}, ended early")
         return stop
@@ -111,7 +163,7 @@ class Loop:
         assert value is not None
         better = not self.history or value > best_of(self.history)[1]
         self.history.append((done, value))
-        if better and chosen.keep == "best" and self.first:
+        if better and chosen.keep == "best" and self.world.rank == 0:
             save_checkpoint(self.out / BEST, done, self.trainer.weights())
         note(f"train: step {done}, {chosen.measure} {abs(value):.4f}{' (best so far)' if better else ''}")
         return found

@@ -8,6 +8,7 @@ from drama.models import Precision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
 from drama.train.leaks import LeakSettings
+from drama.train.lora import LoraSettings
 from drama.train.validation import ValidationSettings
 
 
@@ -77,8 +78,22 @@ class CurriculumSettings(Section):
         return round(self.start_length + way * (full - self.start_length))
 
 
+class PhaseSettings(Section):
+    """One part of a run that is made in several: what differs in it; the rest is the section's."""
+
+    share: float = Field(gt=0.0, le=1.0)
+    """Of the steps; the shares of all phases make 1."""
+    kinds: list[str] = []
+    """Kinds of examples it trains on; empty: all."""
+    batch_size: int | None = Field(default=None, ge=2)
+    negatives: int | None = Field(default=None, ge=0)
+    learning_rate: float | None = Field(default=None, gt=0.0)
+    embedding_learning_rate: float | None = Field(default=None, ge=0.0)
+    temperature: float | None = Field(default=None, gt=0.0)
+
+
 class TrainSettings(Section):
-    """One single-stage contrastive run (paper, section 4)."""
+    """One contrastive run (paper, section 4), in a single stage or in several phases."""
 
     retriever: RetrieverSettings = RetrieverSettings()
     steps: int = Field(default=200, ge=1)
@@ -131,6 +146,12 @@ class TrainSettings(Section):
     (gradient caching), so that memory does not grow with the batch."""
     tensorboard: bool = False
     """Write the events for TensorBoard too, into `tensorboard/` (the extra `tensorboard`)."""
+    phases: list[PhaseSettings] = []
+    """Parts of the run, each with a schedule and an optimiser of its own; empty: one."""
+    lora: LoraSettings | None = None
+    """Train low-rank factors instead of the layers, merged at the end (the extra `lora`)."""
+    average: int = Field(default=1, ge=1)
+    """The model is the mean of the last weights and of those at the last `average` − 1 checkpoints."""
     checkpoint_every: int = Field(default=100, ge=1)
 
     @model_validator(mode="after")
@@ -140,6 +161,36 @@ class TrainSettings(Section):
         if self.long is not None and self.long.document_length <= self.document_length:
             raise ValueError("long.document_length is not above document_length")
         return self
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        if self.phases and abs(sum(phase.share for phase in self.phases) - 1.0) > 1e-6:
+            raise ValueError("phases: their shares must make 1")
+        if any(end <= first for first, end, _ in self.phase_steps()):
+            raise ValueError(f"phases: {self.steps} steps are too few for their shares")
+        if self.average > 1 and self.lora is not None:
+            raise ValueError("average: the mean of LoRA's factors is not that of the models; leave one out")
+        if self.average > 1 and self.validation is not None and self.validation.keep == "best":
+            raise ValueError("average: there is no mean of the best weights; set validation.keep: last")
+        if (self.steps - 1) // self.checkpoint_every < self.average - 1:
+            raise ValueError("average: more than there are checkpoints; lower checkpoint_every")
+        return self
+
+    def phase_steps(self) -> list[tuple[int, int, PhaseSettings]]:
+        """(first step, step behind the last, phase) of each phase.
+
+        >>> two = TrainSettings(steps=10, phases=[PhaseSettings(share=0.34), PhaseSettings(share=0.66)])
+        >>> [(first, end) for first, end, _ in two.phase_steps()]
+        [(0, 3), (3, 10)]
+        """
+        phases = self.phases or [PhaseSettings(share=1.0)]
+        ends = [round(self.steps * sum(p.share for p in phases[: i + 1])) for i in range(len(phases))]
+        return list(zip([0, *ends[:-1]], ends, phases, strict=True))
+
+    def of_phase(self, phase: PhaseSettings, steps: int) -> Self:
+        """This section as the phase has it."""
+        own = phase.model_dump(exclude={"share", "kinds"}, exclude_none=True)
+        return self.model_copy(update={**own, "steps": steps, "phases": []})
 
     @property
     def longest_document(self) -> int:

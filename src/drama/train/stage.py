@@ -3,15 +3,18 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from drama.errors import FileError
+from drama.errors import DramaError, FileError
 from drama.records import Example, read_examples
 from drama.retriever import Retriever
 from drama.train.health import suspicions
 from drama.train.hold_out import hold_out
 from drama.train.leaks import without_leaks
-from drama.train.loop import BEST, CHECKPOINTS, Loop
+from drama.train.loop import BEST, CHECKPOINTS, Loop, Phase
+from drama.train.lora import merge_factors
+from drama.train.sampler import Sampler
 from drama.train.settings import TrainSettings
 from drama.train.texts import TeacherVectors, document_tokens, query_tokens
 from drama.train.trainer import TrainData, Trainer
@@ -76,32 +79,56 @@ def train(
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
         documents = document_tokens(retriever, passages, [*rows, *held], settings.longest_document)
-        data = TrainData(
-            rows,
-            query_tokens(retriever, rows, settings.query_length),
-            documents,
-            TeacherVectors(teacher, rows, documents) if teacher is not None else None,
-        )
-        trainer = Trainer(retriever, data, settings, seed, world)
+        queries = query_tokens(retriever, rows, settings.query_length)
+        vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
+        data = TrainData(rows, queries, documents, vectors)
         validator = None
         if settings.validation is not None:
-            queries = query_tokens(retriever, held, settings.query_length)
-            validator = Validator(retriever, settings, seed, world, held, queries, documents)
-        ending = Loop(trainer, settings, out, validator).run()
+            asked = query_tokens(retriever, held, settings.query_length)
+            validator = Validator(retriever, settings, seed, world, held, asked, documents)
+        phases = _phases(retriever, data, settings, seed, world)
+        ending = Loop(phases, world, settings, out, validator).run()
         world.leave()
         if world.rank > 0:
             return run.manifest
+        if settings.lora is not None:
+            merge_factors(retriever.backbone)
         retriever.backbone.eval()
         retriever.save(out / "model")
         for folder in (CHECKPOINTS, BEST):
             shutil.rmtree(out / folder, ignore_errors=True)
         _figures(run.figures, out / "events.jsonl", retriever, settings)
+        if settings.average > 1:
+            run.figures["averaged"] = ending.averaged
         if ending.best is not None:
             run.figures["best_step"], best = ending.best
             run.figures["best_measure"] = abs(best)
         if ending.steps < settings.steps:
             run.figures["ended_early_after"] = ending.steps
     return run.manifest
+
+
+def _phases(
+    retriever: Retriever, data: TrainData, settings: TrainSettings, seed: int, world: World
+) -> list[Phase]:
+    """The run's parts; a trainer is made when its part begins."""
+    found = []
+    lengths = {document: len(tokens) for document, tokens in data.documents.items()}
+    for first, end, phase in settings.phase_steps():
+        rows = [r for r, e in enumerate(data.examples) if not phase.kinds or e.kind in phase.kinds]
+        if len(rows) < 2:
+            kinds = sorted({e.kind for e in data.examples})
+            raise DramaError(
+                f"train.phases: {len(rows)} usable examples of the kinds {phase.kinds}",
+                hint=f"there are: {', '.join(kinds)}",
+            )
+        own = TrainData(
+            [data.examples[r] for r in rows], [data.queries[r] for r in rows], data.documents, data.teacher
+        )
+        how = settings.of_phase(phase, end - first)
+        Sampler(own.examples, lengths, how, seed, world.size)  # a mistake shows before the first step
+        found.append(Phase(first, partial(Trainer, retriever, own, how, seed, world)))
+    return found
 
 
 @contextmanager

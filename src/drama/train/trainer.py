@@ -15,6 +15,7 @@ from drama.retriever import Retriever
 from drama.retriever.fused import fuse
 from drama.train.batches import fill_batch
 from drama.train.forward import Forward
+from drama.train.lora import add_factors
 from drama.train.objective import Objective
 from drama.train.optimiser import Optimiser
 from drama.train.sampler import Sampler, cut
@@ -58,9 +59,11 @@ class Trainer:
         self.settings = settings
         self.seed = seed
         retriever.precision = settings.precision
-        if settings.fused:
+        if settings.lora is not None:
+            add_factors(retriever.backbone, settings.lora, seed)
+        elif settings.fused:
             fuse(retriever.backbone)
-        if settings.distill.space == "teacher" and data.teacher is not None:
+        if settings.distill.space == "teacher" and data.teacher is not None and not data.teacher.rotated:
             self._enter_teacher_space(data.teacher)
         retriever.check_trainable_dims()
         self.objective = Objective(retriever, data.teacher, settings, seed)

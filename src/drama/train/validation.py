@@ -54,13 +54,13 @@ def best_of(history: Sequence[tuple[int, float]]) -> tuple[int, float]:
     return max(history, key=lambda measured: (measured[1], -measured[0]))
 
 
-def exhausted(history: Sequence[tuple[int, float]], patience: int | None) -> bool:
+def exhausted(history: Sequence[tuple[int, float]], patience: int) -> bool:
     """Whether `patience` measurements have passed since the best one.
 
     >>> exhausted([(10, 0.2), (20, 0.1), (30, 0.2)], 2), exhausted([(10, 0.2), (20, 0.3)], 2)
     (True, False)
     """
-    if patience is None or not history:
+    if not history:
         return False
     last_best = best_of(history)[0]
     return sum(step > last_best for step, _ in history) >= patience
