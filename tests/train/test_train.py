@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from drama.errors import DramaError, FileError
-from drama.records import Document, write_passages
-from drama.retriever import Retriever
+from drama.records import Document, Example, write_passages
+from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
+from drama.train.trainer import TrainData, Trainer
 from drama.workspace import read_events
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
@@ -66,8 +67,6 @@ def test_resume_equals_an_uninterrupted_run(
     inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
     whole = inputs.train(tmp_path / "whole", **changes)
-    from drama.train.trainer import Trainer
-
     step = Trainer.step
 
     def stops(self: Trainer, number: int) -> dict[str, object]:
@@ -91,11 +90,12 @@ def test_resume_equals_an_uninterrupted_run(
     "switch",
     [
         {"padding_free": False},
+        {"padding_free": False, "gradient_checkpointing": True},
         {"fused": False},
         {"kept_tokens": 0, "chunk_tokens": 64},
         {"kept_tokens": 100, "chunk_tokens": 64},
     ],
-    ids=["padded", "not fused", "all texts twice", "some texts twice"],
+    ids=["padded", "checkpointed", "not fused", "all texts twice", "some texts twice"],
 )
 def test_speed_and_memory_switches_do_not_change_training(
     inputs: Any, tmp_path: Path, switch: dict[str, object]
@@ -106,6 +106,21 @@ def test_speed_and_memory_switches_do_not_change_training(
     events = list(read_events(other / "events.jsonl"))
     assert (events[0]["computed_twice"] > 0) is ("kept_tokens" in switch)
     assert (events[0]["padding"] > 0) is ("padding_free" in switch)
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_checkpointed_layers_are_computed_again(tiny_llm: Path, texts: list[str], checkpointed: bool) -> None:
+    retriever = Retriever.from_llm(tiny_llm, RetrieverSettings())
+    rows = [Example(str(i), text[:9], [str(i)], [], [], [], "sent") for i, text in enumerate(texts)]
+    tokens = retriever.tokens(texts, "document", 16)
+    settings = TrainSettings(batch_size=4, padding_free=False, gradient_checkpointing=checkpointed)
+    data = TrainData(rows, tokens, {str(i): ids for i, ids in enumerate(tokens)}, None)
+    trainer = Trainer(retriever, data, settings, seed=0)
+    retriever.backbone.train()
+    calls: list[int] = []
+    retriever.backbone.layers[1].mlp.register_forward_pre_hook(lambda *_: calls.append(1))
+    trainer.step(0)
+    assert len(calls) == (2 if checkpointed else 1)
 
 
 def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Any, tmp_path: Path) -> None:

@@ -139,6 +139,9 @@ class TrainSettings(Section):
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
     fused: bool = True
     """MLP and norm with hand-written backward passes, where the family has the usual ones; same numbers."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input and compute the layer again in the backward pass; with `padding_free`
+    off, since attention text by text would not be found again there."""
     chunk_tokens: int = Field(default=8192, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=8192, ge=0)
@@ -160,6 +163,12 @@ class TrainSettings(Section):
             raise ValueError("curriculum.start_length is above document_length")
         if self.long is not None and self.long.document_length <= self.document_length:
             raise ValueError("long.document_length is not above document_length")
+        return self
+
+    @model_validator(mode="after")
+    def _checkpointed_layers_are_padded(self) -> Self:
+        if self.gradient_checkpointing and self.padding_free:
+            raise ValueError("gradient_checkpointing: it needs padding_free: false")
         return self
 
     @model_validator(mode="after")

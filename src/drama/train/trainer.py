@@ -59,6 +59,8 @@ class Trainer:
         self.settings = settings
         self.seed = seed
         retriever.precision = settings.precision
+        if settings.gradient_checkpointing:
+            retriever.backbone.gradient_checkpointing_enable({"use_reentrant": False})
         if settings.lora is not None:
             add_factors(retriever.backbone, settings.lora, seed)
         elif settings.fused:
