@@ -12,13 +12,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from drama.evaluate.measures import per_query
+
 from drama.augment.rerank import load_reranker
 from drama.augment.settings import RerankSettings
 from drama.console import note
 from drama.corpus import cut_words
 from drama.errors import DramaError
 from drama.evaluate import Collection
-from drama.evaluate.measures import per_query
 from drama.evaluate.rank_collection import rank_bm25
 from drama.evaluate.significance import paired_randomisation
 from drama.llm import ServerSettings

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from drama.errors import DramaError
 from drama.evaluate import Collection, EvaluateSettings, evaluate
-from drama.evaluate.measures import means, per_query
 from drama.evaluate.settings import FusionSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.records import (
@@ -25,6 +24,7 @@ from drama.records import (
     write_qrels,
     write_queries,
 )
+from drama.records.measures import means, per_query
 from drama.retriever import Retriever, RetrieverSettings
 
 

@@ -1,13 +1,14 @@
 """A run is refused before its first stage, with the field that is wrong."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from drama.errors import DramaError
+from drama.errors import DramaError, MissingExtraError
 from drama.recipe import run_recipe
 from drama.recipe.check import check
 from drama.recipe.recipe import Recipe
@@ -68,6 +69,8 @@ def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
         ("evaluate.fusion", {"models": ["llm"]}, r"fusion\.models: 'llm' is not a dense model"),
         ("evaluate.collections", ["nowhere"], r"nowhere: no such collection folder"),
         ("evaluate.split", "dev", r"dev\.tsv: no such split\n.*there are: test"),
+        ("train.validation", {"collection": "nowhere"}, r"nowhere: no such collection folder"),
+        ("train.leaks", {"collections": ["nowhere"]}, r"nowhere/qrels/test\.tsv: no such split"),
         ("corpus.inputs", ["other.jsonl"], r"'known-items' comes with the input 'python-docs' only"),
     ],
 )
@@ -79,6 +82,28 @@ def test_a_mistake_is_found_before_anything_runs(
     with pytest.raises(DramaError, match=message):
         run_recipe(recipe, [])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_library_is_found_before_anything_runs(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library, extra, path, value in [
+        ("tensorboardX", "tensorboard", "train.tensorboard", True),
+        ("peft", "lora", "train.lora", {"rank": 4}),
+    ]:
+        check(Recipe.parse(changed(values, path, value), ""))
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, library, None)
+            with pytest.raises(MissingExtraError, match=rf"{library}.*\n.*\[{extra}\]"):
+                check(Recipe.parse(changed(values, path, value), ""))
+
+
+def test_validating_on_the_test_collection_is_told(
+    values: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    judged = values["evaluate"]["collections"][0]
+    check(Recipe.parse(changed(values, "train.validation", {"collection": judged, "split": "test"}), ""))
+    assert "that evaluate.collections tests on" in " ".join(capfd.readouterr().err.split())
 
 
 def test_an_llm_that_writes_nothing_is_not_fetched(values: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from drama.errors import FileError
 from drama.report import print_results, print_summary, write_report
-from drama.report.plots import bars, loss_curve, widths
+from drama.report.plots import bars, courses, loss_curve, widths
 from drama.settings import Section
 from drama.workspace import open_stage, write_json, write_text
 
@@ -121,6 +121,18 @@ def test_dollar_signs_in_names_are_no_formulas() -> None:
 
 def test_one_step_is_a_curve() -> None:
     assert "<svg" in loss_curve([{"step": 1, "loss": 2.0}], "train")
+
+
+def test_what_the_events_follow_is_drawn() -> None:
+    assert courses([{"step": 1, "loss": 2.0}], "train") is None
+    events = [
+        {"step": s, "loss": 1.0, "learning_rate": 0.1, "tokens": 90, "seconds": 0.0 if s == 1 else 0.5}
+        for s in range(1, 9)
+    ]
+    events[3]["held_out"] = {"loss": 0.5, "RR@10": 0.25}
+    labels = drawn_labels(courses(events, "train") or "")
+    assert {"learning rate", "tokens/s", "held out: loss", "held out: RR@10"} <= set(labels)
+    assert not {"gradient norm", "share of padding", "judged: loss"} & set(labels)
 
 
 def test_the_summary_shows_names_as_they_are(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

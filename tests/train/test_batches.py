@@ -67,3 +67,16 @@ def test_two_rows_of_one_query_know_each_others_positives() -> None:
         for column in batch.mask_BN[b].nonzero()[0]
     }
     assert masked == {("qgen-0", "d1"), ("rerank-0", "d0")}
+
+
+@given(st.integers(2, 30), st.integers(2, 12), st.integers(1, 3), st.integers(0, 30))
+def test_several_positives_are_distinct_and_the_first_is_that_of_one(
+    n: int, size: int, positives: int, step: int
+) -> None:
+    rows = examples(n)
+    batch = draw_batch(rows, size, 1, 0, step, positives)
+    for b, row in enumerate(batch.examples):
+        drawn = {batch.documents[column] for column in batch.positives_BN[b].nonzero()[0]}
+        assert drawn <= set(rows[row].positive_ids)
+        assert len(drawn) == min(positives, 2)
+        assert batch.positives_BN[b, batch.positive_B[b]]

@@ -2,15 +2,16 @@
 
 import math
 
+import pytest
 import torch
 from torch.nn.functional import normalize
 
+from drama.train.distillation import embedding_loss, false_negatives, kl_to_teacher, margin_mse
 from drama.train.loss import (
-    embedding_loss,
-    false_negatives,
+    Terms,
     info_nce,
     info_nce_of_documents,
-    kl_to_teacher,
+    info_nce_of_several,
     ranking_loss,
 )
 
@@ -86,3 +87,87 @@ def test_what_the_teacher_finds_nearer_than_the_positive_is_no_negative() -> Non
             for n in range(9):
                 wanted = bool(n != positive[b] and teacher[b, n] > teacher[b, positive[b]] - margin)
                 assert bool(mask[b, n]) is wanted
+
+
+def some_scores() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Scores of 4 queries and 6 documents, drawn positives (0 and 2 share one), a mask."""
+    torch.manual_seed(1)
+    mask = torch.zeros(4, 6, dtype=torch.bool)
+    mask[0, 3] = mask[1, 4] = mask[3, 2] = True
+    return torch.randn(4, 6), torch.tensor([1, 2, 1, 4]), mask
+
+
+def test_several_positives_each_stand_against_the_negatives_only() -> None:
+    scores, first, mask = some_scores()
+    positives = {0: [1, 3], 1: [2], 2: [1, 0, 5], 3: [4]}
+    given_BN = torch.zeros(4, 6, dtype=torch.bool)
+    total = 0.0
+    for b, own in positives.items():
+        given_BN[b, own] = True
+        negative = sum(math.exp(scores[b, n]) for n in range(6) if n not in own and not mask[b, n])
+        for p in own:
+            total -= math.log(math.exp(scores[b, p]) / (math.exp(scores[b, p]) + negative)) / len(own) / 4
+    assert math.isclose(info_nce_of_several(scores, given_BN, mask).item(), total, rel_tol=1e-5)
+    one = torch.zeros(4, 6, dtype=torch.bool).scatter(1, first.unsqueeze(1), True)
+    torch.testing.assert_close(info_nce_of_several(scores, one, mask), info_nce(scores, first, mask))
+
+
+def test_a_query_with_positives_only_has_no_loss_and_a_finite_gradient() -> None:
+    scores = torch.randn(1, 2, requires_grad=True)
+    everything = torch.ones(1, 2, dtype=torch.bool)
+    loss = info_nce_of_several(scores, everything, ~everything)
+    loss.backward()
+    assert loss.item() == 0.0
+    assert scores.grad is not None
+    assert torch.isfinite(scores.grad).all()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_further_negatives_are_queries_and_documents_that_share_no_positive(several: bool) -> None:
+    _, positive, mask = some_scores()
+    queries, documents = normalize(torch.randn(4, 5), dim=1), normalize(torch.randn(6, 5), dim=1)
+    total = 0.0
+    for b in range(4):
+        own = int(positive[b])
+        logits = [float(queries[b] @ documents[n]) for n in range(6) if n != own and not mask[b, n]]
+        for other in range(4):
+            theirs = int(positive[other])
+            if theirs != own and not mask[b, theirs]:
+                logits.append(float(queries[b] @ queries[other]))
+        logits += [float(documents[own] @ documents[n]) for n in range(6) if n != own and not mask[b, n]]
+        logits.insert(0, float(queries[b] @ documents[own]))
+        total -= math.log(math.exp(logits[0] / 0.2) / sum(math.exp(x / 0.2) for x in logits)) / 4
+    one = torch.zeros(4, 6, dtype=torch.bool).scatter(1, positive.unsqueeze(1), True) if several else None
+    terms = Terms(query_query=True, document_document=True)
+    got = ranking_loss(queries, documents, positive, mask, (5,), 0.2, terms, positives_BN=one)
+    assert math.isclose(got.item(), total, rel_tol=1e-5)
+
+
+def test_margins_are_compared_with_the_teachers() -> None:
+    cosines, positive, mask = some_scores()
+    teacher = torch.rand(4, 6)
+    errors = [
+        ((cosines[b, p] - cosines[b, n]) - (teacher[b, p] - teacher[b, n])).item() ** 2
+        for b, p in enumerate(positive.tolist())
+        for n in range(6)
+        if n != p and not mask[b, n]
+    ]
+    assert math.isclose(
+        margin_mse(cosines, teacher, positive, mask).item(), sum(errors) / len(errors), rel_tol=1e-5
+    )
+    assert margin_mse(teacher + 0.3, teacher, positive, mask).item() < 1e-12
+    alone = torch.ones(4, 6, dtype=torch.bool)
+    assert margin_mse(cosines, teacher, positive, alone).item() == 0.0
+
+
+def test_a_learnt_temperature_has_the_gradient_of_the_formula() -> None:
+    _, positive, mask = some_scores()
+    queries, documents = torch.randn(4, 5), torch.randn(6, 5)
+    log_temperature = torch.tensor(math.log(0.1), requires_grad=True)
+    ranking_loss(queries, documents, positive, mask, (5,), log_temperature.exp()).backward()
+    up, down = (
+        ranking_loss(queries, documents, positive, mask, (5,), math.exp(math.log(0.1) + step)).item()
+        for step in (1e-2, -1e-2)
+    )
+    assert log_temperature.grad is not None
+    assert math.isclose(log_temperature.grad.item(), (up - down) / 2e-2, rel_tol=1e-2)

@@ -22,8 +22,21 @@ from drama.workspace import VectorWriter, read_events
 
 SWITCHES = {
     "plain": ["negatives=2"],
+    "validated": [
+        "validation.share=0.3", "validation.every=2", "validation.keep=best", "validation.measure=loss",
+    ],
     "embeddings, cached, teacher's space": [
         "embedding_learning_rate=1e-3", "kept_tokens=40", "chunk_tokens=64", "retriever.dims=[4]",
+        "distill.space=teacher", "distill.embedding_weight=2.0", "distill.corpus_weight=1.0",
+    ],
+    "all terms": [
+        "temperature_learning_rate=0.01", "positives=2", "query_query=true", "document_document=true",
+        "distill.margin_weight=1.0",
+    ],
+    "sharded": ["shard=true", "negatives=2"],
+    "sharded, cached, teacher's space": [
+        "shard=true", "embedding_learning_rate=1e-3", "kept_tokens=40", "chunk_tokens=64",
+        "retriever.dims=[4]",
         "distill.space=teacher", "distill.embedding_weight=2.0", "distill.corpus_weight=1.0",
     ],
     "projected": ["distill.kl_weight=0.5", "distill.embedding_weight=2.0"],
@@ -35,7 +48,8 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
     write_passages(tmp_path / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
     rows = [
         Example(
-            f"e{i}", t[:20], [f"d{i}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)], [1.0], [0.0] * 3, "sent",
+            f"e{i}", t[:20], [f"d{i}", f"d{(i + 4) % 8}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)], [], [],
+            "sent",
             origin=f"d{i}",
         )
         for i, t in enumerate(texts)
@@ -52,7 +66,8 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
         command += ["--examples", str(tmp_path / "e.parquet"), "--out", str(tmp_path / str(processes))]
         command += ["--steps", "6", "--batch-size", "6", "--set", "precision=fp32"]
         command += ["--set", "learning_rate=1e-3", "--teacher", str(tmp_path / "teacher")]
-        command += [word for switch in SWITCHES[name] for word in ("--set", switch)]
+        switches = [s for s in SWITCHES[name] if processes > 1 or not s.startswith("shard")]
+        command += [word for switch in switches for word in ("--set", switch)]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
         assert done.returncode == 0, done.stderr
@@ -60,6 +75,8 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
     assert len(one) == len(two) == 6
     for key in ("loss", "gradient_norm", "tokens"):
         np.testing.assert_allclose([e[key] for e in two], [e[key] for e in one], rtol=1e-3, err_msg=key)
+    for alone, shared in zip(one, two, strict=True):
+        assert alone.get("held_out", {}) == pytest.approx(shared.get("held_out", {}), rel=1e-3)
     expected, got = (load_file(tmp_path / n / "model/model.safetensors") for n in "12")
     for weight, tensor in expected.items():
         torch.testing.assert_close(got[weight], tensor, atol=2e-4, rtol=1e-3, msg=weight)

@@ -1,15 +1,19 @@
 """What a run needs, checked before its first stage: an hour of training must not end in a misspelt name."""
 
 import difflib
+from importlib.util import find_spec
 from pathlib import Path
 
-from drama.errors import DramaError
-from drama.evaluate import Collection, check_evaluation
+from drama.console import warn
+from drama.errors import DramaError, MissingExtraError
+from drama.evaluate import Collection, EvaluateSettings, check_evaluation
 from drama.models import resolve
 from drama.prune import planned_shape
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
 from drama.retriever import load_encoder
 from drama.search import BM25_NAME, FITTED, LSA_DIMENSIONS, LSA_NAME
+from drama.train import TrainSettings
+from drama.train.leaks import judged_texts
 
 
 def check(recipe: Recipe) -> None:
@@ -31,6 +35,7 @@ def check(recipe: Recipe) -> None:
     _check_widths(recipe)
     if recipe.evaluate.collections:
         _check_evaluation(recipe)
+    _check_training(recipe.train, recipe.evaluate)
 
 
 def _check_widths(recipe: Recipe) -> None:
@@ -69,3 +74,21 @@ def _check_evaluation(recipe: Recipe) -> None:
             Collection.read(Path(place), recipe.evaluate.split)
         elif "python-docs" not in recipe.corpus.inputs:
             raise DramaError("evaluate.collections: 'known-items' comes with the input 'python-docs' only")
+
+
+def _check_training(train: TrainSettings, evaluate: EvaluateSettings) -> None:
+    for wanted, library, extra in (
+        (train.tensorboard, "tensorboardX", "tensorboard"),
+        (train.lora is not None, "peft", "lora"),
+    ):
+        if wanted and find_spec(library) is None:
+            raise MissingExtraError(library, extra)
+    if train.leaks is not None:
+        judged_texts(train.leaks.collections, train.leaks.split)
+    chosen = train.validation
+    if chosen is None or chosen.collection is None:
+        return
+    Collection.read(Path(chosen.collection), chosen.split)
+    tested = {Path(place).resolve() for place in evaluate.collections if place != KNOWN_ITEMS}
+    if chosen.split == evaluate.split and Path(chosen.collection).resolve() in tested:
+        warn("train.validation measures on a collection and split that evaluate.collections tests on")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drama.augment import augment
-from drama.console import note
+from drama.console import note, warn
 from drama.corpus import CorpusSettings, build_corpus
 from drama.evaluate import EvaluateSettings, evaluate
 from drama.models import resolve
@@ -11,8 +11,10 @@ from drama.prune import prune
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.recipe.searches import index_corpus, search_examples
+from drama.records import read_examples
 from drama.settings import write_yaml
 from drama.train import train
+from drama.train.leaks import describe, judged_texts, leaked
 
 
 def run_recipe(path: Path, overrides: list[str]) -> Path:
@@ -34,6 +36,7 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     passages = folder / "corpus" / "passages.parquet"
     prune(recipe.prune, passages, folder / "prune", recipe.seed)
     augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
+    _warn_of_leaks(recipe, folder)
     teacher = folder / "augment" / "teacher"
     train(
         recipe.train,
@@ -63,6 +66,18 @@ def _counted(recipe: Recipe) -> CorpusSettings:
         return recipe.corpus
     own = chunk.model_copy(update={"tokenizer": recipe.prune.parent})
     return recipe.corpus.model_copy(update={"chunk": own})
+
+
+def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
+    """Say how many training queries the evaluation would ask; `train.leaks` does more about them."""
+    if recipe.train.leaks is not None or not recipe.evaluate.collections:
+        return
+    known = str(folder / "corpus" / "known-items")
+    places = [known if place == KNOWN_ITEMS else place for place in recipe.evaluate.collections]
+    queries = judged_texts(places, recipe.evaluate.split)
+    found = leaked(read_examples(folder / "augment" / "examples.parquet"), queries)
+    if found:
+        warn(f"{describe(found)}; train.leaks can leave them out")
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:

@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from drama.report.plots import bars, loss_curve, widths
+from drama.report.plots import bars, courses, loss_curve, widths
 from drama.report.read import RunFiles, read_run
 from drama.report.tables import COLUMNS, p_text, short_name
 from drama.workspace import write_text
@@ -66,7 +66,9 @@ def _plots(run: RunFiles) -> list[str]:
     for collection in dict.fromkeys(r["collection"] for r in run.results):
         found += [bars(run.results, collection), widths(run.results, collection) or ""]
     names = {"prune": "recovery of the pruned model", "train": "contrastive training"}
-    found += [loss_curve(events, names[stage]) for stage, events in run.events.items() if events]
+    for stage, events in run.events.items():
+        if events:
+            found += [loss_curve(events, names[stage]), courses(events, names[stage]) or ""]
     return found
 
 

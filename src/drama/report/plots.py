@@ -1,7 +1,8 @@
 """Plots as inline SVG."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -63,6 +64,53 @@ def loss_curve(events: Sequence[dict[str, Any]], stage: str) -> str:
     axis.set_title(f"{stage} (running mean over {_SMOOTHED} steps)")
     axis.grid(alpha=0.3)
     return _svg(figure)
+
+
+_COURSES: dict[str, Callable[[dict[str, Any]], float]] = {
+    "learning rate": lambda event: float(event["learning_rate"]),
+    "gradient norm": lambda event: float(event["gradient_norm"]),
+    "tokens/s": lambda event: float(event["tokens"]) / float(event["seconds"]),
+    "share of padding": lambda event: float(event["padding"]),
+    "masked negatives": lambda event: float(event["masked"]),
+    "mean cosine of different texts": lambda event: float(event["mean_cosine"]),
+}
+_MEASURED = {"held_out": "held out", "judged": "judged"}
+
+
+def courses(events: Sequence[dict[str, Any]], stage: str) -> str | None:
+    """Everything else that the events follow, a small plot each; None where they follow nothing."""
+    lines = {title: _course(events, value) for title, value in _COURSES.items()}
+    for part, title in _MEASURED.items():
+        measured = [(event["step"], event[part]) for event in events if part in event]
+        for name in measured[0][1] if measured else ():
+            lines[f"{title}: {name}"] = [(step, values[name]) for step, values in measured]
+    drawn = {title: points for title, points in lines.items() if points}
+    if not drawn:
+        return None
+    rows = -(-len(drawn) // 3)
+    figure = Figure(figsize=(9, 1.9 * rows + 0.4))
+    axes = list(figure.subplots(rows, 3, squeeze=False).flat)
+    for axis, (title, points) in zip(axes, drawn.items(), strict=False):
+        axis.plot(*zip(*points, strict=True), color=_COLOUR, lw=1, marker="." if ":" in title else None)
+        axis.set_title(title, fontsize=9)
+        axis.tick_params(labelsize=7)
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axis.grid(alpha=0.3)
+    for axis in axes[len(drawn) :]:
+        axis.remove()
+    figure.suptitle(f"{stage}, by step", fontsize=10)
+    return _svg(figure)
+
+
+def _course(
+    events: Sequence[dict[str, Any]], value: Callable[[dict[str, Any]], float]
+) -> list[tuple[int, float]]:
+    """(step, value) of the events that hold what the value needs."""
+    points = []
+    for event in events:
+        with suppress(KeyError, ZeroDivisionError):
+            points.append((int(event["step"]), value(event)))
+    return points
 
 
 def _label(row: dict[str, Any]) -> str:

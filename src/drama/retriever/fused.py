@@ -1,8 +1,8 @@
 """A decoder layer as one function with a hand-written backward pass, for packed texts on a CPU.
 
 Against transformers' modules: fewer and larger matrix products (queries, keys and values in one; gate and up
-in one), fewer passes over memory, and less kept for the backward pass: the outputs of the norms and the product
-inside the MLP are computed again, which is cheap. The same numbers, held by tests.
+in one), fewer passes over memory, and less kept for the backward pass: the outputs of the norms and the
+product inside the MLP are computed again, which is cheap. The same numbers, held by tests.
 
 For Llama, Mistral and Qwen2. Others, and other devices, go through `packed`.
 
@@ -27,6 +27,9 @@ def can_fuse(backbone: Any) -> bool:
     config = backbone.config
     return (
         config.model_type in _FAMILIES
+        and all(
+            type(m) is torch.nn.Linear for n, m in backbone.layers[0].named_modules() if n.endswith("_proj")
+        )
         and config.hidden_act == "silu"
         and not getattr(config, "mlp_bias", False)
         and not getattr(config, "attention_dropout", 0.0)

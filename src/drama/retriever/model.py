@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from drama.errors import DramaError
-from drama.models import Precision, resolve, resolve_precision
+from drama.models import Precision, default_device, resolve, resolve_precision
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
 from drama.retriever.fused import can_fuse, fused_states
@@ -86,7 +86,9 @@ class Retriever:
     def _open(cls, folder: Path, settings: RetrieverSettings, name: str) -> Self:
         backbone = load_backbone(folder, settings.bidirectional)
         tokenizer = retriever_tokenizer(folder, settings.max_length)
-        return cls(backbone, tokenizer, settings, name, read_head(folder))
+        head, device = read_head(folder), default_device()
+        backbone.to(device)
+        return cls(backbone, tokenizer, settings, name, head if head is None else head.to(device))
 
     @property
     def dim(self) -> int:

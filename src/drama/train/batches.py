@@ -1,7 +1,7 @@
 """Batches as a function of (seed, step): nothing to store for a resume, the same on every machine.
 
-Each pass over the examples is one permutation. At each visit one positive and some hard negatives are
-drawn afresh. A document that several queries share stands in the batch once.
+Each pass over the examples is one permutation (`sampler`). At each visit one positive, or several, and some
+hard negatives are drawn afresh. A document that several queries share stands in the batch once.
 """
 
 from collections import defaultdict
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.records import Example
+from drama.train.sampler import consecutive
 
 
 class Batch(NamedTuple):
@@ -25,24 +26,47 @@ class Batch(NamedTuple):
     """Column of each query's drawn positive."""
     mask_BN: npt.NDArray[np.bool_]
     """True where a document must not be a negative of that query: false negatives known by id."""
+    positives_BN: npt.NDArray[np.bool_]
+    """True at each query's drawn positives, `positive_B` among them."""
 
 
-def draw_batch(examples: Sequence[Example], batch_size: int, negatives: int, seed: int, step: int) -> Batch:
-    """The batch of one step.
+def draw_batch(
+    examples: Sequence[Example], batch_size: int, negatives: int, seed: int, step: int, positives: int = 1
+) -> Batch:
+    """The batch of one step over all examples.
 
     >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
     >>> batch = draw_batch(e, batch_size=2, negatives=1, seed=0, step=0)
     >>> len(batch.documents), bool(batch.mask_BN.any())
     (3, False)
     """
-    rows = _rows(len(examples), batch_size, seed, step)
+    rows = consecutive(len(examples), batch_size, [seed, 0], step)
+    return fill_batch(examples, rows, negatives, seed, step, positives)
+
+
+def fill_batch(
+    examples: Sequence[Example], rows: list[int], negatives: int, seed: int, step: int, positives: int = 1
+) -> Batch:
+    """Draw the documents of a batch.
+
+    Args:
+        examples: all there are.
+        rows: those of the batch.
+        negatives: hard negatives a query, at most.
+        seed: of the draws.
+        step: draws are fresh at each.
+        positives: positives a query, at most.
+    """
     rng = np.random.default_rng([seed, 1, step])
     columns: dict[str, int] = {}
-    positives = []
+    drawn_B: list[list[int]] = []
     for row in rows:
         example = examples[row]
-        drawn = example.positive_ids[rng.integers(len(example.positive_ids))]
-        positives.append(columns.setdefault(drawn, len(columns)))
+        drawn = [int(rng.integers(len(example.positive_ids)))]
+        if positives > 1:
+            others = [i for i in range(len(example.positive_ids)) if i != drawn[0]]
+            drawn += rng.permutation(others)[: positives - 1].tolist()
+        drawn_B.append([columns.setdefault(example.positive_ids[i], len(columns)) for i in drawn])
         hard = min(negatives, len(example.negative_ids))
         for pick in rng.choice(len(example.negative_ids), size=hard, replace=False) if hard else ():
             columns.setdefault(example.negative_ids[pick], len(columns))
@@ -50,22 +74,12 @@ def draw_batch(examples: Sequence[Example], batch_size: int, negatives: int, see
     known: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         known[examples[row].query] += [*examples[row].positive_ids, examples[row].origin]
-    mask_BN = np.zeros((len(rows), len(columns)), dtype=bool)
+    mask_BN, positives_BN = np.zeros((2, len(rows), len(columns)), dtype=bool)
     for b, row in enumerate(rows):
+        positives_BN[b, drawn_B[b]] = True
         for document in known[examples[row].query]:
             column = columns.get(document)
-            if column is not None and column != positives[b]:
+            if column is not None and column != drawn_B[b][0]:
                 mask_BN[b, column] = True
-    return Batch(rows, list(columns), np.array(positives, dtype=np.int64), mask_BN)
-
-
-def _rows(total: int, batch_size: int, seed: int, step: int) -> list[int]:
-    """The rows of one step: consecutive in an endless row of permutations."""
-    first = step * batch_size
-    rows: list[int] = []
-    while len(rows) < min(batch_size, total):
-        epoch, offset = divmod(first + len(rows), total)
-        order = np.random.default_rng([seed, 0, epoch]).permutation(total)
-        wanted = min(batch_size, total) - len(rows)
-        rows += [int(r) for r in order[offset : offset + wanted]]
-    return rows
+    positive_B = np.array([drawn[0] for drawn in drawn_B], dtype=np.int64)
+    return Batch(rows, list(columns), positive_B, mask_BN, positives_BN)

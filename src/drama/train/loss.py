@@ -1,18 +1,24 @@
-"""The losses, as pure functions.
+"""The contrastive losses, as pure functions, and the ranking loss that they make up.
 
-Legend: B queries, N documents of the batch, D dimensions, E the teacher's dimensions, T texts (B + N).
-All vectors come in unscaled; every function normalises what it cuts.
+Legend: B queries, N documents of the batch, M further negatives, D dimensions (d: the first of them).
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from drama.retriever.pooling import normalise
+from drama.train.distillation import kl_to_teacher, margin_mse
 
 
-def info_nce(scores_BN: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.Tensor) -> torch.Tensor:
+def info_nce(
+    scores_BN: torch.Tensor,
+    positive_B: torch.Tensor,
+    mask_BN: torch.Tensor,
+    further_BM: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Mean of −log softmax at each query's positive.
 
     Args:
@@ -20,6 +26,7 @@ def info_nce(scores_BN: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.T
         positive_B: column of each query's drawn positive.
         mask_BN: True where a document must not count as a negative of that query (it is another of its
             positives, or the document it came from). The drawn positive itself is never masked.
+        further_BM: scores of further negatives, of whatever kind; −inf where there is none.
 
     >>> s = torch.tensor([[2.0, 0.0, 5.0]])
     >>> full = info_nce(s[:, :2], torch.tensor([0]), torch.zeros(1, 2, dtype=torch.bool))
@@ -27,7 +34,68 @@ def info_nce(scores_BN: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.T
     >>> bool(torch.isclose(full, masked))
     True
     """
-    return F.cross_entropy(scores_BN.masked_fill(mask_BN, float("-inf")), positive_B)
+    kept_BN = scores_BN.masked_fill(mask_BN, float("-inf"))
+    return F.cross_entropy(kept_BN if further_BM is None else torch.cat([kept_BN, further_BM], 1), positive_B)
+
+
+def info_nce_of_several(
+    scores_BN: torch.Tensor,
+    positives_BN: torch.Tensor,
+    mask_BN: torch.Tensor,
+    further_BM: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """InfoNCE of queries with several positives: mean over each query's positives, then over queries.
+
+    Each positive stands against the negatives only, never against the query's other positives. With one
+    positive a query it is `info_nce`.
+
+    Args:
+        scores_BN: cosine / temperature.
+        positives_BN: True at each query's positives, at least one.
+        mask_BN: True where a document must not be a negative; positives may be masked, it changes nothing.
+        further_BM: scores of further negatives; −inf where there is none.
+
+    >>> s = torch.tensor([[2.0, 1.0, 0.0]])
+    >>> none = torch.zeros(1, 3, dtype=torch.bool)
+    >>> several = info_nce_of_several(s, torch.tensor([[True, True, False]]), none)
+    >>> first = info_nce(s[:, [0, 2]], torch.tensor([0]), none[:, :2])
+    >>> second = info_nce(s[:, [1, 2]], torch.tensor([0]), none[:, :2])
+    >>> bool(torch.isclose(several, (first + second) / 2))
+    True
+    """
+    negatives_BN = scores_BN.masked_fill(mask_BN | positives_BN, float("-inf"))
+    if further_BM is not None:
+        negatives_BN = torch.cat([negatives_BN, further_BM], 1)
+    least = torch.finfo(scores_BN.dtype).min  # a query without negatives: its loss is 0
+    negative_B1 = negatives_BN.clamp(min=least).logsumexp(dim=1, keepdim=True)
+    loss_BN = (F.softplus(negative_B1 - scores_BN)).masked_fill(~positives_BN, 0.0)
+    return (loss_BN.sum(dim=1) / positives_BN.sum(dim=1)).mean()
+
+
+def query_negatives(scores_BB: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.Tensor) -> torch.Tensor:
+    """Query–query scores as further negatives: −inf at the query itself and at those that share a positive.
+
+    Source: the improved contrastive loss of GTE (Li et al. 2023), with `document_negatives`.
+    """
+    return scores_BB.masked_fill(shared_positives(positive_B, mask_BN), float("-inf"))
+
+
+def document_negatives(
+    scores_BN: torch.Tensor, positive_B: torch.Tensor, mask_BN: torch.Tensor
+) -> torch.Tensor:
+    """Scores of each query's positive with all documents as further negatives: −inf where the document is no
+    negative of the query, and at the positive itself."""
+    return scores_BN.masked_fill(mask_BN.scatter(1, positive_B.unsqueeze(1), True), float("-inf"))
+
+
+def shared_positives(positive_B: torch.Tensor, mask_BN: torch.Tensor) -> torch.Tensor:
+    """[B, B]: True where the column's positive is the row's own, or is known as no negative of the row.
+
+    >>> mask = torch.tensor([[False, True], [False, False]])
+    >>> shared_positives(torch.tensor([0, 1]), mask).tolist()
+    [[True, True], [False, True]]
+    """
+    return mask_BN[:, positive_B] | (positive_B.unsqueeze(1) == positive_B.unsqueeze(0))
 
 
 def info_nce_of_documents(
@@ -44,46 +112,29 @@ def info_nce_of_documents(
     True
     """
     scores_BB = scores_BN[:, positive_B].T  # row: the positive of a query, column: a query
-    shared_BB = mask_BN[:, positive_B].T | (positive_B.unsqueeze(1) == positive_B.unsqueeze(0))
+    shared_BB = shared_positives(positive_B, mask_BN).T
     own_B = torch.arange(len(positive_B), device=scores_BN.device)
     shared_BB[own_B, own_B] = False
     return info_nce(scores_BB, own_B, shared_BB)
 
 
-def false_negatives(
-    teacher_cosines_BN: torch.Tensor, positive_B: torch.Tensor, margin: float
-) -> torch.Tensor:
-    """Mask [B, N] of documents that the teacher finds as near to the query as its positive, less `margin`.
+class Terms(NamedTuple):
+    """What belongs to the ranking loss beside InfoNCE from queries to documents."""
 
-    Source: GISTEmbed (Solatorio 2024), with its margin. The drawn positive is never masked.
-
-    >>> false_negatives(torch.tensor([[0.8, 0.9, 0.75, 0.1]]), torch.tensor([0]), 0.1).tolist()
-    [[False, True, True, False]]
-    """
-    threshold_B1 = teacher_cosines_BN.gather(1, positive_B.unsqueeze(1)) - margin
-    mask_BN = teacher_cosines_BN > threshold_B1
-    return mask_BN.scatter(1, positive_B.unsqueeze(1), False)
-
-
-def kl_to_teacher(
-    cosines_BN: torch.Tensor, teacher_cosines_BN: torch.Tensor, temperature: float
-) -> torch.Tensor:
-    """KL(teacher ‖ student) of the softmax over the batch's documents, mean over queries.
-
-    Zero exactly where both give the same distribution; nothing is masked, since the teacher's own scores
-    say how relevant the other positives are.
-    """
-    return F.kl_div(
-        F.log_softmax(cosines_BN / temperature, dim=-1),
-        F.log_softmax(teacher_cosines_BN / temperature, dim=-1),
-        reduction="batchmean",
-        log_target=True,
-    )
+    both_directions: bool = False
+    """Half of InfoNCE goes from documents to queries."""
+    query_query: bool = False
+    """The other queries are further negatives of a query."""
+    document_document: bool = False
+    """A positive's scores with the other documents are further negatives of its query."""
+    kl_weight: float = 0.0
+    """Share that is KL(teacher ‖ student)."""
+    kl_temperature: float = 0.05
+    margin_weight: float = 0.0
+    """Weight of `margin_mse`, added."""
 
 
-def embedding_loss(projected_TE: torch.Tensor, teacher_TE: torch.Tensor) -> torch.Tensor:
-    """1 − cosine between the projected student vector and the teacher's, mean over texts."""
-    return (1.0 - F.cosine_similarity(projected_TE, teacher_TE, dim=-1)).mean()
+_INFO_NCE = Terms()
 
 
 def ranking_loss(
@@ -92,26 +143,47 @@ def ranking_loss(
     positive_B: torch.Tensor,
     mask_BN: torch.Tensor,
     dims: Sequence[int],
-    temperature: float,
+    temperature: float | torch.Tensor,
+    terms: Terms = _INFO_NCE,
     teacher_cosines_BN: torch.Tensor | None = None,
-    kl_weight: float = 0.0,
-    kl_temperature: float = 0.05,
-    both_directions: bool = False,
+    positives_BN: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """InfoNCE, mixed with the KL to a teacher, at each Matryoshka width, mean over widths (equal weights).
+    """The terms' sum at each Matryoshka width, mean over widths (equal weights).
 
-    With `both_directions` InfoNCE is the mean of query → document and document → query.
+    Args:
+        queries_BD, documents_ND, positive_B, mask_BN: as in `info_nce`.
+        dims: the widths.
+        temperature: of InfoNCE; a tensor where it is learnt.
+        terms: what belongs to the loss.
+        teacher_cosines_BN: for `kl_weight` and `margin_weight`.
+        positives_BN: several positives a query, `positive_B` among them.
 
     Source: paper, section 4 (Matryoshka representation learning: cut, renormalise, same loss).
     """
     total = queries_BD.new_zeros(())
     for dim in dims:
-        cosines_BN = normalise(queries_BD, dim) @ normalise(documents_ND, dim).T
-        contrast = info_nce(cosines_BN / temperature, positive_B, mask_BN)
-        if both_directions:
-            contrast = (contrast + info_nce_of_documents(cosines_BN / temperature, positive_B, mask_BN)) / 2
-        loss = (1.0 - kl_weight) * contrast
-        if kl_weight > 0 and teacher_cosines_BN is not None:
-            loss = loss + kl_weight * kl_to_teacher(cosines_BN, teacher_cosines_BN, kl_temperature)
+        queries_Bd, documents_Nd = normalise(queries_BD, dim), normalise(documents_ND, dim)
+        cosines_BN = queries_Bd @ documents_Nd.T
+        scores_BN = cosines_BN / temperature
+        further = []
+        if terms.query_query:
+            further.append(query_negatives(queries_Bd @ queries_Bd.T / temperature, positive_B, mask_BN))
+        if terms.document_document:
+            between_BN = documents_Nd[positive_B] @ documents_Nd.T / temperature
+            further.append(document_negatives(between_BN, positive_B, mask_BN))
+        further_BM = torch.cat(further, dim=1) if further else None
+        if positives_BN is None:
+            contrast = info_nce(scores_BN, positive_B, mask_BN, further_BM)
+        else:
+            contrast = info_nce_of_several(scores_BN, positives_BN, mask_BN, further_BM)
+        if terms.both_directions:
+            contrast = (contrast + info_nce_of_documents(scores_BN, positive_B, mask_BN)) / 2
+        loss = (1.0 - terms.kl_weight) * contrast
+        if teacher_cosines_BN is not None and terms.kl_weight > 0:
+            divergence = kl_to_teacher(cosines_BN, teacher_cosines_BN, terms.kl_temperature)
+            loss = loss + terms.kl_weight * divergence
+        if teacher_cosines_BN is not None and terms.margin_weight > 0:
+            margins = margin_mse(cosines_BN, teacher_cosines_BN, positive_B, mask_BN)
+            loss = loss + terms.margin_weight * margins
         total = total + loss
     return total / len(dims)

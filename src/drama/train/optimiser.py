@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from drama.train.settings import TrainSettings
+from drama.train.shards import clip, is_split, like, whole
 from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
 from drama.workspace.schedule import schedule
 
@@ -20,24 +21,37 @@ class Optimiser:
         backbone: a transformers decoder stack.
         extra: further parameters that train with the layers (the distillation's projection).
         settings: rates, decay, schedule.
+        temperature: trained at a rate of its own, where that is above 0.
     """
 
-    def __init__(self, backbone: Any, extra: Iterable[torch.nn.Parameter], settings: TrainSettings) -> None:
+    def __init__(
+        self,
+        backbone: Any,
+        extra: Iterable[torch.nn.Parameter],
+        settings: TrainSettings,
+        temperature: torch.nn.Parameter,
+    ) -> None:
         table = backbone.get_input_embeddings()
         table.sparse = settings.embedding_learning_rate > 0
         table.weight.requires_grad_(table.sparse)
         self.settings = settings
         self.layers = [p for p in backbone.parameters() if p is not table.weight]
+        self.split = any(is_split(p) for p in self.layers)
         matrices = [p for p in self.layers if p.dim() > 1]
         vectors = [*(p for p in self.layers if p.dim() <= 1), *extra]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        if settings.temperature_learning_rate > 0:
+            rate = settings.temperature_learning_rate
+            groups.append({"params": [temperature], "weight_decay": 0.0, "lr": rate})
         self._all: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
-                [
-                    {"params": matrices, "weight_decay": settings.weight_decay},
-                    {"params": vectors, "weight_decay": 0.0},
-                ],
+                groups,
                 lr=settings.learning_rate,
                 betas=(0.9, 0.98),
+                foreach=False if self.split else None,  # whole and split parameters don't mix in one call
             )
         ]
         if table.sparse:
@@ -48,18 +62,30 @@ class Optimiser:
     def step(self, step: int) -> tuple[float, float]:
         """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers)."""
         share = schedule(step, self.settings.steps, self.settings.warmup)
-        norm = torch.nn.utils.clip_grad_norm_(self.layers, self.settings.clip)
+        if self.split:
+            norm = clip(self.layers, self.settings.clip)
+        else:
+            norm = float(torch.nn.utils.clip_grad_norm_(self.layers, self.settings.clip))
         for optimiser, rates in zip(self._all, self._rates, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * share
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        return share, float(norm)
+        return share, norm
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The moments and step counts as named tensors, for a checkpoint."""
-        return optimiser_tensors(self._all)
+        """The moments and step counts as named tensors, whole, for a checkpoint."""
+        return whole(optimiser_tensors(self._all))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `tensors` gave."""
-        load_optimisers(self._all, tensors)
+        owners = {
+            f"optimiser.{o}.{i}": parameter
+            for o, optimiser in enumerate(self._all)
+            for i, parameter in enumerate(p for group in optimiser.param_groups for p in group["params"])
+        }
+        moments = {name: t for name, t in tensors.items() if name.startswith("optimiser.")}
+        for name, tensor in moments.items():
+            if tensor.dim() > 0:
+                moments[name] = like(tensor, owners[name.rpartition(".")[0]])
+        load_optimisers(self._all, moments)

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from drama.models import Precision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
+from drama.train.leaks import LeakSettings
+from drama.train.lora import LoraSettings
+from drama.train.validation import ValidationSettings
 
 
 class DistillSettings(Section):
@@ -26,6 +29,8 @@ class DistillSettings(Section):
     """Weight of 1 − cos(student, teacher) over all texts of the batch. In its own space the student is
     projected for it by a matrix that is learnt and thrown away."""
 
+    margin_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of the mean squared error of (positive's cosine − negative's cosine) against the teacher's."""
     false_negative_margin: float | None = None
     """Documents that the teacher finds as near to the query as its positive, less this, are no negatives.
     None: only known positives are left out."""
@@ -33,7 +38,7 @@ class DistillSettings(Section):
     @property
     def on(self) -> bool:
         """Whether anything here needs the teacher's vectors."""
-        weights = (self.kl_weight, self.corpus_weight, self.embedding_weight)
+        weights = (self.kl_weight, self.corpus_weight, self.embedding_weight, self.margin_weight)
         return self.space == "teacher" or max(weights) > 0 or self.false_negative_margin is not None
 
     @model_validator(mode="after")
@@ -43,8 +48,52 @@ class DistillSettings(Section):
         return self
 
 
+class LongSettings(Section):
+    """A share of the batches with longer documents, and fewer of them."""
+
+    share: float = Field(gt=0.0, le=1.0)
+    """Share of the steps, evenly spread."""
+    document_length: int = Field(ge=4)
+    """Longest document of these batches, in tokens."""
+    batch_size: int = Field(ge=2)
+    """Queries of these batches, drawn from those with a positive longer than `train.document_length`."""
+
+
+class CurriculumSettings(Section):
+    """Documents that grow longer: linearly, up to `train.document_length`."""
+
+    start_length: int = Field(ge=4)
+    """Longest document at the first step, in tokens."""
+    share: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Share of the steps after which the full length is reached."""
+
+    def length(self, step: int, steps: int, full: int) -> int:
+        """Longest document of a step.
+
+        >>> curriculum = CurriculumSettings(start_length=20, share=0.5)
+        >>> [curriculum.length(step, 40, 60) for step in (0, 10, 20, 39)]
+        [20, 40, 60, 60]
+        """
+        way = min(1.0, step / (self.share * steps))
+        return round(self.start_length + way * (full - self.start_length))
+
+
+class PhaseSettings(Section):
+    """One part of a run that is made in several: what differs in it; the rest is the section's."""
+
+    share: float = Field(gt=0.0, le=1.0)
+    """Of the steps; the shares of all phases make 1."""
+    kinds: list[str] = []
+    """Kinds of examples it trains on; empty: all."""
+    batch_size: int | None = Field(default=None, ge=2)
+    negatives: int | None = Field(default=None, ge=0)
+    learning_rate: float | None = Field(default=None, gt=0.0)
+    embedding_learning_rate: float | None = Field(default=None, ge=0.0)
+    temperature: float | None = Field(default=None, gt=0.0)
+
+
 class TrainSettings(Section):
-    """One single-stage contrastive run (paper, section 4)."""
+    """One contrastive run (paper, section 4), in a single stage or in several phases."""
 
     retriever: RetrieverSettings = RetrieverSettings()
     steps: int = Field(default=200, ge=1)
@@ -52,10 +101,16 @@ class TrainSettings(Section):
     """Queries a step; the documents of all of them are each one's negatives."""
     negatives: int = Field(default=1, ge=0)
     """Hard negatives a query, drawn afresh at each visit."""
+    positives: int = Field(default=1, ge=1)
+    """Positives a query, drawn afresh; of several none is a negative of the others."""
     query_length: int = Field(default=32, ge=4)
     """Longest query in training, in tokens with BOS and EOS."""
     document_length: int = Field(default=64, ge=4)
     """Longest document in training; the finished model reads `retriever.max_length` tokens."""
+    batch_by: list[Literal["kind", "source", "lang"]] = []
+    """What the examples of a batch agree in."""
+    curriculum: CurriculumSettings | None = None
+    long: LongSettings | None = None
     learning_rate: float = Field(default=5e-4, gt=0.0)
     embedding_learning_rate: float = Field(default=0.0, ge=0.0)
     """Of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
@@ -65,18 +120,100 @@ class TrainSettings(Section):
     clip: float = Field(default=1.0, gt=0.0)
     """Largest gradient norm of the layers."""
     temperature: float = Field(default=0.02, gt=0.0)
+    temperature_learning_rate: float = Field(default=0.0, ge=0.0)
+    """Above 0 the temperature is learnt (its logarithm, at this rate), from the value above."""
     both_directions: bool = False
     """InfoNCE from documents to queries too, in equal parts."""
+    query_query: bool = False
+    """The batch's other queries are negatives of a query too."""
+    document_document: bool = False
+    """Documents that lie near a query's positive count against it as if they lay near the query."""
     distill: DistillSettings = DistillSettings()
+    validation: ValidationSettings | None = None
+    """Measures while training, on what is not trained on."""
+    leaks: LeakSettings | None = None
+    """Judged collections whose queries must not be among the training queries."""
     precision: Precision = "auto"
     """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
     padding_free: bool = True
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
     fused: bool = True
     """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input and compute the layer again in the backward pass; with `padding_free`
+    off, since attention text by text would not be found again there."""
     chunk_tokens: int = Field(default=2048, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=12288, ge=0)
     """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
     (gradient caching), so that memory does not grow with the batch."""
+    tensorboard: bool = False
+    """Write the events for TensorBoard too, into `tensorboard/` (the extra `tensorboard`)."""
+    phases: list[PhaseSettings] = []
+    """Parts of the run, each with a schedule and an optimiser of its own; empty: one."""
+    lora: LoraSettings | None = None
+    """Train low-rank factors instead of the layers, merged at the end (the extra `lora`)."""
+    shard: bool = False
+    """Split the layers over the processes (FSDP2): for a model that does not fit into one's memory."""
+    average: int = Field(default=1, ge=1)
+    """The model is the mean of the last weights and of those at the last `average` − 1 checkpoints."""
     checkpoint_every: int = Field(default=100, ge=1)
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        if self.curriculum is not None and self.curriculum.start_length > self.document_length:
+            raise ValueError("curriculum.start_length is above document_length")
+        if self.long is not None and self.long.document_length <= self.document_length:
+            raise ValueError("long.document_length is not above document_length")
+        return self
+
+    @model_validator(mode="after")
+    def _checkpointed_layers_are_padded(self) -> Self:
+        if self.gradient_checkpointing and self.padding_free:
+            raise ValueError("gradient_checkpointing: it needs padding_free: false")
+        return self
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        if self.phases and abs(sum(phase.share for phase in self.phases) - 1.0) > 1e-6:
+            raise ValueError("phases: their shares must make 1")
+        if any(end <= first for first, end, _ in self.phase_steps()):
+            raise ValueError(f"phases: {self.steps} steps are too few for their shares")
+        if self.average > 1 and self.lora is not None:
+            raise ValueError("average: the mean of LoRA's factors is not that of the models; leave one out")
+        if self.average > 1 and self.validation is not None and self.validation.keep == "best":
+            raise ValueError("average: there is no mean of the best weights; set validation.keep: last")
+        if self.shard:
+            switches = {
+                "validation": self.validation is not None,
+                "phases": bool(self.phases),
+                "lora": self.lora is not None,
+                "average": self.average > 1,
+            }
+            together = [name for name, on in switches.items() if on]
+            if together:
+                raise ValueError(f"shard: not together with {', '.join(together)}; leave one out")
+        if (self.steps - 1) // self.checkpoint_every < self.average - 1:
+            raise ValueError("average: more than there are checkpoints; lower checkpoint_every")
+        return self
+
+    def phase_steps(self) -> list[tuple[int, int, PhaseSettings]]:
+        """(first step, step behind the last, phase) of each phase.
+
+        >>> two = TrainSettings(steps=10, phases=[PhaseSettings(share=0.34), PhaseSettings(share=0.66)])
+        >>> [(first, end) for first, end, _ in two.phase_steps()]
+        [(0, 3), (3, 10)]
+        """
+        phases = self.phases or [PhaseSettings(share=1.0)]
+        ends = [round(self.steps * sum(p.share for p in phases[: i + 1])) for i in range(len(phases))]
+        return list(zip([0, *ends[:-1]], ends, phases, strict=True))
+
+    def of_phase(self, phase: PhaseSettings, steps: int) -> Self:
+        """This section as the phase has it."""
+        own = phase.model_dump(exclude={"share", "kinds"}, exclude_none=True)
+        return self.model_copy(update={**own, "steps": steps, "phases": []})
+
+    @property
+    def longest_document(self) -> int:
+        """Tokens of the longest document of any batch."""
+        return self.document_length if self.long is None else self.long.document_length

@@ -3,18 +3,24 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from drama.console import note, progress
-from drama.errors import FileError
-from drama.records import read_examples
+from drama.errors import DramaError, FileError
+from drama.records import Example, read_examples
 from drama.retriever import Retriever
+from drama.train.health import suspicions
+from drama.train.hold_out import hold_out
+from drama.train.leaks import without_leaks
+from drama.train.loop import BEST, CHECKPOINTS, Loop, Phase
+from drama.train.lora import merge_factors
+from drama.train.sampler import Sampler
 from drama.train.settings import TrainSettings
 from drama.train.texts import TeacherVectors, document_tokens, query_tokens
 from drama.train.trainer import TrainData, Trainer
+from drama.train.validator import Validator
 from drama.train.world import World
-from drama.workspace import EventLog, Manifest, StageRun, open_stage, read_events, read_manifest
-from drama.workspace.checkpoint import load_checkpoint, save_checkpoint
+from drama.workspace import Manifest, StageRun, open_stage, read_events, read_manifest
 
 
 def train(
@@ -45,6 +51,12 @@ def train(
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     if teacher is not None:
         inputs["teacher"] = teacher
+    if settings.validation is not None and settings.validation.collection is not None:
+        inputs["validation"] = Path(settings.validation.collection)
+    if settings.leaks is not None:
+        for place in settings.leaks.collections:
+            inputs[f"queries of {place}"] = Path(place) / "queries.jsonl"
+            inputs[f"judgments of {place}"] = Path(place) / "qrels" / f"{settings.leaks.split}.tsv"
     world = World.join()
     with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
@@ -55,44 +67,71 @@ def train(
             run.count(f"examples: {example.kind}" if usable else "examples: no positive, left out")
             if usable:
                 rows.append(example)
+        if settings.leaks is not None:
+            rows, leaks = without_leaks(rows, settings.leaks)
+            out_or_in = "left out" if settings.leaks.action == "leave_out" else "trained on"
+            run.count(f"examples: judged query, {out_or_in}", leaks)
+        held: list[Example] = []
+        if settings.validation is not None and settings.validation.share > 0:
+            rows, held = hold_out(rows, settings.validation.share, seed)
+            run.count("examples: held out", len(held))
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        documents = document_tokens(retriever, passages, rows, settings.document_length)
-        data = TrainData(
-            rows,
-            query_tokens(retriever, rows, settings.query_length),
-            documents,
-            TeacherVectors(teacher, rows, documents) if teacher is not None else None,
-        )
-        trainer = Trainer(retriever, data, settings, seed, world)
-        done = 0
-        found = load_checkpoint(out / "checkpoints")
-        if found is not None:
-            done, tensors = found
-            trainer.load(tensors)
-            note(f"train: going on after step {done}")
-        log = EventLog(out / "events.jsonl", after=done) if world.rank == 0 else None
-        retriever.backbone.train()
-        with progress("train", settings.steps) as bar:
-            bar.advance(done)
-            for step in range(done, settings.steps):
-                event = trainer.step(step)
-                if log is not None:
-                    log.write(event)
-                bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")
-                last = step + 1 == settings.steps
-                if log is not None and (step + 1) % settings.checkpoint_every == 0 and not last:
-                    save_checkpoint(out / "checkpoints", step + 1, trainer.state())
+        documents = document_tokens(retriever, passages, [*rows, *held], settings.longest_document)
+        queries = query_tokens(retriever, rows, settings.query_length)
+        vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
+        data = TrainData(rows, queries, documents, vectors)
+        validator = None
+        if settings.validation is not None:
+            asked = query_tokens(retriever, held, settings.query_length)
+            validator = Validator(retriever, settings, seed, world, held, asked, documents)
+        phases = _phases(retriever, data, settings, seed, world)
+        loop = Loop(phases, world, settings, out, validator)
+        ending = loop.run()
+        if settings.shard:
+            retriever = loop.trainer.put_together(Retriever.from_llm(backbone, settings.retriever))
         world.leave()
-        if log is None:
+        if world.rank > 0:
             return run.manifest
-        log.close()
+        if settings.lora is not None:
+            merge_factors(retriever.backbone)
         retriever.backbone.eval()
         retriever.save(out / "model")
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        for folder in (CHECKPOINTS, BEST):
+            shutil.rmtree(out / folder, ignore_errors=True)
         _figures(run.figures, out / "events.jsonl", retriever, settings)
+        if settings.average > 1:
+            run.figures["averaged"] = ending.averaged
+        if ending.best is not None:
+            run.figures["best_step"], best = ending.best
+            run.figures["best_measure"] = abs(best)
+        if ending.steps < settings.steps:
+            run.figures["ended_early_after"] = ending.steps
     return run.manifest
+
+
+def _phases(
+    retriever: Retriever, data: TrainData, settings: TrainSettings, seed: int, world: World
+) -> list[Phase]:
+    """The run's parts; a trainer is made when its part begins."""
+    found = []
+    lengths = {document: len(tokens) for document, tokens in data.documents.items()}
+    for first, end, phase in settings.phase_steps():
+        rows = [r for r, e in enumerate(data.examples) if not phase.kinds or e.kind in phase.kinds]
+        if len(rows) < 2:
+            kinds = sorted({e.kind for e in data.examples})
+            raise DramaError(
+                f"train.phases: {len(rows)} usable examples of the kinds {phase.kinds}",
+                hint=f"there are: {', '.join(kinds)}",
+            )
+        own = TrainData(
+            [data.examples[r] for r in rows], [data.queries[r] for r in rows], data.documents, data.teacher
+        )
+        how = settings.of_phase(phase, end - first)
+        Sampler(own.examples, lengths, how, seed, world.size)  # a mistake shows before the first step
+        found.append(Phase(first, partial(Trainer, retriever, own, how, seed, world)))
+    return found
 
 
 @contextmanager
@@ -124,6 +163,10 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     figures["loss_last_tenth"] = round(sum(e["loss"] for e in tail) / len(tail), 4)
     figures["tokens"] = sum(e["tokens"] for e in events)
     figures["tokens_per_second"] = round(sum(e["tokens"] for e in events) / max(seconds, 1e-9), 1)
-    figures["pairs_per_second"] = round(settings.batch_size * len(events) / max(seconds, 1e-9), 2)
+    figures["pairs_per_second"] = round(sum(e["queries"] for e in events) / max(seconds, 1e-9), 2)
     figures["padding"] = round(sum(e["padding"] for e in events) / len(events), 4)
     figures["masked_negatives"] = sum(e["masked"] for e in events)
+    figures["mean_cosine"] = events[-1]["mean_cosine"]
+    warnings = suspicions(events, settings.steps)
+    if warnings:
+        figures["warnings"] = list(warnings.values())

@@ -60,4 +60,6 @@ def place_in_teacher_space(
             retriever.forward([tokens[row] for row in chosen[start : start + _BATCH]])
             for start in range(0, len(chosen), _BATCH)
         ]
-    retriever.head = fit_head(torch.cat(pooled), torch.from_numpy(teacher_NE[chosen]))
+    retriever.head = fit_head(torch.cat(pooled).cpu(), torch.from_numpy(teacher_NE[chosen])).to(
+        retriever.backbone.device
+    )

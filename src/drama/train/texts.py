@@ -57,12 +57,14 @@ class TeacherVectors:
         _, self.queries_QE = VectorReader(folder / "queries").load()
         _, self.documents_NE = VectorReader(folder / "documents").load()
         self.dim: int = self.queries_QE.shape[1]
+        self.rotated = False
 
     def rotate(self, axes_EE: npt.NDArray[np.float32]) -> None:
         """Turn all vectors, whose cosines stay; fewer columns than rows cut them as well."""
         self.queries_QE = self.queries_QE.astype(np.float32) @ axes_EE
         self.documents_NE = self.documents_NE.astype(np.float32) @ axes_EE
         self.dim = axes_EE.shape[1]
+        self.rotated = True
 
     def query_rows(self, examples: Sequence[Example]) -> list[int]:
         """Rows of `queries_QE`."""

@@ -1,8 +1,4 @@
-"""The loop: one step is a pure function of (weights, moments, seed, step number).
-
-Legend: B queries, N documents, T = B + N texts, C documents of the corpus, D the student's dimensions, E the
-teacher's.
-"""
+"""One step: a pure function of (weights, moments, seed, step number)."""
 
 import math
 import time
@@ -12,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
-from drama.train.batches import Batch, draw_batch
-from drama.train.forward import Forward
-from drama.train.loss import embedding_loss, false_negatives, kl_to_teacher, ranking_loss
+from drama.train.batches import fill_batch
+from drama.train.forward import Forward, in_step, passes
+from drama.train.lora import add_factors
+from drama.train.objective import Objective
 from drama.train.optimiser import Optimiser
+from drama.train.sampler import Sampler, cut
 from drama.train.settings import TrainSettings
+from drama.train.shards import like, split_layers, whole
 from drama.train.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.texts import TeacherVectors
 from drama.train.world import World
@@ -54,45 +52,35 @@ class Trainer:
         world: World | None = None,
     ) -> None:
         self.world = world or World()
-        if settings.batch_size < self.world.size:
-            raise DramaError(
-                f"train.batch_size: {settings.batch_size} is below the {self.world.size} processes",
-                hint="it counts the queries of all processes together",
-            )
+        lengths = {document: len(tokens) for document, tokens in data.documents.items()}
+        self.sampler = Sampler(data.examples, lengths, settings, seed, self.world.size)
         self.retriever = retriever
         self.data = data
         self.settings = settings
         self.seed = seed
-        distill = settings.distill
-        if distill.on and data.teacher is None:
-            raise DramaError(
-                "train.distill: there are no teacher vectors beside the examples",
-                hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
-                "or leave train.distill out",
-            )
         retriever.precision = settings.precision
-        retriever.fused = settings.fused
-        self.projection: torch.nn.Linear | None = None
-        self.corpus_CE = torch.empty(0)
-        if distill.space == "teacher" and data.teacher is not None:
+        # LoRA's factors and split layers live in the modules, which fused layers pass by.
+        retriever.fused = settings.fused and settings.lora is None and not settings.shard
+        if settings.gradient_checkpointing:
+            retriever.backbone.gradient_checkpointing_enable({"use_reentrant": False})
+        if settings.lora is not None:
+            add_factors(retriever.backbone, settings.lora, seed)
+        if settings.distill.space == "teacher" and data.teacher is not None and not data.teacher.rotated:
             self._enter_teacher_space(data.teacher)
-        elif distill.embedding_weight > 0 and data.teacher is not None:
-            torch.manual_seed(seed)
-            self.projection = torch.nn.Linear(retriever.dim, data.teacher.dim, bias=False)
         retriever.check_trainable_dims()
-        self.dims = retriever.dims
-        extra = [p for layer in (retriever.head, self.projection) if layer for p in layer.parameters()]
-        self.optimiser = Optimiser(retriever.backbone, extra, settings)
+        if settings.shard:
+            split_layers(retriever.backbone)
+        self.objective = Objective(retriever, data.teacher, settings, seed)
+        extra = [
+            p for layer in (retriever.head, self.objective.projection) if layer for p in layer.parameters()
+        ]
+        self.optimiser = Optimiser(retriever.backbone, extra, settings, self.objective.log_temperature)
 
     def _enter_teacher_space(self, teacher: TeacherVectors) -> None:
         axes_EE = principal_axes(teacher.documents_NE.astype(np.float32))
         teacher.rotate(axes_EE[:, : self.retriever.backbone.config.hidden_size])
-        examples = self.data.examples
-        rows = teacher.query_rows(examples)
+        rows = teacher.query_rows(self.data.examples)
         place_in_teacher_space(self.retriever, self.data.queries, teacher.queries_QE[rows], self.seed)
-        chosen = np.random.default_rng([self.seed, 3]).permutation(len(teacher.documents_NE))
-        kept = np.sort(chosen[: self.settings.distill.corpus_documents])
-        self.corpus_CE = F.normalize(torch.from_numpy(teacher.documents_NE[kept]), dim=-1)
 
     def step(self, step: int) -> dict[str, Any]:
         """One update; returns what to log. `step` counts from 0.
@@ -102,13 +90,21 @@ class Trainer:
         """
         begin = time.monotonic()
         s = self.settings
-        batch = draw_batch(self.data.examples, s.batch_size, s.negatives, self.seed, step)
+        plan = self.sampler.plan(step)
+        batch = fill_batch(self.data.examples, plan.rows, s.negatives, self.seed, step, s.positives)
         tokens = [self.data.queries[row] for row in batch.examples]
-        tokens += [self.data.documents[i] for i in batch.documents]
+        tokens += [cut(self.data.documents[i], plan.document_length) for i in batch.documents]
         shares = self.world.share([len(t) for t in tokens])
-        own = [tokens[row] for row in shares[self.world.rank]] if self.world.size > 1 else tokens
-        forward = Forward(self.retriever, own, s.chunk_tokens, s.kept_tokens, not s.padding_free)
-        loss, parts = self._loss(batch, self.world.gather(forward.vectors_TD, shares))
+        own = [tokens[row] for row in shares[self.world.rank]]
+        padded = not s.padding_free
+        of_all = [
+            passes([len(tokens[row]) for row in rows], s.chunk_tokens, s.kept_tokens, padded)
+            for rows in shares
+        ]
+        own_passes = in_step(of_all, self.world.rank) if s.shard else of_all[self.world.rank]
+        forward = Forward(self.retriever, own, own_passes, padded)
+        examples = [self.data.examples[row] for row in batch.examples]
+        loss, parts = self.objective.loss(batch, examples, self.world.gather(forward.vectors_TD, shares))
         if not math.isfinite(loss.item()):
             raise DramaError(
                 f"train: the loss is {loss.item()} at step {step + 1}",
@@ -118,6 +114,7 @@ class Trainer:
         forward.finish()
         self.world.sum_gradients(self.retriever.parameters())
         rate, norm = self.optimiser.step(step)
+        self.objective.after_update()
         real = sum(map(len, own))
         return {
             "step": step + 1,
@@ -125,70 +122,44 @@ class Trainer:
             **parts,
             "learning_rate": s.learning_rate * rate,
             "gradient_norm": round(norm, 4),
+            "queries": len(batch.examples),
+            "document_length": plan.document_length,
             "tokens": sum(map(len, tokens)),
             "padding": round(1 - real / forward.computed_tokens, 4),
-            "computed_twice": forward.cached_texts,
+            "computed_twice": forward.computed_twice,
             "seconds": round(time.monotonic() - begin, 3),
         }
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """All tensors a checkpoint needs."""
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The model's tensors, whole. Where they are split, all processes must call this."""
         found = {f"model.{k}": v for k, v in self.retriever.backbone.state_dict().items()}
         if self.retriever.head is not None:
             found["head"] = self.retriever.head.weight
-        if self.projection is not None:
-            found["projection"] = self.projection.weight
-        return found | self.optimiser.tensors()
+        return whole(found)
 
-    def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Go on from a checkpoint."""
-        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take back what `weights` gave; other names are passed over."""
+        own = self.retriever.backbone.state_dict()
+        model = {k: like(tensors[f"model.{k}"], tensor) for k, tensor in own.items()}
         self.retriever.backbone.load_state_dict(model)
         if self.retriever.head is not None:
             self.retriever.head.load_state_dict({"weight": tensors["head"]})
-        if self.projection is not None:
-            self.projection.load_state_dict({"weight": tensors["projection"]})
-        self.optimiser.load(tensors)
 
-    def _loss(self, batch: Batch, vectors_TD: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        s, size = self.settings, len(batch.examples)
-        teacher_TE = self._teacher(batch)
-        teacher_BN = None if teacher_TE is None else teacher_TE[:size] @ teacher_TE[size:].T
-        positive_B, mask_BN = torch.from_numpy(batch.positive_B), torch.from_numpy(batch.mask_BN)
-        if s.distill.false_negative_margin is not None and teacher_BN is not None:
-            mask_BN = mask_BN | false_negatives(teacher_BN, positive_B, s.distill.false_negative_margin)
-        loss = ranking_loss(
-            vectors_TD[:size],
-            vectors_TD[size:],
-            positive_B,
-            mask_BN,
-            self.dims,
-            s.temperature,
-            teacher_BN,
-            s.distill.kl_weight,
-            s.distill.temperature,
-            s.both_directions,
+    def put_together(self, plain: Retriever) -> Retriever:
+        """Give the weights to a retriever whose layers are not split; all processes must call this."""
+        weights = self.weights()
+        plain.head = self.retriever.head
+        plain.backbone.load_state_dict(
+            {k.removeprefix("model."): t for k, t in weights.items() if k.startswith("model.")}
         )
-        parts = {"ranking_loss": round(loss.item(), 6), "masked": int(mask_BN.sum())}
-        if teacher_TE is None:
-            return loss, parts
-        if s.distill.embedding_weight > 0:
-            projected_TE = vectors_TD if self.projection is None else self.projection(vectors_TD)
-            distance = embedding_loss(projected_TE, teacher_TE)
-            parts["embedding_loss"] = round(distance.item(), 6)
-            loss = loss + s.distill.embedding_weight * distance
-        if s.distill.corpus_weight > 0:
-            student_BC = F.normalize(vectors_TD[:size], dim=-1) @ self.corpus_CE.T
-            teacher_BC = teacher_TE[:size] @ self.corpus_CE.T
-            divergence = kl_to_teacher(student_BC, teacher_BC, s.distill.temperature)
-            parts["corpus_loss"] = round(divergence.item(), 6)
-            loss = loss + s.distill.corpus_weight * divergence
-        return loss, parts
+        return plain
 
-    def _teacher(self, batch: Batch) -> torch.Tensor | None:
-        teacher = self.data.teacher
-        if teacher is None:
-            return None
-        queries_BE = teacher.queries_QE[teacher.query_rows([self.data.examples[r] for r in batch.examples])]
-        documents_NE = teacher.documents_NE[teacher.document_rows(batch.documents)]
-        return torch.cat([torch.from_numpy(queries_BE), torch.from_numpy(documents_NE)]).float()
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors a checkpoint needs."""
+        return self.weights() | self.objective.state() | self.optimiser.tensors()
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from a checkpoint."""
+        self.load_weights(tensors)
+        self.objective.load(tensors)
+        self.optimiser.load(tensors)

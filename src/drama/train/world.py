@@ -16,6 +16,8 @@ import torch
 import torch.distributed as dist
 
 from drama.console import console
+from drama.models import default_device
+from drama.train.shards import is_split
 
 
 class World:
@@ -32,7 +34,10 @@ class World:
         if size == 1:
             return cls()
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            device = default_device()
+            if device.type == "cuda":
+                torch.cuda.set_device(device)
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         console.quiet = dist.get_rank() > 0
         return cls(dist.get_rank(), size)
 
@@ -40,7 +45,7 @@ class World:
         """What the first process says."""
         if self.size == 1:
             return value
-        said = torch.tensor([int(value)], device="cuda" if torch.cuda.is_available() else "cpu")
+        said = torch.tensor([int(value)], device=default_device())
         dist.broadcast(said, 0)
         return bool(said.item())
 
@@ -81,7 +86,9 @@ class World:
                 continue
             if parameter.grad is None:
                 raise RuntimeError("a trained parameter got no gradient on one process")
-            if parameter.grad.is_sparse:
+            if is_split(parameter):
+                parameter.grad.mul_(self.size)  # FSDP leaves the mean
+            elif parameter.grad.is_sparse:
                 parameter.grad = self._sum_sparse(parameter.grad.coalesce())
             else:
                 dist.all_reduce(parameter.grad)

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a step depends on, whole or absent, newest two kept.
+"""Checkpoints: everything a step depends on, whole or absent, the newest kept.
 
 For training loops whose batches are a function of (seed, step): weights, the optimiser's moments and the
 step are then all there is.
@@ -19,11 +19,11 @@ from drama.workspace.atomic import atomic_folder
 _KEPT = 2
 
 
-def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor]) -> None:
-    """Write `step-NNNNNN/state.safetensors` atomically, then drop older ones but one."""
+def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor], kept: int = _KEPT) -> None:
+    """Write `step-NNNNNN/state.safetensors` atomically, then drop all but the newest `kept`."""
     with atomic_folder(folder / f"step-{step:06d}") as partial:
         save_file({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, _file(partial))
-    for old in _steps(folder)[:-_KEPT]:
+    for old in _steps(folder)[:-kept]:
         shutil.rmtree(old)
 
 
@@ -35,6 +35,11 @@ def load_checkpoint(folder: Path) -> tuple[int, dict[str, torch.Tensor]] | None:
         except (OSError, SafetensorError) as error:
             warn(f"{path}: damaged checkpoint passed over ({error})")
     return None
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The checkpoints' files, oldest first."""
+    return [_file(path) for path in _steps(folder)]
 
 
 def optimiser_tensors(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, torch.Tensor]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import ir_measures
 from ir_measures import RR, R, nDCG
 
-from drama.records import Hit, Qrels
+from drama.records.hit import Hit
+from drama.records.judgment import Qrels
 
 MEASURES = {"nDCG@10": nDCG @ 10, "R@100": R @ 100, "RR@10": RR @ 10}
 

@@ -1,0 +1,66 @@
+"""Measures on what is not trained on: their settings, and what follows from their course."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from drama.settings import Section
+
+
+class ValidationSettings(Section):
+    """What to measure while training, and what to do with it."""
+
+    every: int = Field(default=100, ge=1)
+    """Steps between two measurements; the last step is measured too."""
+    share: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of the queries, by a seeded choice, that is not trained on but ranks the documents that its
+    examples name."""
+    collection: str | None = None
+    """A BEIR folder whose judged queries rank its whole corpus."""
+    split: str = "dev"
+    """Which judgments of the collection."""
+    measure: Literal["loss", "nDCG@10", "R@100", "RR@10"] = "nDCG@10"
+    """What `keep` and `patience` go by: the loss of the share; other measures of the collection where there
+    is one, else of the share."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights become the model."""
+    patience: int | None = Field(default=None, ge=1)
+    """End the training after so many measurements without a better one."""
+
+    @model_validator(mode="after")
+    def _something_to_measure(self) -> Self:
+        if self.share == 0.0 and self.collection is None:
+            raise ValueError("nothing to measure: give a share of the queries, or a collection")
+        if self.measure == "loss" and self.share == 0.0:
+            raise ValueError("measure: the loss is that of the held-out share, which is 0")
+        return self
+
+    def value(self, event: Mapping[str, Any]) -> float | None:
+        """What an event says of `measure`, higher is better; None where nothing was measured."""
+        part = "held_out" if self.measure == "loss" or self.collection is None else "judged"
+        if part not in event:
+            return None
+        value = float(event[part][self.measure])
+        return -value if self.measure == "loss" else value
+
+
+def best_of(history: Sequence[tuple[int, float]]) -> tuple[int, float]:
+    """The first of the highest values, with its step.
+
+    >>> best_of([(10, 0.2), (20, 0.5), (30, 0.5)])
+    (20, 0.5)
+    """
+    return max(history, key=lambda measured: (measured[1], -measured[0]))
+
+
+def exhausted(history: Sequence[tuple[int, float]], patience: int) -> bool:
+    """Whether `patience` measurements have passed since the best one.
+
+    >>> exhausted([(10, 0.2), (20, 0.1), (30, 0.2)], 2), exhausted([(10, 0.2), (20, 0.3)], 2)
+    (True, False)
+    """
+    if not history:
+        return False
+    last_best = best_of(history)[0]
+    return sum(step > last_best for step, _ in history) >= patience

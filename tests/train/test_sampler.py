@@ -1,0 +1,103 @@
+"""The plan of a step: groups stay together, all rows come equally often, long batches come evenly spread."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drama.errors import DramaError
+from drama.records import Example, read_examples
+from drama.retriever import Retriever
+from drama.train import TrainSettings
+from drama.train.batches import draw_batch
+from drama.train.sampler import Sampler, Stream, cut
+from drama.workspace import read_events, read_manifest
+
+
+def examples(kinds: str, lengths: list[int]) -> list[Example]:
+    """One example a letter; document `d5-17` has 17 tokens."""
+    return [
+        Example(f"q{i}", f"{i}?", [f"d{i}-{lengths[i % len(lengths)]}"], [], [], [], kind)
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def sampler(rows: list[Example], **values: object) -> Sampler:
+    settings = TrainSettings.parse({"steps": 40, "document_length": 16, **values}, "train")
+    return Sampler(rows, {i: int(i.split("-")[1]) for e in rows for i in e.positive_ids}, settings, seed=5)
+
+
+@given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(2, 5), st.integers(1, 4))
+def test_each_batch_is_of_one_group_whose_rows_come_equally_often(
+    sizes: list[int], size: int, passes: int
+) -> None:
+    starts = [sum(sizes[:g]) for g in range(len(sizes))]
+    groups = [list(range(start, start + n)) for start, n in zip(starts, sizes, strict=True)]
+    stream = Stream(groups, size, [1])
+    batches = [stream.rows(index) for index in range(passes * sum(-(-n // size) for n in sizes))]
+    for rows in batches:
+        assert any(set(rows) <= set(group) and len(rows) == min(size, len(group)) for group in groups)
+    seen = Counter(row for rows in batches for row in rows)
+    for group in groups:
+        counts = [seen[row] for row in group]
+        assert passes <= min(counts) <= max(counts) <= min(counts) + 1
+
+
+def test_batches_agree_in_what_is_asked_for() -> None:
+    rows = examples("ababbbab", [8])
+    plans = [sampler(rows, batch_size=3, batch_by=["kind"]).plan(step).rows for step in range(12)]
+    assert all(len({rows[r].kind for r in plan}) == 1 for plan in plans)
+    assert Counter(rows[plan[0]].kind for plan in plans) == {"a": 4, "b": 8}
+    mixed = [sampler(rows, batch_size=3).plan(step).rows for step in range(12)]
+    assert mixed == [draw_batch(rows, 3, 0, 5, step).examples for step in range(12)]
+    with pytest.raises(DramaError, match="1 usable examples of kind 'c', a batch needs 2"):
+        sampler(examples("abcab", [8]), batch_by=["kind"])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 1.0])
+def test_long_batches_are_evenly_spread_and_of_long_documents(share: float) -> None:
+    rows = examples("aaaaaa", [8, 17, 16])
+    long = {"share": share, "document_length": 32, "batch_size": 2}
+    made = sampler(rows, batch_size=4, long=long)
+    plans = [made.plan(step) for step in range(40)]
+    chosen = [plan for plan in plans if plan.document_length == 32]
+    assert len(chosen) == 40 * share
+    assert {row for plan in chosen for row in plan.rows} == {1, 4}
+    usual = [plan.rows for plan in plans if plan.document_length == 16]
+    assert usual == [draw_batch(rows, 4, 0, 5, step).examples for step in range(len(usual))]
+    with pytest.raises(DramaError, match="0 examples have a positive of more than 16 tokens"):
+        sampler(examples("aaa", [8, 16]), long=long)
+
+
+@pytest.mark.parametrize("length", [4, 9, 200])
+def test_cutting_ids_is_cutting_texts(tiny_llm: Path, texts: list[str], length: int) -> None:
+    retriever = Retriever.from_llm(tiny_llm)
+    whole = retriever.tokens(texts, "document", 512)
+    assert [cut(ids, length) for ids in whole] == retriever.tokens(texts, "document", length)
+
+
+def test_documents_grow_and_some_batches_are_long(inputs: Any, tmp_path: Path) -> None:
+    how = {
+        "document_length": 12, "curriculum": {"start_length": 6, "share": 0.5},
+        "long": {"share": 0.25, "document_length": 64, "batch_size": 2}, "batch_by": ["kind"],
+    }  # fmt: skip
+    out = inputs.train(tmp_path / "out", **how)
+    events = read_events(out / "events.jsonl")
+    assert [e["document_length"] for e in events] == [6, 7, 8, 64, 10, 11, 12, 64, 12, 12, 12, 64]
+    assert [e["queries"] for e in events] == [4, 4, 4, 2] * 3
+    assert read_manifest(out).counts["examples: sent"] == len(list(read_examples(inputs.examples)))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"curriculum": {"start_length": 65}}, r"start_length is above document_length"),
+        ({"long": {"share": 0.1, "document_length": 64, "batch_size": 2}}, r"not above document_length"),
+    ],
+)
+def test_lengths_that_do_not_fit_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(DramaError, match=message):
+        TrainSettings.parse(values, "train")

@@ -1,0 +1,147 @@
+"""Phases, LoRA and averaging give what their definitions say, and go on after a cut as if there was none."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drama.errors import DramaError, MissingExtraError
+from drama.records import read_examples, write_examples
+from drama.retriever import Retriever
+from drama.train import TrainSettings, train
+from drama.train.trainer import Trainer
+from drama.workspace import read_events, read_manifest
+
+BASE = {
+    "steps": 12, "batch_size": 4, "learning_rate": 2e-3, "checkpoint_every": 3,
+    "embedding_learning_rate": 1e-3, "retriever": {"dims": [16, 32], "max_length": 64},
+}  # fmt: skip
+PHASES = [{"share": 0.5, "kinds": ["title"], "negatives": 0, "learning_rate": 4e-3}, {"share": 0.5}]
+LORA = {"rank": 4, "alpha": 8.0}
+
+
+def run(inputs: Any, out: Path, backbone: Path | None = None, kinds: str = "", **changes: object) -> Path:
+    """Train on the corpus with every other example's kind changed to `title`."""
+    rows = [
+        e._replace(kind="title" if r % 2 else "sent") for r, e in enumerate(read_examples(inputs.examples))
+    ]
+    examples = out.parent / f"examples-{kinds}.parquet"
+    write_examples(examples, [e for e in rows if kinds in ("", e.kind)])
+    teacher = inputs.teacher if "distill" in changes else None
+    settings = TrainSettings.parse(BASE | changes, "train")
+    train(settings, backbone or inputs.backbone, inputs.passages, examples, out, 3, teacher)
+    return out
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Have the trainer stop with Ctrl-C after so many steps."""
+    step, done = Trainer.step, iter(range(after))
+
+    def stops(self: Trainer, number: int) -> dict[str, object]:
+        if next(done, None) is None:
+            raise KeyboardInterrupt
+        return step(self, number)
+
+    monkeypatch.setattr(Trainer, "step", stops)
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return Retriever.load(out / "model").tensors()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(
+        torch.equal(tensor, other[name]) for name, tensor in one.items()
+    )
+
+
+def test_phases_are_runs_one_after_another(inputs: Any, tmp_path: Path) -> None:
+    both = run(inputs, tmp_path / "both", phases=PHASES)
+    first = run(inputs, tmp_path / "1", steps=6, kinds="title", negatives=0, learning_rate=4e-3)
+    second = run(inputs, tmp_path / "2", first / "model", steps=6)
+    assert same(weights(both), weights(second))
+    events = [read_events(out / "events.jsonl") for out in (both, first, second)]
+    assert [e["loss"] for e in events[0]] == [e["loss"] for e in (*events[1], *events[2])]
+    assert [(e["step"], e["phase"]) for e in events[0]] == [(s, 1 + (s > 6)) for s in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [
+        ({"phases": PHASES}, 7),  # goes on at the boundary
+        (
+            {
+                "phases": PHASES,
+                "checkpoint_every": 4,
+                "distill": {"space": "teacher", "corpus_weight": 1.0},
+                "retriever": {"dims": [4]},
+            },
+            9,
+        ),
+        ({"lora": LORA}, 7),
+        ({"average": 3}, 10),
+    ],
+    ids=["phases", "phases in the teacher's space", "lora", "average"],
+)
+def test_resume_equals_an_uninterrupted_run(
+    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], after: int
+) -> None:
+    whole = run(inputs, tmp_path / "whole", **changes)
+    with monkeypatch.context() as patch:
+        cut_off(patch, after)
+        with pytest.raises(KeyboardInterrupt):
+            run(inputs, tmp_path / "cut", **changes)
+    cut = run(inputs, tmp_path / "cut", **changes)
+    assert same(weights(whole), weights(cut))
+
+
+def test_the_average_is_the_mean_of_the_last_weights(
+    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    averaged = run(inputs, tmp_path / "averaged", average=3)
+    last = weights(run(inputs, tmp_path / "last"))
+    with monkeypatch.context() as patch:
+        cut_off(patch, 11)
+        with pytest.raises(KeyboardInterrupt):
+            run(inputs, tmp_path / "cut")
+    sixth, ninth = (load_file(tmp_path / f"cut/checkpoints/step-{s:06d}/state.safetensors") for s in (6, 9))
+    for name, tensor in weights(averaged).items():
+        expected = (last[name] + sixth[f"model.{name}"] + ninth[f"model.{name}"]) / 3
+        torch.testing.assert_close(tensor, expected)
+    assert read_manifest(averaged).figures["averaged"] == 3
+
+
+def test_lora_changes_its_targets_only_and_is_merged(inputs: Any, tmp_path: Path) -> None:
+    out = run(
+        inputs, tmp_path / "out", lora={**LORA, "targets": ["q_proj", "up_proj"]}, steps=30,
+        embedding_learning_rate=0.0, learning_rate=1e-2, precision="fp32",
+    )  # fmt: skip
+    before = Retriever.from_llm(inputs.backbone).tensors()
+    after = weights(out)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in before if "q_proj" in name or "up_proj" in name}
+    for name in changed:
+        assert torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3) <= 4
+    events = read_events(out / "events.jsonl")
+    assert sum(e["loss"] for e in events[-5:]) < 0.7 * sum(e["loss"] for e in events[:5])
+
+
+def test_what_does_not_go_together_is_refused(
+    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for changes, message in [
+        ({"phases": [{"share": 0.5}]}, "shares must make 1"),
+        ({"phases": [{"share": 0.01}, {"share": 0.99}]}, "too few for their shares"),
+        ({"average": 6}, "more than there are checkpoints"),
+        ({"average": 2, "lora": LORA}, "mean of LoRA's factors"),
+        ({"phases": [{"share": 1.0, "kinds": ["qgen"]}]}, "0 usable examples of the kinds.*\n.*sent, title"),
+        ({"lora": {"targets": ["nope"]}}, "name no layers"),
+    ]:
+        with pytest.raises(DramaError, match=message):
+            run(inputs, tmp_path / "out", **changes)
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(MissingExtraError, match=r"drama-retrieval\[lora\]"):
+        run(inputs, tmp_path / "out", lora=LORA)
