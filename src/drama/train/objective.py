@@ -116,6 +116,11 @@ class Objective:
             mask_BN = mask_BN | false_negatives(teacher_BN, positive_B, s.distill.false_negative_margin)
         queries_BD, documents_ND = vectors_TD[:size], vectors_TD[size:]
         temperature = self.temperature
+        known = (
+            float(self.log_temperature.detach().exp())
+            if self.log_temperature.requires_grad
+            else s.temperature
+        )
         several_BN = torch.from_numpy(batch.positives_BN).to(self.device) if s.positives > 1 else None
         loss = ranking_loss(
             queries_BD,
@@ -129,9 +134,9 @@ class Objective:
             several_BN,
         )
         parts = {"ranking_loss": round(loss.item(), 6), "masked": int(mask_BN.sum())}
-        parts |= health(queries_BD, documents_ND, positive_B, mask_BN, float(temperature))
+        parts |= health(queries_BD, documents_ND, positive_B, mask_BN, known)
         if self.log_temperature.requires_grad:
-            parts["temperature"] = round(float(temperature), 6)
+            parts["temperature"] = round(known, 6)
         if teacher_TE is None:
             return loss, parts
         if s.distill.embedding_weight > 0:
