@@ -27,7 +27,9 @@ def examples(kinds: str, lengths: list[int]) -> list[Example]:
 
 def sampler(rows: list[Example], **values: object) -> Sampler:
     settings = TrainSettings.parse({"steps": 40, "document_length": 16, **values}, "train")
-    return Sampler(rows, {i: int(i.split("-")[1]) for e in rows for i in e.positive_ids}, settings, seed=5)
+    return Sampler(
+        rows, {i: [0] * int(i.split("-")[1]) for e in rows for i in e.positive_ids}, settings, seed=5
+    )
 
 
 @given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(2, 5), st.integers(1, 4))

@@ -16,6 +16,7 @@ from drama.retriever import Retriever
 from drama.retriever.model import length_batches
 from drama.retriever.pooling import normalise
 from drama.train.judged import read_corpus, read_judged
+from drama.train.sampler import cut
 from drama.train.world import World
 
 _DEPTH = 100
@@ -37,7 +38,10 @@ class Ranking(NamedTuple):
 
 
 def ranking_of_examples(
-    examples: Sequence[Example], queries: list[list[int]], documents: Mapping[str, list[int]]
+    examples: Sequence[Example],
+    queries: list[list[int]],
+    documents: Mapping[str, list[int]],
+    document_length: int,
 ) -> Ranking:
     """Each example's query over the documents that any of the examples names; its positives are relevant."""
     named = list(dict.fromkeys(i for e in examples for i in (*e.positive_ids, *e.negative_ids)))
@@ -45,7 +49,7 @@ def ranking_of_examples(
         [e.id for e in examples],
         queries,
         named,
-        [documents[i] for i in named],
+        [cut(documents[i], document_length) for i in named],
         {e.id: dict.fromkeys(e.positive_ids, 1) for e in examples},
         {e.id: e.origin for e in examples if e.origin and e.origin not in e.positive_ids},
     )

@@ -76,7 +76,7 @@ class Sampler:
 
     Args:
         examples: what there is to train on.
-        lengths: tokens of each document.
+        documents: token ids of each document.
         settings: the `train` section.
         seed: of all permutations.
         processes: a batch needs a query for each.
@@ -89,7 +89,7 @@ class Sampler:
     def __init__(
         self,
         examples: Sequence[Example],
-        lengths: Mapping[str, int],
+        documents: Mapping[str, Sequence[int]],
         settings: TrainSettings,
         seed: int,
         processes: int = 1,
@@ -110,7 +110,7 @@ class Sampler:
         if settings.long is None:
             return
         reach = settings.document_length
-        long = [r for r in everything if any(lengths[i] > reach for i in examples[r].positive_ids)]
+        long = [r for r in everything if any(len(documents[i]) > reach for i in examples[r].positive_ids)]
         if len(long) < least:
             raise DramaError(
                 f"train.long: {len(long)} examples have a positive of more than {reach} tokens",

@@ -78,7 +78,7 @@ def train(
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        documents = document_tokens(retriever, passages, [*rows, *held], settings.longest_document)
+        documents = document_tokens(retriever, passages, [*rows, *held], settings.longest_document, out)
         queries = query_tokens(retriever, rows, settings.query_length)
         vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
         data = TrainData(rows, queries, documents, vectors)
@@ -116,7 +116,6 @@ def _phases(
 ) -> list[Phase]:
     """The run's parts; a trainer is made when its part begins."""
     found = []
-    lengths = {document: len(tokens) for document, tokens in data.documents.items()}
     for first, end, phase in settings.phase_steps():
         rows = [r for r, e in enumerate(data.examples) if not phase.kinds or e.kind in phase.kinds]
         if len(rows) < 2:
@@ -129,7 +128,7 @@ def _phases(
             [data.examples[r] for r in rows], [data.queries[r] for r in rows], data.documents, data.teacher
         )
         how = settings.of_phase(phase, end - first)
-        Sampler(own.examples, lengths, how, seed, world.size)  # a mistake shows before the first step
+        Sampler(own.examples, data.documents, how, seed, world.size)  # a mistake shows before the first step
         found.append(Phase(first, partial(Trainer, retriever, own, how, seed, world)))
     return found
 

@@ -1,6 +1,7 @@
 """Token ids of the texts that training needs, looked up by id."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +10,26 @@ import numpy.typing as npt
 from drama.errors import FileError
 from drama.records import Example, read_passages
 from drama.retriever import Retriever
+from drama.train.token_file import TokenFile
 from drama.workspace import VectorReader
 
 _BLOCK = 4096
 
 
 def document_tokens(
-    retriever: Retriever, passages: Path, examples: Sequence[Example], max_length: int
-) -> dict[str, list[int]]:
-    """Token ids of each passage that the examples name.
+    retriever: Retriever, passages: Path, examples: Sequence[Example], max_length: int, folder: Path
+) -> TokenFile:
+    """Token ids of each passage that the examples name, in a file in `folder`; passages are streamed.
 
     Raises:
         FileError: an example names a passage that is not there.
     """
     wanted = {i for e in examples for i in (*e.positive_ids, *e.negative_ids)}
-    found: dict[str, list[int]] = {}
-    chosen = [(d.id, d.full_text) for d in read_passages(passages) if d.id in wanted]
-    for start in range(0, len(chosen), _BLOCK):
-        block = chosen[start : start + _BLOCK]
-        tokens = retriever.tokens([text for _, text in block], "document", max_length)
-        found.update(zip((i for i, _ in block), tokens, strict=True))
+    found = TokenFile(folder)
+    chosen = (d for d in read_passages(passages) if d.id in wanted)
+    while block := list(islice(chosen, _BLOCK)):
+        tokens = retriever.tokens([d.full_text for d in block], "document", max_length)
+        found.add([d.id for d in block], tokens)
     missing = wanted - found.keys()
     if missing:
         raise FileError(

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class TrainData:
 
     examples: Sequence[Example]
     queries: list[list[int]]
-    documents: dict[str, list[int]]
+    documents: Mapping[str, list[int]]
     teacher: TeacherVectors | None
 
 
@@ -52,8 +52,7 @@ class Trainer:
         world: World | None = None,
     ) -> None:
         self.world = world or World()
-        lengths = {document: len(tokens) for document, tokens in data.documents.items()}
-        self.sampler = Sampler(data.examples, lengths, settings, seed, self.world.size)
+        self.sampler = Sampler(data.examples, data.documents, settings, seed, self.world.size)
         self.retriever = retriever
         self.data = data
         self.settings = settings

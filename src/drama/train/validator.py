@@ -12,7 +12,6 @@ from drama.retriever import Retriever
 from drama.train.batches import draw_batch
 from drama.train.loss import Terms, ranking_loss
 from drama.train.ranking import Ranking, encode, measure, ranking_of_collection, ranking_of_examples
-from drama.train.sampler import cut
 from drama.train.settings import TrainSettings
 from drama.train.world import World
 
@@ -55,7 +54,7 @@ class Validator:
                     hint="give a larger share: at least 2 are needed",
                 )
             self.rankings["held_out"] = ranking_of_examples(
-                held, queries, {i: cut(ids, settings.document_length) for i, ids in documents.items()}
+                held, queries, documents, settings.document_length
             )
         if chosen.collection is not None:
             self.rankings["judged"] = ranking_of_collection(
