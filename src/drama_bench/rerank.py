@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from drama.evaluate.measures import per_query
+from drama.records.measures import per_query
 
 from drama.augment.rerank import load_reranker
 from drama.augment.settings import RerankSettings

@@ -77,7 +77,8 @@ class Forward:
         self._cached: list[tuple[Tokens, torch.Tensor]] = []
         lengths = [len(ids) for ids in tokens]
         order = [row for each in plan for row in each.rows]
-        parts, company = [], []
+        parts: list[torch.Tensor] = []
+        company: list[torch.Tensor] = []
         for each in plan:
             texts = [tokens[row] for row in each.rows] or [min(tokens, key=len)]
             if each.kept:
