@@ -42,6 +42,8 @@ def run(tmp_path: Path) -> Path:
     with open_stage(folder / "corpus", "corpus", Demo(), {}, seed=7) as stage:
         stage.count("ok", 1998)
         stage.count("exact <duplicate>", 2)
+    with open_stage(folder / "augment", "augment", Demo(), {}, seed=7) as stage:
+        stage.figures["groups"] = [{"source": "web", "kind": "sent", "lang": "fi", "query_words": 8.25}]
     with open_stage(folder / "train", "train", Demo(), {}, seed=7) as stage:
         stage.figures["masked pairs"] = 41
         events = [{"step": s, "loss": 3.0 / s} for s in range(1, 40)]
@@ -80,6 +82,9 @@ def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:
         assert part in text
     assert "list[int] or [/]?" in text
     assert "a &lt;b&gt;text&lt;/b&gt; [bold]" in text
+    assert "<th>query words</th>" in text
+    assert "<td>fi</td><td class=n>8.25</td>" in text
+    assert "query_words" not in text
     assert text.count("<svg") == 3  # bars, widths, one loss curve
     parser = Nesting()
     parser.feed(text)

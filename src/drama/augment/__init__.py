@@ -12,6 +12,7 @@ from drama.augment.settings import (
     SynthesizeSettings,
 )
 from drama.augment.stage import augment
+from drama.augment.supervised import supervised_files
 
 __all__ = [
     "AugmentSettings",
@@ -24,4 +25,5 @@ __all__ = [
     "SynthesizeSettings",
     "augment",
     "describe",
+    "supervised_files",
 ]

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from drama.augment.settings import MixtureSettings
@@ -57,45 +57,68 @@ def mix(
 def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, int]:
     """How many rows each group gets: as many as its share allows while every group holds enough.
 
+    Where every row can stand once, there are no more: repeating them all would add nothing.
+
     >>> sizes = {("web", "sent", "en"): 90, ("wiki", "sent", "en"): 60, ("wiki", "sent", "fi"): 30}
     >>> list(allot(sizes, MixtureSettings(sources={"web": 2, "wiki": 1})).values())
     [90, 30, 15]
     >>> list(allot(sizes, MixtureSettings(sources={"web": 1, "wiki": 0})).values())
     [90, 0, 0]
     >>> list(allot(sizes, MixtureSettings(language_temperature=1e9, repeats=2)).values())
-    [120, 60, 60]
+    [36, 24, 60]
 
     Raises:
         DramaError: the settings name a source or kind that is not there, or miss one.
     """
     _check_names("sources", settings.sources, {source for source, _, _ in sizes})
     _check_names("kinds", settings.kinds, {kind for _, kind, _ in sizes})
-    shares = dict.fromkeys(sizes, 1.0)
-    _divide(shares, sizes, lambda g: (), lambda g: g[0], settings.sources)
-    _divide(shares, sizes, lambda g: g[:1], lambda g: g[1], settings.kinds)
-    for group in sizes:
-        inside = {g: sizes[g] ** (1 / settings.language_temperature) for g in sizes if g[:2] == group[:2]}
-        shares[group] *= inside[group] / sum(inside.values())
-    total = min((settings.repeats * sizes[g] / share for g, share in shares.items() if share > 0), default=0)
+
+    def by_kind(name: str, size: int) -> float:
+        return settings.kinds[name] if settings.kinds else size
+
+    def by_language(name: str, size: int) -> float:
+        return float(size ** (1 / settings.language_temperature))
+
+    shares: dict[Group, float]
+    if settings.sources:
+        found = _shares(
+            {(*group,): size for group, size in sizes.items()},
+            [lambda name, size: settings.sources[name], by_kind, by_language],
+        )
+        shares = {group: found[group] for group in sizes}
+    else:
+        found = _shares(
+            {(kind, lang, source): size for (source, kind, lang), size in sizes.items()},
+            [by_kind, by_language, lambda name, size: size],
+        )
+        shares = {(source, kind, lang): found[kind, lang, source] for source, kind, lang in sizes}
+    enough = [sizes[g] / share for g, share in shares.items() if share > 0]
+    total = min(settings.repeats * min(enough), max(enough)) if enough else 0.0
     total = min(total, settings.examples or total)
-    return {group: int(total * share + 0.5) for group, share in shares.items()}
+    return {g: int(total * shares[g] + 0.5) for g in sizes}
 
 
-def _divide(
-    shares: dict[Group, float],
-    sizes: Mapping[Group, int],
-    outer: Callable[[Group], tuple[str, ...]],
-    inner: Callable[[Group], str],
-    weights: Mapping[str, float],
-) -> None:
-    """Multiply each group's share by that of its part among the parts beside it, by weight or by size."""
-    parts: dict[tuple[str, ...], dict[str, float]] = {}
-    for group, size in sizes.items():
-        beside = parts.setdefault(outer(group), {})
-        beside[inner(group)] = weights[inner(group)] if weights else beside.get(inner(group), 0.0) + size
-    for group in sizes:
-        beside = parts[outer(group)]
-        shares[group] *= beside[inner(group)] / (sum(beside.values()) or 1.0)
+def _shares(
+    sizes: Mapping[tuple[str, ...], int], weights: Sequence[Callable[[str, int], float]]
+) -> dict[tuple[str, ...], float]:
+    """Share of each path in the whole: at each step parts are weighed against the parts beside them.
+
+    Args:
+        sizes: path → rows.
+        weights: for each step, from a part's name and rows to its weight.
+    """
+    if not weights:
+        return {(): 1.0}
+    parts: dict[str, dict[tuple[str, ...], int]] = {}
+    for path, size in sizes.items():
+        parts.setdefault(path[0], {})[path[1:]] = size
+    weight = {name: weights[0](name, sum(inside.values())) for name, inside in parts.items()}
+    total = sum(weight.values()) or 1.0
+    return {
+        (name, *path): weight[name] / total * share
+        for name, inside in parts.items()
+        for path, share in _shares(inside, weights[1:]).items()
+    }
 
 
 def _check_names(what: str, weights: Mapping[str, float], there: set[str]) -> None:

@@ -10,6 +10,9 @@ from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
 
+KINDS = ("sent", "title", "qgen", "rerank", "supervised")
+"""How a row's query and labels were made."""
+
 MOST_LETTERS = 26
 """Passages that single letters can name."""
 
@@ -170,9 +173,10 @@ class MixtureSettings(Section):
     sources: dict[str, float] = {}
     """Shares of the corpora, by name: {web: 2, wiki: 1}. Empty: as many rows as there are."""
     kinds: dict[str, float] = {}
-    """Shares of the kinds inside each source: {sent: 1, qgen: 2}. Empty: as many rows as there are."""
+    """Shares of the kinds, inside each source where those have shares: {sent: 1, qgen: 2}."""
     language_temperature: float = Field(default=1.0, ge=1.0)
-    """Inside each source and kind a language of n rows gets a share of n ** (1 / temperature)."""
+    """A language of n rows gets a share of n ** (1 / temperature), inside each kind and, where sources have
+    shares, each source."""
     repeats: int = Field(default=1, ge=1)
     """How often a row may stand in the file, so that what is rare does not make the whole small."""
     examples: int | None = Field(default=None, ge=2)
@@ -182,6 +186,13 @@ class MixtureSettings(Section):
     def on(self) -> bool:
         """Whether anything is drawn at all."""
         return self != MixtureSettings()
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> Self:
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise ValueError(f"kinds: no kind '{unknown[0]}', known are {', '.join(KINDS)}")
+        return self
 
     @model_validator(mode="after")
     def _shares(self) -> Self:

@@ -4,7 +4,9 @@ import difflib
 from importlib.util import find_spec
 from pathlib import Path
 
+from drama.augment import supervised_files
 from drama.console import warn
+from drama.corpus.inputs import input_name
 from drama.errors import DramaError, MissingExtraError
 from drama.evaluate import Collection, EvaluateSettings, check_evaluation
 from drama.models import resolve
@@ -32,10 +34,26 @@ def check(recipe: Recipe) -> None:
         )
     for model in recipe.augment.models():
         resolve(model)
+    _check_sources(recipe)
     _check_widths(recipe)
     if recipe.evaluate.collections:
         _check_evaluation(recipe)
     _check_training(recipe.train, recipe.evaluate)
+
+
+def _check_sources(recipe: Recipe) -> None:
+    """Supervised sets and the mixture's sources are inputs of the corpus."""
+    names = [input_name(name) for name in recipe.corpus.inputs]
+    supervised_files(recipe.augment.supervised)
+    asked = {"supervised.collections": [Path(place).name for place in recipe.augment.supervised.collections]}
+    asked["mixture.sources"] = list(recipe.augment.mixture.sources)
+    for setting, sources in asked.items():
+        for source in sources:
+            if source not in names:
+                raise DramaError(
+                    f"augment.{setting}: '{source}' is not among corpus.inputs",
+                    hint=f"these are there: {', '.join(names)}",
+                )
 
 
 def _check_widths(recipe: Recipe) -> None:

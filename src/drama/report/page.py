@@ -18,6 +18,9 @@ pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
 .hit { color: #555; margin-left: 1.2rem }
 """
 
+_GROUPS = "groups"
+"""The figure of `augment` that is a table of its own."""
+
 
 def write_report(folder: Path) -> Path:
     """Write `report.html` into a run's folder from its manifests, results and events.
@@ -33,6 +36,7 @@ def write_report(folder: Path) -> Path:
         _searches(run),
         _stages(run),
         _figures(run),
+        _trained_on(run),
         f"<h2>Recipe as it was run</h2><pre>{html.escape(run.recipe)}</pre>",
         _provenance(run),
     ]
@@ -97,8 +101,18 @@ def _figures(run: RunFiles) -> str:
         [name, key, str(value)]
         for name, manifest in run.manifests.items()
         for key, value in manifest.figures.items()
+        if key != _GROUPS
     ]
     return "<h2>Figures</h2>" + _table(["stage", "figure", "value"], rows, text_columns=2)
+
+
+def _trained_on(run: RunFiles) -> str:
+    """What was trained on, by source, kind and language; nothing where augment has not ended."""
+    groups = [g for manifest in run.manifests.values() for g in manifest.figures.get(_GROUPS, [])]
+    if not groups:
+        return ""
+    head = [name.replace("_", " ") for name in groups[0]]
+    return "<h2>Trained on</h2>" + _table(head, [list(g.values()) for g in groups], text_columns=3)
 
 
 def _provenance(run: RunFiles) -> str:
