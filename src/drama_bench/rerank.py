@@ -12,8 +12,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from drama.records.measures import per_query
-
 from drama.augment.rerank import load_reranker
 from drama.augment.settings import RerankSettings
 from drama.console import note
@@ -24,6 +22,7 @@ from drama.evaluate.rank_collection import rank_bm25
 from drama.evaluate.significance import paired_randomisation
 from drama.llm import ServerSettings
 from drama.records import Hit
+from drama.records.measures import per_query
 from drama_bench.result import write_result
 from drama_bench.study import as_file_name, is_done
 
