@@ -23,7 +23,7 @@ from drama_bench.texts import documents
 
 LLM = "smollm2-135m"
 _PROMPTS = 32
-_BATCH = 16
+_BATCH = 32
 _SHOTS = 2
 _WORDS = 100
 _SAMPLING = Sampling(max_new_tokens=32, temperature=0)

@@ -52,7 +52,7 @@ class SynthesizeSettings(Section):
     prompts: list[str] = ["question"]
     """One query for each, of every chosen document: `question`, `keyword`, `claim`, `title`, or the path of
     a YAML file."""
-    batch_size: int = Field(default=16, ge=1)
+    batch_size: int = Field(default=32, ge=1)
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""
     round_trip: int = Field(default=0, ge=0)
