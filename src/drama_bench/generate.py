@@ -27,7 +27,7 @@ _BATCH = 32
 _SHOTS = 2
 _WORDS = 100
 _SAMPLING = Sampling(max_new_tokens=32, temperature=0)
-_TIE = 8.0
+_TIE = 2.0
 """Rounding steps; what is closer is called a tie."""
 
 

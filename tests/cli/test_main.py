@@ -8,7 +8,19 @@ import time
 
 import pytest
 
-PIPELINE = ["run", "pull", "corpus", "prune", "augment", "train", "evaluate", "encode", "index", "search"]
+PIPELINE = [
+    "run",
+    "pull",
+    "corpus",
+    "prune",
+    "augment",
+    "teach",
+    "train",
+    "evaluate",
+    "encode",
+    "index",
+    "search",
+]
 COMMANDS = [*PIPELINE, "report", "bench", "version"]
 
 

@@ -31,6 +31,7 @@ def _app() -> typer.Typer:
     from drama.cli.report import report
     from drama.cli.run import run
     from drama.cli.search import search
+    from drama.cli.teach import teach
     from drama.cli.train import train
     from drama.cli.version import version
 
@@ -41,7 +42,7 @@ def _app() -> typer.Typer:
         pretty_exceptions_enable=False,
         epilog="`drama --debug COMMAND …` shows the traceback of an error.",
     )
-    for command in (run, pull, corpus, prune, augment, train, evaluate, encode, index, search, report):
+    for command in (run, pull, corpus, prune, augment, teach, train, evaluate, encode, index, search, report):
         app.command()(command)
     app.add_typer(bench, name="bench")
     app.command()(version)

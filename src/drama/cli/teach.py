@@ -1,0 +1,67 @@
+"""`drama teach`: an LLM as a dense retriever, by LoRA on judged queries."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+LABEL: dict[str, Any] = {
+    "retrievers": ["bm25"],
+    "positive_ranks": [1, 1],
+    "negative_ranks": [2, 50],
+    "scale_to_corpus": False,
+}
+TRAIN: dict[str, Any] = {
+    "temperature": 0.01,
+    "learning_rate": 1e-4,
+    "query_length": 32,
+    "document_length": 196,
+    "lora": {"rank": 32, "alpha": 64.0},
+}
+"""RepLLaMA (Ma et al. 2023, section 3), as the paper uses it for its teacher (section 3)."""
+
+
+def teach(
+    llm: Annotated[str, typer.Argument(help="A decoder LLM: folder, short name, GGUF file or hub id.")],
+    collections: Annotated[list[Path], typer.Argument(help="BEIR folders whose judgments are trained on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the stages and the model.")],
+    split: Annotated[str, typer.Option(help="Of the judgments; never a test split.")] = "train",
+    pooling: Annotated[
+        Literal["last", "mean"], typer.Option(help="last: the state of EOS, causal; mean: bidirectional.")
+    ] = "last",
+    steps: Annotated[int, typer.Option(help="Updates.", min=1)] = 200,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the train section: negatives=15.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+) -> None:
+    """Fine-tune an LLM as a retriever that labels corpora: LoRA, InfoNCE, BM25's best as hard negatives."""
+    from drama.augment import AugmentSettings, augment
+    from drama.console import note
+    from drama.corpus import CorpusSettings, build_corpus
+    from drama.models import resolve
+    from drama.settings import apply_overrides
+    from drama.train import TrainSettings
+    from drama.train import train as run_train
+
+    places = [str(folder) for folder in collections]
+    retriever = {
+        "pooling": pooling,
+        "bidirectional": pooling == "mean",
+        "query_prefix": "query: ",
+        "document_prefix": "passage: ",
+    }
+    values = apply_overrides({**TRAIN, "steps": steps, "retriever": retriever}, set_ or [])
+    train = TrainSettings.parse(values, where="train")
+    judged = {"collections": places, "split": split}
+    label = AugmentSettings.parse(
+        {"crop": {"per_document": 0}, "supervised": judged, "label": LABEL}, "augment"
+    )
+    folder = resolve(llm)
+    build_corpus(CorpusSettings.parse({"inputs": places}, where="corpus"), out / "corpus", seed)
+    passages = out / "corpus" / "passages.parquet"
+    augment(label, passages, out / "augment", seed)
+    manifest = run_train(train, folder, passages, out / "augment" / "examples.parquet", out / "train", seed)
+    for name, value in manifest.figures.items():
+        note(f"  {name}: {value}")
+    typer.echo(str(out / "train" / "model"))

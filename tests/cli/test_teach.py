@@ -1,0 +1,53 @@
+"""An LLM taught as a retriever: its folder labels a corpus as it is."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drama import Retriever
+from drama.augment import AugmentSettings, augment
+from drama.records import read_examples
+
+pytest.importorskip("peft")
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_what_teach_leaves_labels_a_corpus(
+    tiny_llm: Path, small_collection: Path, texts: list[str], tmp_path: Path, pooling: str
+) -> None:
+    collection = shutil.copytree(small_collection, tmp_path / "judged")
+    (collection / "qrels/test.tsv").rename(collection / "qrels/train.tsv")
+    command = [
+        sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(collection), "--out", str(tmp_path),
+        "--pooling", pooling, "--steps", "3", "--set", "batch_size=4", "--set", "learning_rate=0.01",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    model = tmp_path / "train/model"
+    assert done.stdout.strip() == str(model)
+    rows = list(read_examples(tmp_path / "augment/examples.parquet"))
+    assert len(rows) == 8
+    assert all(row.kind == "supervised" and row.negative_ids for row in rows)
+    assert not any({*row.positive_ids} & {*row.negative_ids} for row in rows)
+    taught = Retriever.load(model)
+    assert (taught.settings.pooling, taught.settings.bidirectional) == (pooling, pooling == "mean")
+    plain = Retriever.from_llm(tiny_llm, taught.settings)
+    assert not np.allclose(taught.encode_documents(texts), plain.encode_documents(texts), atol=1e-3)
+    labels = AugmentSettings.parse({"label": {"retrievers": [str(model)]}}, "augment")
+    augment(labels, tmp_path / "corpus/passages.parquet", tmp_path / "labelled")
+    assert list(read_examples(tmp_path / "labelled/examples.parquet"))
+
+
+def test_a_test_split_is_refused(tiny_llm: Path, small_collection: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(small_collection), "--split", "test",
+        "--out", str(tmp_path),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "a test split is for evaluation" in done.stderr
+    assert not any(tmp_path.iterdir())
