@@ -1,0 +1,51 @@
+"""Loading and saving the models that pass between the steps of the stage."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from drama.errors import DramaError
+from drama.workspace import atomic_folder
+
+
+def load_causal_lm(folder: Path) -> Any:
+    """A causal LM in fp32, in evaluation mode.
+
+    Raises:
+        DramaError: transformers can't load it.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load this as a causal LM ({error})") from None
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """A model folder's tokenizer.
+
+    Raises:
+        DramaError: transformers can't load it.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load its tokenizer ({error})") from None
+
+
+def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
+    """A plain transformers folder, whole or absent.
+
+    Raises:
+        DramaError: plain transformers computes something else from it.
+    """
+    rows_BL = torch.arange(16).remainder(model.config.vocab_size).unsqueeze(0)
+    with atomic_folder(folder) as partial:
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        again = load_causal_lm(partial)
+        with torch.inference_mode():
+            expected, got = model(input_ids=rows_BL).logits, again(input_ids=rows_BL).logits
+        if not torch.allclose(expected, got, atol=1e-4):
+            raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
