@@ -85,7 +85,7 @@ def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
         for hook in hooks:
             hook.remove()
     heads_NH = squares["heads"].sqrt()
-    groups_NKG = heads_NH.unflatten(1, (c.num_key_value_heads, -1))
+    groups_NKG = heads_NH.reshape(count, c.num_key_value_heads, -1)
     return Scores(
         squares["hidden"].sqrt(),
         groups_NKG.sum(dim=2),

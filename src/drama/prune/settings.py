@@ -1,5 +1,6 @@
 """The `prune` section of a recipe."""
 
+from itertools import pairwise
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -68,6 +69,9 @@ class PruneSettings(Section):
     heads: int | None = Field(default=None, ge=1)
     kv_heads: int | None = Field(default=None, ge=1)
     intermediate: int | None = Field(default=None, ge=1)
+    schedule: list[float] = []
+    """Several rounds of pruning and recovery: shares of the parent's parameters without embeddings that are
+    left after each round before the last, falling. The last round reaches the shape."""
     method: Literal["shearing", "importance", "depth", "uniform"] = "importance"
     """What decides which parts stay: learnt masks; activations; activations, and only layers go; even
     spacing."""
@@ -84,6 +88,16 @@ class PruneSettings(Section):
     shearing: ShearingSettings = ShearingSettings()
     """With `shearing` only."""
     recovery: RecoverySettings = RecoverySettings()
+
+    @model_validator(mode="after")
+    def _schedule_falls(self) -> Self:
+        shares = [1.0, *self.schedule, 0.0]
+        if any(after >= before for before, after in pairwise(shares)):
+            raise ValueError(
+                f"schedule: shares of the parent that are left, each below the one before, between 1 and 0 "
+                f"(given: {self.schedule})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _only_what_the_method_reads(self) -> Self:

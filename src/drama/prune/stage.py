@@ -14,7 +14,7 @@ from drama.prune.recover import held_out_loss
 from drama.prune.round import Round, Texts, run_round
 from drama.prune.settings import PruneSettings, VocabularySettings
 from drama.prune.shape import Shape, child_config, parameters, parent_shape
-from drama.prune.target import planned_shape
+from drama.prune.target import planned_rounds
 from drama.prune.texts import calibration_batches, packed_rows
 from drama.prune.vocabulary import cut_vocabulary
 from drama.records import read_passages
@@ -27,7 +27,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
     Args:
         settings: the recipe's `prune` section.
         passages: texts for calibration, mask learning and recovery, Parquet.
-        out: `model/`, `round-1/`, `events.jsonl` and the manifest go here.
+        out: `model/`, `round-N/`, `events.jsonl` and the manifest go here.
         seed: of the choice and order of texts, and of masks.
 
     Raises:
@@ -37,7 +37,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
     with open_stage(out, "prune", settings, {"parent": folder, "passages": passages}, seed) as run:
         if run.done:
             return run.manifest
-        target = planned_shape(settings)
+        shapes = planned_rounds(settings)
         strings = [d.full_text for d in read_passages(passages)]
         config = AutoConfig.from_pretrained(folder)
         _describe("parent", config, parent_shape(config), run.figures)
@@ -47,7 +47,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             _cut_vocabulary(folder, strings, settings.vocabulary, parent, run)
         tokenizer = load_tokenizer(parent)
         config = AutoConfig.from_pretrained(parent)
-        _describe("pruned", config, target, run.figures)
+        _describe("pruned", config, shapes[-1], run.figures)
         rows_RL, held_out_RL = packed_rows(strings, tokenizer, settings.recovery.max_length, seed)
         texts = Texts(
             rows_RL,
@@ -56,20 +56,39 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         )
         loss = held_out_loss(load_causal_lm(parent), held_out_RL)
         run.figures["held_out_loss_parent"] = round(loss, 4)
-        only = Round(1, target, out / "round-1", out / "model")
-        only.folder.mkdir(exist_ok=True)
-        run_round(only, parent, parent, tokenizer, texts, settings, seed)
-        run.figures.update(json.loads((only.folder / "figures.json").read_text(encoding="utf-8")))
-        tokens = rows_RL.shape[1]
+        source = parent
+        for number, shape in enumerate(shapes, 1):
+            folder = out / f"round-{number}"
+            folder.mkdir(exist_ok=True)
+            result = out / "model" if number == len(shapes) else folder / "model"
+            this = Round(number, shape, folder, result)
+            run_round(this, source, parent, tokenizer, texts, settings, seed)
+            source = result
+        run.figures.update(_figures(out, shapes))
+        tokens = len(shapes) * rows_RL.shape[1]
         if settings.method == "shearing":
             learning = settings.shearing
             run.figures["learning_tokens"] = learning.steps * learning.batch_size * tokens
         if settings.recovery.steps:
             run.figures["recovery_tokens"] = settings.recovery.steps * settings.recovery.batch_size * tokens
-        for scratch in (only.folder / "sliced", only.folder / "recovery", out / "parent"):
+        for scratch in (out / "parent", *out.glob("round-*/sliced"), *out.glob("round-*/recovery")):
             shutil.rmtree(scratch, ignore_errors=True)
+        for between in out.glob("round-*/model"):
+            shutil.rmtree(between)
         run.count("texts", len(strings))
     return run.manifest
+
+
+def _figures(out: Path, shapes: list[Shape]) -> dict[str, Any]:
+    """Those of the last round, with the layers by their numbers in the parent; and all rounds, of several."""
+    rounds: list[dict[str, Any]] = []
+    for number, shape in enumerate(shapes, 1):
+        own = json.loads((out / f"round-{number}/figures.json").read_text(encoding="utf-8"))
+        if rounds:
+            own["layers_kept"] = [rounds[-1]["layers_kept"][layer] for layer in own["layers_kept"]]
+        rounds.append({**shape._asdict(), **own})
+    last = {k: v for k, v in rounds[-1].items() if k not in Shape._fields}
+    return last | ({"rounds": rounds} if len(rounds) > 1 else {})
 
 
 def _cut_vocabulary(

@@ -61,7 +61,7 @@ def update(learner: Learner, rows_RL: torch.Tensor, settings: UpdateSettings, lo
         bar.advance(start)
         for step in range(start, settings.steps):
             begin = time.monotonic()
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + log.before + step)
             picked = torch.randint(len(rows_RL), (settings.batch_size,), generator=generator)
             loss, parts = learner.losses(rows_RL[picked], step)
             if not math.isfinite(loss.item()):
