@@ -23,6 +23,7 @@ from transformers import (
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
+from drama.prune.domains import Domain, Mixture
 from drama.prune.expand import expanded
 from drama.prune.families import family_of
 from drama.prune.masked import masked
@@ -30,6 +31,7 @@ from drama.prune.masks import Masks, fold, masks_of
 from drama.prune.methods import METHODS, Task
 from drama.prune.plan import make_plan
 from drama.prune.recover import losses
+from drama.prune.settings import DomainSettings
 from drama.prune.shape import parameters, parent_shape
 from drama.prune.slice import slice_model
 from drama.prune.target import target_shape
@@ -111,12 +113,16 @@ def pruned(parent, method: str, gqa: str):
     return slice_model(family, plan, target), logits_BLV, target
 
 
+def one_language(rows_RL: torch.Tensor) -> Mixture:
+    return Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
+
+
 def planned(family, settings: PruneSettings, target):
     """The plan of a method that sees `tokens()` only."""
     with tempfile.TemporaryDirectory() as folder, torch.enable_grad():
         log = Log(Path(folder) / "events.jsonl", Path(folder) / "checkpoints", 0)
         batches = iter([(tokens(), torch.ones_like(tokens()))])
-        task = Task(target, settings, batches, tokens(), log, seed=0)
+        task = Task(target, settings, batches, one_language(tokens()), log, seed=0)
         scores = METHODS[settings.method].score(family, task)
     return make_plan(scores, parent_shape(family.config), target, settings.keep_layers or "importance")
 

@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 
 from drama.cli import _app
 from drama.prune import PruneSettings
+from drama.prune.domains import Domain, Mixture
 from drama.prune.families import family_of
 from drama.prune.methods import METHODS, Task
 from drama.prune.plan import make_plan
+from drama.prune.settings import DomainSettings
 from drama.prune.shape import Shape, parent_shape
 from drama.prune.slice import slice_model
 from drama.prune.updates import Log
@@ -33,8 +35,10 @@ def batches():
 
 
 def task(target: Shape, texts) -> Task:
+    rows_RL = torch.zeros(1, 8, dtype=torch.long)
+    mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
     nowhere = Log(Path("events.jsonl"), Path("checkpoints"), 0)
-    return Task(target, PruneSettings(), texts, torch.empty(0), nowhere, seed=0)
+    return Task(target, PruneSettings(), texts, mixture, nowhere, seed=0)
 
 
 def test_depth_drops_the_layer_that_does_nothing(parent) -> None:

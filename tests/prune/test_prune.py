@@ -212,8 +212,7 @@ def test_resume_equals_an_uninterrupted_run(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "losses", stops)
-        patch.setattr("drama.prune.stage.held_out_loss", lambda *_: 0.0)
-        patch.setattr("drama.prune.round.held_out_loss", lambda *_: 0.0)
+        patch.setattr("drama.prune.domains.held_out_loss", lambda *_: 0.0)
         with pytest.raises(KeyboardInterrupt):
             prune(chosen, passages, tmp_path / "cut", seed=1)
     prune(chosen, passages, tmp_path / "cut", seed=1)

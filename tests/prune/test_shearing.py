@@ -13,12 +13,13 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
+from drama.prune.domains import Domain, Mixture
 from drama.prune.families import family_of
 from drama.prune.methods.shearing.hard_concrete import probability_of_zero, sample, without_noise
 from drama.prune.methods.shearing.learn import MaskLearner
 from drama.prune.plan import make_plan
 from drama.prune.scores import Scores
-from drama.prune.settings import ShearingSettings
+from drama.prune.settings import DomainSettings, ShearingSettings
 from drama.prune.shape import Shape, parent_shape
 from drama.prune.updates import Log, update
 from drama.records import Document, write_passages
@@ -61,7 +62,8 @@ ROWS_RL = torch.randint(3, 30, (16, 12), generator=torch.Generator().manual_seed
 def learnt(parent, target: Shape, folder: Path, **values) -> tuple[MaskLearner, list[dict]]:
     settings = ShearingSettings.parse({"steps": 120, "batch_size": 4, **values}, "prune.shearing")
     learner = MaskLearner(family_of(parent), target, settings, seed=3)
-    update(learner, ROWS_RL, settings, Log(folder / "events.jsonl", folder / "checkpoints", 0), seed=3)
+    mixture = Mixture([Domain("en", ROWS_RL, ROWS_RL)], DomainSettings(), {})
+    update(learner, mixture, settings, Log(folder / "events.jsonl", folder / "checkpoints", 0), seed=3)
     return learner, read_events(folder / "events.jsonl")
 
 

@@ -1,4 +1,4 @@
-"""Loading and saving the models that pass between the steps of the stage."""
+"""Loading and saving the models that pass between the steps of the stage, whole or in checkpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -49,3 +49,14 @@ def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
             expected, got = model(input_ids=rows_BL).logits, again(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
+
+
+def model_state(model: Any) -> dict[str, torch.Tensor]:
+    """A model's weights, named as in a checkpoint."""
+    return {f"model.{k}": v for k, v in model.state_dict().items()}
+
+
+def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+    """The weights that `model_state` named."""
+    prefix = "model."
+    model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

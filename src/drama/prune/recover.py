@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
+from drama.prune.load import model_state, restore
 from drama.prune.settings import RecoverySettings
-from drama.prune.updates import model_state, restore
 from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
 
 _CHUNK = 256
@@ -34,6 +34,10 @@ class Recovery:
     def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
         """LM loss and KL to the parent; the same at every step."""
         return losses(self.child, self.parent, rows_BL, self.settings.kl_weight)
+
+    def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
+        """The child's; the same at every step."""
+        return held_out_loss(self.child, rows_RL)
 
     def step(self, share: float) -> float:
         """Clip, update, clear."""

@@ -14,12 +14,13 @@ import torch
 from safetensors.torch import save_file
 
 from drama.console import note
+from drama.prune.domains import Domain, Mixture, held_out_losses, mean_loss, perplexities
 from drama.prune.expand import expanded
 from drama.prune.families import family_of
 from drama.prune.load import load_causal_lm, save_causal_lm
 from drama.prune.methods import METHODS, Task
 from drama.prune.plan import make_plan
-from drama.prune.recover import Recovery, held_out_loss
+from drama.prune.recover import Recovery
 from drama.prune.settings import PruneSettings
 from drama.prune.shape import Shape, parent_shape
 from drama.prune.slice import slice_model
@@ -32,8 +33,9 @@ Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 class Texts(NamedTuple):
     """The corpus, as the steps of a round read it."""
 
-    rows_RL: torch.Tensor
-    held_out_RL: torch.Tensor
+    domains: list[Domain]
+    references: dict[str, float]
+    """The parent's loss on the rows of each domain by which shares change."""
     calibration: Callable[[], Batches]
 
 
@@ -71,21 +73,28 @@ def run_round(
     before = (this.number - 1) * (learning + settings.recovery.steps)
     events = this.folder.parent / "events.jsonl"
     sliced = this.folder / "sliced"
+
+    def mixture() -> Mixture:
+        return Mixture(texts.domains, settings.domains, texts.references)
+
     if not sliced.is_dir():
         log = Log(events, this.folder / "learning", before)
-        task = Task(this.target, settings, texts.calibration(), texts.rows_RL, log, seed)
+        task = Task(this.target, settings, texts.calibration(), mixture(), log, seed)
         _slice(this, source, tokenizer, task)
     shutil.rmtree(this.folder / "learning", ignore_errors=True)
     child = load_causal_lm(sliced)
     plan = json.loads((this.folder / "plan.json").read_text(encoding="utf-8"))
     figures: dict[str, Any] = {"layers_kept": [layer["layer"] for layer in plan["layers"]]}
-    figures["held_out_loss_sliced"] = round(held_out_loss(child, texts.held_out_RL), 4)
+    losses = held_out_losses(child, texts.domains)
+    figures["held_out_loss_sliced"] = round(mean_loss(losses, texts.domains), 4)
     if settings.recovery.steps:
         parent = load_causal_lm(teacher) if settings.recovery.kl_weight > 0 else None
         recovery = Recovery(child, parent, settings.recovery)
         log = Log(events, this.folder / "recovery", before + learning)
-        update(recovery, texts.rows_RL, settings.recovery, log, seed)
-        figures["held_out_loss_recovered"] = round(held_out_loss(child.eval(), texts.held_out_RL), 4)
+        update(recovery, mixture(), settings.recovery, log, seed)
+        losses = held_out_losses(child.eval(), texts.domains)
+        figures["held_out_loss_recovered"] = round(mean_loss(losses, texts.domains), 4)
+    figures["perplexity_pruned"] = perplexities(losses)
     write_json(this.folder / "figures.json", figures)
     save_causal_lm(this.result, child, tokenizer)
 

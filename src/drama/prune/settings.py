@@ -17,6 +17,19 @@ class CalibrationSettings(Section):
     batch_size: int = Field(default=8, ge=1)
 
 
+class DomainSettings(Section):
+    """Languages or corpora of the texts that mask learning and recovery read."""
+
+    by: Literal["lang", "source"] = "lang"
+    """What tells passages apart: their language, or their corpus."""
+    start: Literal["data", "even"] = "data"
+    """Shares of the batches in the beginning: by rows of text, or the same for all."""
+    update_every: int = Field(default=50, ge=0)
+    """Steps after which shares move to the domains that lost most; 0 = never. One domain has no shares."""
+    held_out_rows: int = Field(default=4, ge=1)
+    """Rows of each domain that are measured for it."""
+
+
 class UpdateSettings(Section):
     """A run of updates on packed rows of the corpus."""
 
@@ -87,6 +100,7 @@ class PruneSettings(Section):
     """Not with `shearing` and `uniform`."""
     shearing: ShearingSettings = ShearingSettings()
     """With `shearing` only."""
+    domains: DomainSettings = DomainSettings()
     recovery: RecoverySettings = RecoverySettings()
 
     @model_validator(mode="after")

@@ -7,15 +7,15 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from drama.console import note
+from drama.console import note, warn
 from drama.models import resolve
+from drama.prune.domains import Domain, held_out_losses, mean_loss, perplexities
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
-from drama.prune.recover import held_out_loss
 from drama.prune.round import Round, Texts, run_round
-from drama.prune.settings import PruneSettings, VocabularySettings
+from drama.prune.settings import DomainSettings, PruneSettings, VocabularySettings
 from drama.prune.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.target import planned_rounds
-from drama.prune.texts import calibration_batches, packed_rows
+from drama.prune.texts import calibration_batches, domain_rows
 from drama.prune.vocabulary import cut_vocabulary
 from drama.records import read_passages
 from drama.workspace import Manifest, StageRun, open_stage, write_json
@@ -38,7 +38,8 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         if run.done:
             return run.manifest
         shapes = planned_rounds(settings)
-        strings = [d.full_text for d in read_passages(passages)]
+        documents = list(read_passages(passages))
+        strings = [d.full_text for d in documents]
         config = AutoConfig.from_pretrained(folder)
         _describe("parent", config, parent_shape(config), run.figures)
         parent = folder
@@ -48,14 +49,18 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         tokenizer = load_tokenizer(parent)
         config = AutoConfig.from_pretrained(parent)
         _describe("pruned", config, shapes[-1], run.figures)
-        rows_RL, held_out_RL = packed_rows(strings, tokenizer, settings.recovery.max_length, seed)
+        domains, left_out = domain_rows(
+            documents, tokenizer, settings.domains.by, settings.recovery.max_length, seed
+        )
+        for name, count in left_out.items():
+            warn(f"prune: {settings.domains.by} '{name}' has too little text for two rows: left out")
+            run.count(f"texts: {name} has too little for two rows, left out", count)
+        references = _references(out / "references.json", parent, domains, settings.domains, run.figures)
         texts = Texts(
-            rows_RL,
-            held_out_RL,
+            domains,
+            references,
             lambda: calibration_batches(strings, tokenizer, settings.calibration, seed),
         )
-        loss = held_out_loss(load_causal_lm(parent), held_out_RL)
-        run.figures["held_out_loss_parent"] = round(loss, 4)
         source = parent
         for number, shape in enumerate(shapes, 1):
             folder = out / f"round-{number}"
@@ -65,7 +70,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             run_round(this, source, parent, tokenizer, texts, settings, seed)
             source = result
         run.figures.update(_figures(out, shapes))
-        tokens = len(shapes) * rows_RL.shape[1]
+        tokens = len(shapes) * settings.recovery.max_length
         if settings.method == "shearing":
             learning = settings.shearing
             run.figures["learning_tokens"] = learning.steps * learning.batch_size * tokens
@@ -75,8 +80,23 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             shutil.rmtree(scratch, ignore_errors=True)
         for between in out.glob("round-*/model"):
             shutil.rmtree(between)
-        run.count("texts", len(strings))
+        run.count("texts", len(strings) - sum(left_out.values()))
     return run.manifest
+
+
+def _references(
+    path: Path, parent: Path, domains: list[Domain], settings: DomainSettings, figures: dict[str, Any]
+) -> dict[str, float]:
+    """The parent's losses on the rows by which shares change; on all held-out rows, for the manifest."""
+    if not path.is_file():
+        model = load_causal_lm(parent)
+        probes = [d._replace(held_out_RL=d.held_out_RL[: settings.held_out_rows]) for d in domains]
+        found = {"all": held_out_losses(model, domains), "probes": held_out_losses(model, probes)}
+        write_json(path, found)
+    losses: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+    figures["held_out_loss_parent"] = round(mean_loss(losses["all"], domains), 4)
+    figures["perplexity_parent"] = perplexities(losses["all"])
+    return losses["probes"]
 
 
 def _figures(out: Path, shapes: list[Shape]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 
 from drama.console import note, progress
 from drama.errors import DramaError
+from drama.prune.domains import Mixture
 from drama.prune.settings import UpdateSettings
 from drama.workspace import EventLog
 from drama.workspace.checkpoint import load_checkpoint, save_checkpoint
@@ -24,6 +25,9 @@ class Learner(Protocol):
 
     def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
         """(loss with gradient, what to log of it)."""
+
+    def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
+        """Mean LM loss a token as it is at this step, without gradient."""
 
     def step(self, share: float) -> float:
         """Clip, update at this share of the peak learning rate, clear. Returns the gradient's norm."""
@@ -44,8 +48,9 @@ class Log(NamedTuple):
     """Steps in `events` that other learners made."""
 
 
-def update(learner: Learner, rows_RL: torch.Tensor, settings: UpdateSettings, log: Log, seed: int) -> None:
-    """Make all steps; goes on from the newest checkpoint to the same state as an uninterrupted run.
+def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Log, seed: int) -> None:
+    """Make all steps, on batches of the mixture; goes on from the newest checkpoint to the same state as an
+    uninterrupted run.
 
     Raises:
         DramaError: the loss is not a number any more.
@@ -54,6 +59,7 @@ def update(learner: Learner, rows_RL: torch.Tensor, settings: UpdateSettings, lo
     found = load_checkpoint(log.checkpoints)
     if found is not None:
         start, tensors = found
+        mixture.shares_K = tensors.pop("domain_shares")
         learner.load(tensors)
         note(f"prune: {learner.name} goes on after step {start}")
     events = EventLog(log.events, after=log.before + start)
@@ -62,8 +68,7 @@ def update(learner: Learner, rows_RL: torch.Tensor, settings: UpdateSettings, lo
         for step in range(start, settings.steps):
             begin = time.monotonic()
             generator = torch.Generator().manual_seed(seed * 1_000_003 + log.before + step)
-            picked = torch.randint(len(rows_RL), (settings.batch_size,), generator=generator)
-            loss, parts = learner.losses(rows_RL[picked], step)
+            loss, parts = learner.losses(mixture.batch(settings.batch_size, generator), step)
             if not math.isfinite(loss.item()):
                 raise DramaError(
                     f"prune: the loss of {learner.name} is {loss.item()} at step {step + 1}",
@@ -72,30 +77,23 @@ def update(learner: Learner, rows_RL: torch.Tensor, settings: UpdateSettings, lo
             loss.backward()  # type: ignore[no-untyped-call]
             share = schedule(step, settings.steps, settings.warmup)
             norm = learner.step(share)
-            events.write(
-                {
-                    "step": log.before + step + 1,
-                    "phase": learner.name,
-                    "loss": round(loss.item(), 6),
-                    **parts,
-                    "learning_rate": settings.learning_rate * share,
-                    "gradient_norm": round(norm, 4),
-                    "tokens": settings.batch_size * rows_RL.shape[1],
-                    "seconds": round(time.monotonic() - begin, 3),
-                }
-            )
+            event = {
+                "step": log.before + step + 1,
+                "phase": learner.name,
+                "loss": round(loss.item(), 6),
+                **parts,
+                "learning_rate": settings.learning_rate * share,
+                "gradient_norm": round(norm, 4),
+                "tokens": settings.batch_size * mixture.length,
+            }
+            if mixture.due(step):
+                found_losses = {name: learner.lm_loss(rows, step) for name, rows in mixture.probes.items()}
+                mixture.update(found_losses)
+                event["domain_losses"] = {name: round(loss, 4) for name, loss in found_losses.items()}
+                event["domain_shares"] = mixture.shares()
+            events.write({**event, "seconds": round(time.monotonic() - begin, 3)})
             bar.advance(1, f"loss {loss.item():.3f}")
             if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps:
-                save_checkpoint(log.checkpoints, step + 1, learner.state())
+                state = learner.state() | {"domain_shares": mixture.shares_K}
+                save_checkpoint(log.checkpoints, step + 1, state)
     events.close()
-
-
-def model_state(model: Any) -> dict[str, torch.Tensor]:
-    """A model's weights, named as in a checkpoint."""
-    return {f"model.{k}": v for k, v in model.state_dict().items()}
-
-
-def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
-    """The weights that `model_state` named."""
-    prefix = "model."
-    model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

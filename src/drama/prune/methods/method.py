@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from drama.prune.domains import Mixture
 from drama.prune.families import Family
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
@@ -19,7 +20,7 @@ class Task(NamedTuple):
     settings: PruneSettings
     calibration: Iterator[tuple[torch.Tensor, torch.Tensor]]
     """(tokens [B, L], mask [B, L]) of calibration texts, made when they are asked for."""
-    rows_RL: torch.Tensor
+    mixture: Mixture
     """Packed rows to learn from."""
     log: Log
     seed: int

@@ -8,6 +8,7 @@ import torch
 from drama.console import note
 from drama.errors import DramaError
 from drama.prune.families import Family
+from drama.prune.load import model_state, restore
 from drama.prune.masked import masked
 from drama.prune.masks import Masks, all_kept, fold
 from drama.prune.methods.method import Task
@@ -18,11 +19,11 @@ from drama.prune.methods.shearing.hard_concrete import (
     sample,
     without_noise,
 )
-from drama.prune.recover import losses
+from drama.prune.recover import held_out_loss, losses
 from drama.prune.scores import Scores
 from drama.prune.settings import ShearingSettings
 from drama.prune.shape import Shape, parent_shape
-from drama.prune.updates import model_state, restore, update
+from drama.prune.updates import update
 from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
 
 
@@ -41,7 +42,7 @@ class Shearing:
         """Trains the parent under masks, in place, and folds into its weights what the masks became."""
         note(f"prune: learning masks over {task.settings.shearing.steps} steps")
         learner = MaskLearner(family, task.target, task.settings.shearing, task.seed)
-        update(learner, task.rows_RL, task.settings.shearing, task.log, task.seed)
+        update(learner, task.mixture, task.settings.shearing, task.log, task.seed)
         masks = learner.masks(without_noise)
         fold(family, masks)
         return Scores(*(getattr(masks, name) for name in Scores._fields))
@@ -77,8 +78,7 @@ class MaskLearner:
 
     def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
         """LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        with masked(self.family, self.masks(lambda log_alpha: sample(log_alpha, generator))) as model:
+        with masked(self.family, self.draw(step)) as model:
             lm, _ = losses(model, model, rows_BL, kl_weight=0.0)
         asked = ramp(step, self.settings.steps, self.settings.ramp)
         total = lm
@@ -94,6 +94,16 @@ class MaskLearner:
             "wanted_sparsity": wanted,
             "multipliers": {n: [round(v, 4) for v in m.tolist()] for n, m in self.multipliers.items()},
         }
+
+    def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
+        """Under the step's draw of the masks."""
+        with torch.no_grad(), masked(self.family, self.draw(step)) as model:
+            return held_out_loss(model, rows_RL)
+
+    def draw(self, step: int) -> Masks:
+        """The masks of a step: a function of (log α, seed, step)."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        return self.masks(lambda log_alpha: sample(log_alpha, generator))
 
     def step(self, share: float) -> float:
         """Update everything at this share of the peak rates."""
