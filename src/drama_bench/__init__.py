@@ -16,18 +16,31 @@ def available() -> dict[str, str]:
     return {
         "encode": "documents/s of our encoder and of sentence-transformers, the same model folder",
         "train": "pairs/s, peak memory and loss of our trainer and of sentence-transformers'",
+        "prune": "held-out perplexity after each method's cut and recovery, and after Torch-Pruning's",
     }
 
 
-def run(name: str, out: Path, rounds: int, data: list[str], precision: Precision) -> Path:
+def run(
+    name: str,
+    out: Path,
+    rounds: int,
+    data: list[str],
+    precision: Precision,
+    parent: str,
+    methods: list[str],
+    tokens: int,
+) -> Path:
     """Run one benchmark; returns its result file.
 
     Args:
         name: one of `available()`.
         out: folder of the result file.
-        rounds: alternating rounds.
-        data: corpora that `train` takes its texts from, as in a recipe's `corpus.inputs`.
+        rounds: alternating rounds of `encode` and `train`.
+        data: corpora that `train` and `prune` take their texts from, as in a recipe's `corpus.inputs`.
         precision: of all trainers in `train`.
+        parent: the model that `prune` cuts.
+        methods: those that `prune` runs, its peer's among them.
+        tokens: that each of them may read in `prune`.
 
     Raises:
         DramaError: no such benchmark, or its peer is not installed.
@@ -38,6 +51,10 @@ def run(name: str, out: Path, rounds: int, data: list[str], precision: Precision
         from drama_bench.train import bench_train
 
         return bench_train(out, rounds, data, precision)
+    if name == "prune":
+        from drama_bench.prune import bench_prune
+
+        return bench_prune(out, data, parent, methods, tokens)
     from drama_bench.encode import bench_encode
 
     return bench_encode(out, rounds)

@@ -14,9 +14,14 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Alternating rounds.", min=1)] = 3,
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Corpora for `train`, BEIR folders and the like."),
+        typer.Option(help="Corpora for `train` and `prune`, BEIR folders and the like."),
     ] = None,
     precision: Annotated[Precision, typer.Option(help="Of all trainers in `train`.")] = "fp32",
+    parent: Annotated[str, typer.Option(help="What `prune` cuts.")] = "smollm2-135m",
+    methods: Annotated[
+        str, typer.Option(help="Those that `prune` runs, with commas between.")
+    ] = "uniform,importance,depth,shearing,torch-pruning,torch-pruning-taylor",
+    tokens: Annotated[int, typer.Option(help="What each method may read in `prune`.", min=1)] = 60_000,
 ) -> None:
     """Run a benchmark side by side with its peer and keep the raw figures."""
     import drama_bench
@@ -25,4 +30,6 @@ def bench(
         for known, about in drama_bench.available().items():
             typer.echo(f"{known:12} {about}")
         return
-    typer.echo(str(drama_bench.run(name, out, rounds, data or ["python-docs"], precision)))
+    corpora = data or ["python-docs"]
+    result = drama_bench.run(name, out, rounds, corpora, precision, parent, methods.split(","), tokens)
+    typer.echo(str(result))
