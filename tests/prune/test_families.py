@@ -1,6 +1,8 @@
 """Every family × method × GQA mode: masked == sliced, the exact shape, plain transformers loads it."""
 
+import copy
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,15 +23,19 @@ from transformers import (
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
+from drama.prune.domains import Domain, Mixture
 from drama.prune.expand import expanded
 from drama.prune.families import family_of
 from drama.prune.masked import masked
-from drama.prune.methods import METHODS
+from drama.prune.masks import Masks, fold, masks_of
+from drama.prune.methods import METHODS, Task
 from drama.prune.plan import make_plan
 from drama.prune.recover import losses
+from drama.prune.settings import DomainSettings
 from drama.prune.shape import parameters, parent_shape
 from drama.prune.slice import slice_model
 from drama.prune.target import target_shape
+from drama.prune.updates import Log
 from drama.records import Document, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 
@@ -62,6 +68,7 @@ PARENTS = {
     ),
 }
 SMALLER = {
+    "shearing": {"layers": 3, "hidden": 36, "intermediate": 25},
     "importance": {"layers": 3, "hidden": 36, "intermediate": 25},
     "depth": {"layers": 2},
     "uniform": {"layers": 2, "hidden": 40, "intermediate": 17},
@@ -92,16 +99,32 @@ def tokens() -> torch.Tensor:
 def pruned(parent, method: str, gqa: str):
     """(child, logits under the mask, target)."""
     heads = HEADS[gqa] if method != "depth" else {}
-    settings = PruneSettings.parse({"method": method, "gqa": gqa, **SMALLER[method], **heads}, "prune")
+    values = {"method": method, "gqa": gqa, **SMALLER[method], **heads}
+    if method == "shearing":
+        values["shearing"] = {"steps": 6, "batch_size": 2, "learning_rate": 1e-3}
+    settings = PruneSettings.parse(values, "prune")
     target = target_shape(settings, parent.config)
-    family = family_of(parent)
+    family = family_of(copy.deepcopy(parent))
     if gqa == "expanded":
         family = expanded(family)
-    scores = METHODS[method].score(family, [(tokens(), torch.ones_like(tokens()))], target)
-    plan = make_plan(scores, parent_shape(family.config), target, "importance")
-    with masked(family, plan) as model:
+    plan = planned(family, settings, target)
+    with masked(family, masks_of(plan, parent_shape(family.config))) as model:
         logits_BLV = model(input_ids=tokens()).logits
     return slice_model(family, plan, target), logits_BLV, target
+
+
+def one_language(rows_RL: torch.Tensor) -> Mixture:
+    return Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
+
+
+def planned(family, settings: PruneSettings, target):
+    """The plan of a method that sees `tokens()` only."""
+    with tempfile.TemporaryDirectory() as folder, torch.enable_grad():
+        log = Log(Path(folder) / "events.jsonl", Path(folder) / "checkpoints", 0)
+        batches = iter([(tokens(), torch.ones_like(tokens()))])
+        task = Task(target, settings, batches, one_language(tokens()), log, seed=0)
+        scores = METHODS[settings.method].score(family, task)
+    return make_plan(scores, parent_shape(family.config), target, settings.keep_layers or "importance")
 
 
 @pytest.mark.parametrize("gqa", ["kept", "expanded"])
@@ -122,6 +145,28 @@ def test_masked_equals_sliced_and_plain_transformers_loads_it(parent, method, gq
     assert query.weight.shape == (target.heads * family_of(parent).head_dim, target.hidden)
 
 
+@pytest.mark.parametrize("gqa", ["kept", "expanded"])
+@torch.no_grad()
+def test_soft_masks_fold_into_the_sliced_weights(parent, gqa) -> None:
+    values = {"gqa": gqa, "method": "uniform", **SMALLER["uniform"], **HEADS[gqa]}
+    settings = PruneSettings.parse(values, "prune")
+    target = target_shape(settings, parent.config)
+    family = family_of(copy.deepcopy(parent))
+    if gqa == "expanded":
+        family = expanded(family)
+    plan = planned(family, settings, target)
+    generator = torch.Generator().manual_seed(2)
+    hard = masks_of(plan, parent_shape(family.config))
+    soft = Masks(*(mask * (0.2 + 0.8 * torch.rand(mask.shape, generator=generator)) for mask in hard))
+    with masked(family, soft) as model:
+        soft_BLV = model(input_ids=tokens()).logits
+    with masked(family, hard) as model:
+        assert (model(input_ids=tokens()).logits - soft_BLV).abs().max() > 0.05
+    fold(family, soft)
+    child = slice_model(family, plan, target)
+    torch.testing.assert_close(child(input_ids=tokens()).logits, soft_BLV, atol=1e-4, rtol=0)
+
+
 def test_expanded_gives_the_same_logits(parent) -> None:
     wide = expanded(family_of(parent)).model
     assert wide.config.num_key_value_heads == 6
@@ -133,7 +178,7 @@ def test_expanded_gives_the_same_logits(parent) -> None:
 
 def test_nothing_pruned_is_the_parent(parent) -> None:
     family, same = family_of(parent), parent_shape(parent.config)
-    plan = make_plan(METHODS["uniform"].score(family, [], same), same, same, "importance")
+    plan = planned(family, PruneSettings(method="uniform"), same)
     assert torch.equal(
         slice_model(family, plan, same)(input_ids=tokens()).logits, parent(input_ids=tokens()).logits
     )
@@ -167,8 +212,7 @@ def test_layer_types_follow_the_layers_that_stay() -> None:
     assert child.config.layer_types == ["full_attention", "full_attention"]
     settings = PruneSettings.parse({"layers": 2, "keep_layers": "first"}, "prune")
     target = target_shape(settings, parent.config)
-    scores = METHODS["uniform"].score(family_of(parent), [], target)
-    plan = make_plan(scores, parent_shape(parent.config), target, "first")
+    plan = planned(family_of(parent), settings, target)
     assert slice_model(family_of(parent), plan, target).config.layer_types == WINDOWS["layer_types"][:2]
 
 

@@ -8,11 +8,15 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from typer.testing import CliRunner
 
 from drama.cli import _app
+from drama.prune import PruneSettings
+from drama.prune.domains import Domain, Mixture
 from drama.prune.families import family_of
-from drama.prune.methods import METHODS
+from drama.prune.methods import METHODS, Task
 from drama.prune.plan import make_plan
+from drama.prune.settings import DomainSettings
 from drama.prune.shape import Shape, parent_shape
 from drama.prune.slice import slice_model
+from drama.prune.updates import Log
 
 
 @pytest.fixture
@@ -30,6 +34,13 @@ def batches():
     yield tokens_BL, torch.ones_like(tokens_BL)
 
 
+def task(target: Shape, texts) -> Task:
+    rows_RL = torch.zeros(1, 8, dtype=torch.long)
+    mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
+    nowhere = Log(Path("events.jsonl"), Path("checkpoints"), 0)
+    return Task(target, PruneSettings(), texts, mixture, nowhere, seed=0)
+
+
 def test_depth_drops_the_layer_that_does_nothing(parent) -> None:
     family = family_of(parent)
     with torch.no_grad():
@@ -37,7 +48,7 @@ def test_depth_drops_the_layer_that_does_nothing(parent) -> None:
         family.layers[1].mlp.down_proj.weight.zero_()
     before = parent_shape(parent.config)
     target = before._replace(layers=3)
-    plan = make_plan(METHODS["depth"].score(family, batches(), target), before, target, "importance")
+    plan = make_plan(METHODS["depth"].score(family, task(target, batches())), before, target, "importance")
     assert [layer.layer for layer in plan.layers] == [0, 2, 3]
     tokens_BL, _ = next(batches())
     child = slice_model(family, plan, target)
@@ -50,7 +61,7 @@ def test_uniform_spaces_evenly_and_reads_no_text(parent) -> None:
         yield
 
     target = Shape(layers=2, hidden=3, heads=2, kv_heads=1, intermediate=5)
-    scores = METHODS["uniform"].score(family_of(parent), no_text(), target)
+    scores = METHODS["uniform"].score(family_of(parent), task(target, no_text()))
     plan = make_plan(scores, parent_shape(parent.config), target, "importance")
     assert plan.hidden == [0, 24, 47]
     assert [layer.layer for layer in plan.layers] == [0, 3]

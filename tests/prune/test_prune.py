@@ -13,6 +13,7 @@ from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
 from drama.prune.masked import masked
+from drama.prune.masks import masks_of
 from drama.prune.plan import make_plan
 from drama.prune.recover import _chunk_losses, losses
 from drama.prune.scores import Scores, measure
@@ -66,7 +67,7 @@ def test_masked_equals_sliced(parent, layers, hidden, heads, intermediate, keep)
     assert sum(p.numel() for p in child.parameters()) == parameters(child.config)[1]
     with torch.no_grad():
         untouched = parent(input_ids=tokens()).logits
-        with masked(family, plan) as model:
+        with masked(family, masks_of(plan, parent_shape(family.config))) as model:
             under_mask = model(input_ids=tokens()).logits
         assert torch.equal(parent(input_ids=tokens()).logits, untouched)
         torch.testing.assert_close(child(input_ids=tokens()).logits, under_mask, atol=1e-4, rtol=1e-4)
@@ -91,6 +92,7 @@ def test_padding_does_not_change_the_scores(parent) -> None:
 def test_important_parts_stay() -> None:
     scores = Scores(
         torch.tensor([1.0, 9.0, 5.0]),
+        torch.tensor([[1.0, 11.0]]),
         torch.tensor([[0.0, 1.0, 5.0, 6.0]]),
         torch.tensor([[3.0, 1.0, 2.0]]),
         torch.tensor([1.0]),
@@ -117,7 +119,14 @@ def test_important_parts_stay() -> None:
         ({"method": "uniform", "calibration": {"documents": 9}}, "calibration does not apply"),
         ({"gqa": "expanded", "kv_heads": 2}, r"prune\.kv_heads: 2, but .* each of the 6 heads its own"),
         ({"gqa": "expanded", "method": "depth", "heads": 4}, r"prune\.heads: 4 is below the parent's 6"),
-        ({"method": "best"}, r"prune\.method: input should be 'importance', 'depth' or 'uniform'"),
+        ({"method": "shearing", "keep_layers": "first"}, "'shearing', which learns them"),
+        ({"method": "shearing", "calibration": {"documents": 9}}, "calibration does not apply"),
+        ({"shearing": {"steps": 9}}, "shearing does not apply to the method 'importance'"),
+        ({"method": "shearing"}, "'shearing' has nothing to learn"),
+        (
+            {"method": "best"},
+            r"prune\.method: input should be 'shearing', 'importance', 'depth' or 'uniform'",
+        ),
     ],
 )
 def test_a_wrong_shape_is_refused(parent, values, message) -> None:
@@ -203,7 +212,7 @@ def test_resume_equals_an_uninterrupted_run(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "losses", stops)
-        patch.setattr("drama.prune.stage.held_out_loss", lambda *_: 0.0)
+        patch.setattr("drama.prune.domains.held_out_loss", lambda *_: 0.0)
         with pytest.raises(KeyboardInterrupt):
             prune(chosen, passages, tmp_path / "cut", seed=1)
     prune(chosen, passages, tmp_path / "cut", seed=1)

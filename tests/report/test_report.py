@@ -10,7 +10,7 @@ import pytest
 
 from drama.errors import FileError
 from drama.report import print_results, print_summary, write_report
-from drama.report.plots import bars, courses, loss_curve, widths
+from drama.report.plots import bars, courses, loss_curve, pruning_curves, widths
 from drama.settings import Section
 from drama.workspace import open_stage, write_json, write_text
 
@@ -153,3 +153,14 @@ def test_long_names_are_not_cut_where_nobody_sees_a_terminal(capsys: pytest.Capt
     assert re.search(
         r"a-collection-with-quite-a-long-name +a-model-with-quite-a-long-name +768", capsys.readouterr().out
     )
+
+
+def test_pruning_is_drawn_where_there_is_something_to_draw() -> None:
+    plain = [{"step": s, "loss": 1.0} for s in (1, 2)]
+    assert pruning_curves(plain) == []
+    masks = {"sparsity": {"heads": 0.1}, "wanted_sparsity": {"heads": 0.2}, "multipliers": {"heads": [-1, 1]}}
+    languages = {"domain_losses": {"$fi": 3.0}, "domain_shares": {"$fi": 1.0}}
+    later = {key: {"layers": value["heads"]} for key, value in masks.items()}  # as in a second round
+    drawn = pruning_curves([{**plain[0], **masks}, {**plain[1], **later, **languages}])
+    assert len(drawn) == 4
+    assert all(svg.startswith("<svg") for svg in drawn)

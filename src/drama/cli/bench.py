@@ -100,3 +100,21 @@ def rerank(
     ]
     for path in bench_rerank(collections, settings, out, split, seed):
         typer.echo(str(path))
+
+
+@bench.command()
+def prune(
+    out: Out = RESULTS,
+    data: Data = None,
+    parent: Annotated[str, typer.Option(help="What is cut.")] = "smollm2-135m",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="uniform, importance, depth, shearing, torch-pruning, torch-pruning-taylor; all."),
+    ] = None,
+    tokens: Annotated[int, typer.Option(help="What each method may read.", min=1)] = 60_000,
+) -> None:
+    """Held-out perplexity after each method's cut and recovery, and after Torch-Pruning's."""
+    from drama_bench.prune import PEERS, bench_prune
+
+    methods = method or ["uniform", "importance", "depth", "shearing", *PEERS]
+    typer.echo(str(bench_prune(out, data or [PYTHON_DOCS], parent, methods, tokens)))

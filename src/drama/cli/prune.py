@@ -15,7 +15,7 @@ def prune(
     heads: Annotated[int | None, typer.Option(help="Query heads.")] = None,
     kv_heads: Annotated[int | None, typer.Option(help="Key-value heads.")] = None,
     intermediate: Annotated[int | None, typer.Option(help="MLP neurons.")] = None,
-    method: Annotated[str, typer.Option(help="importance, depth or uniform.")] = "importance",
+    method: Annotated[str, typer.Option(help="shearing, importance, depth or uniform.")] = "importance",
     recovery_steps: Annotated[int, typer.Option(help="Updates with LM loss and KL to the parent.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the prune section: keep_layers=first.")

@@ -1,7 +1,10 @@
-"""The parent under a plan's masks: it computes what the sliced model will compute.
+"""The parent under masks. With a plan's masks it computes what the sliced model will compute; with soft
+masks what the model will compute into which they are folded.
 
-RMSNorm takes its variance over the kept channels only (Sheared LLaMA; method: 2.1). With k of D channels
-kept, norm(x·√(D/k))·√(k/D) on masked states x is that, whatever the norm does with its weight.
+RMSNorm takes its variance over the kept channels only (Sheared LLaMA; method: 2.1). Its input is 0 in the
+others already, so with k of D channels above 0, norm(x·√(D/k))·√(k/D) is that, whatever the norm does with
+its weight. A soft mask's channel counts in k as a whole one: it will be one when the model is sliced. So
+soft masks are exact too; only the gradient does not see k change.
 """
 
 from collections.abc import Iterator
@@ -11,32 +14,31 @@ from typing import Any
 import torch
 
 from drama.prune.families import Family
-from drama.prune.plan import Plan
+from drama.prune.masks import Masks
 
 
 @contextmanager
-def masked(family: Family, plan: Plan) -> Iterator[Any]:
-    """Inside the block the model behaves as if it were sliced; outside it is untouched."""
-    c, head_dim = family.config, family.head_dim
-    hidden_D = _mask(c.hidden_size, plan.hidden)
-    kept = {layer.layer: layer for layer in plan.layers}
-    hooks: list[Any] = [family.embedding.register_forward_hook(lambda _m, _a, out: out * hidden_D)]
+def masked(family: Family, masks: Masks) -> Iterator[Any]:
+    """Inside the block the model is under the masks; outside it is untouched."""
+    hidden_D = masks.hidden_D
+    kept = max(1, int((hidden_D > 0).sum()))
+    root = (kept / len(hidden_D)) ** 0.5
+    hooks: list[Any] = [family.embedding.register_forward_hook(_after(hidden_D))]
     norms = [family.final_norm]
-    root = (len(plan.hidden) / c.hidden_size) ** 0.5
     for row, layer in enumerate(family.layers):
-        if row not in kept:
-            hooks.append(layer.register_forward_hook(_skip))
-            continue
-        heads = [h * head_dim + i for h in kept[row].heads for i in range(head_dim)]
-        attention_mask = _mask(c.num_attention_heads * head_dim, heads)
-        neuron_mask = _mask(c.intermediate_size, kept[row].intermediate)
-        for module, mask in ((layer.self_attn.o_proj, attention_mask), (layer.mlp.down_proj, neuron_mask)):
-            hooks.append(module.register_forward_pre_hook(_times(mask)))
-            hooks.append(module.register_forward_hook(lambda _m, _a, out: out * hidden_D))
+        attention, mlp = layer.self_attn.o_proj, layer.mlp.down_proj
+        hooks.append(attention.register_forward_pre_hook(_before(masks.heads_of(row, family.head_dim))))
+        hooks.append(mlp.register_forward_pre_hook(_before(masks.intermediate_NF[row])))
+        factors = {attention: hidden_D, mlp: hidden_D}
+        for writer in family.writers(layer):
+            factors[writer] = factors.get(writer, 1.0) * masks.layers_N[row]
+        hooks += [module.register_forward_hook(_after(factor)) for module, factor in factors.items()]
         norms += family.norms(layer)
-    for norm in norms:
-        hooks.append(norm.register_forward_pre_hook(_times(hidden_D / root)))
-        hooks.append(norm.register_forward_hook(lambda _m, _a, out: out * hidden_D * root))
+    for norm in norms if root < 1 else ():
+        hooks.append(norm.register_forward_pre_hook(_before(1 / root)))
+        hooks.append(norm.register_forward_hook(_after(root)))
+    if family.config.tie_word_embeddings:  # the head is the masked table
+        hooks.append(family.final_norm.register_forward_hook(_after(hidden_D)))
     try:
         yield family.model
     finally:
@@ -44,15 +46,9 @@ def masked(family: Family, plan: Plan) -> Iterator[Any]:
             hook.remove()
 
 
-def _mask(size: int, kept: list[int]) -> torch.Tensor:
-    mask = torch.zeros(size)
-    mask[torch.tensor(kept)] = 1.0
-    return mask
+def _before(factor: torch.Tensor | float) -> Any:
+    return lambda _m, args: (args[0] * factor, *args[1:])
 
 
-def _times(mask: torch.Tensor) -> Any:
-    return lambda _m, args: (args[0] * mask, *args[1:])
-
-
-def _skip(_module: Any, args: tuple[torch.Tensor, ...], output: Any) -> Any:
-    return (args[0], *output[1:]) if isinstance(output, tuple) else args[0]
+def _after(factor: torch.Tensor | float) -> Any:
+    return lambda _m, _a, out: out * factor

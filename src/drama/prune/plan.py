@@ -1,7 +1,7 @@
 """Plan: which layers, channels, heads and neurons stay. Exactly the target shape, the same in every layer.
 
-With grouped queries whole kv groups are chosen by the sum of their query heads' scores; inside each kept
-group the same number of query heads stays, so that the groups stay equal.
+With grouped queries whole kv groups are chosen by their kv heads' scores; inside each kept group the same
+number of query heads stays, so that the groups stay equal.
 """
 
 from typing import Literal, NamedTuple
@@ -39,7 +39,7 @@ def make_plan(
     layers = []
     for layer in kept:
         heads_KG = scores.heads_NH[layer].reshape(parent.kv_heads, group)
-        kv_heads = _best(heads_KG.sum(dim=1), target.kv_heads)
+        kv_heads = _best(scores.kv_heads_NK[layer], target.kv_heads)
         heads = [kv * group + g for kv in kv_heads for g in _best(heads_KG[kv], wanted)]
         neurons = _best(scores.intermediate_NF[layer], target.intermediate)
         layers.append(LayerPlan(layer, heads, kv_heads, neurons))

@@ -6,83 +6,56 @@ that memory does not grow with batch × vocabulary.
 Legend: B rows, L tokens, T = B·(L−1) predicted tokens, D hidden, V vocabulary.
 """
 
-import math
-import time
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from drama.console import progress
-from drama.errors import DramaError
+from drama.prune.load import model_state, restore
 from drama.prune.settings import RecoverySettings
-from drama.workspace import EventLog
-from drama.workspace.checkpoint import load_checkpoint, load_optimisers, optimiser_tensors, save_checkpoint
-from drama.workspace.schedule import schedule
+from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
 
 _CHUNK = 256
 
 
-def recover(
-    child: Any, parent: Any, rows_RL: torch.Tensor, settings: RecoverySettings, folder: Path, seed: int
-) -> int:
-    """Train the child in place; resumes from `folder/checkpoints`. Returns the tokens trained on.
+class Recovery:
+    """Trains the child in place; without a parent by the LM loss alone, with `kl_weight: 0`."""
 
-    Raises:
-        DramaError: the loss is not a number any more.
-    """
-    optimiser = torch.optim.AdamW(
-        child.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
-    )
-    start = 0
-    found = load_checkpoint(folder / "checkpoints")
-    if found is not None:
-        start, tensors = found
-        child.load_state_dict(
-            {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}, strict=False
-        )
-        load_optimisers([optimiser], tensors)
-    log = EventLog(folder / "events.jsonl", after=start)
-    child.train()
-    with progress("recover", settings.steps) as bar:
-        bar.advance(start)
-        for step in range(start, settings.steps):
-            begin = time.monotonic()
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-            picked = torch.randint(len(rows_RL), (settings.batch_size,), generator=generator)
-            loss, parts = losses(child, parent, rows_RL[picked], settings.kl_weight)
-            if not math.isfinite(loss.item()):
-                raise DramaError(
-                    f"prune: the recovery loss is {loss.item()} at step {step + 1}",
-                    hint="lower prune.recovery.learning_rate",
-                )
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(child.parameters(), 1.0)
-            share = schedule(step, settings.steps, settings.warmup)
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * share
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            log.write(
-                {
-                    "step": step + 1,
-                    "loss": round(loss.item(), 6),
-                    **parts,
-                    "learning_rate": settings.learning_rate * share,
-                    "gradient_norm": round(float(norm), 4),
-                    "tokens": settings.batch_size * rows_RL.shape[1],
-                    "seconds": round(time.monotonic() - begin, 3),
-                }
-            )
-            bar.advance(1, f"loss {loss.item():.3f}")
-            if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps:
-                state = {f"model.{k}": v for k, v in child.state_dict().items()}
-                save_checkpoint(folder / "checkpoints", step + 1, state | optimiser_tensors([optimiser]))
-    log.close()
-    child.eval()
-    return settings.steps * settings.batch_size * int(rows_RL.shape[1])
+    name = "recovery"
+    hint = "lower prune.recovery.learning_rate"
+
+    def __init__(self, child: Any, parent: Any, settings: RecoverySettings) -> None:
+        self.child = child.train()
+        self.parent = parent
+        self.settings = settings
+        self.optimiser = torch.optim.AdamW(child.parameters(), betas=(0.9, 0.95), weight_decay=0.0)
+
+    def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
+        """LM loss and KL to the parent; the same at every step."""
+        return losses(self.child, self.parent, rows_BL, self.settings.kl_weight)
+
+    def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
+        """The child's; the same at every step."""
+        return held_out_loss(self.child, rows_RL)
+
+    def step(self, share: float) -> float:
+        """Clip, update, clear."""
+        norm = torch.nn.utils.clip_grad_norm_(self.child.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * share
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        return float(norm)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The child and the moments."""
+        return model_state(self.child) | optimiser_tensors([self.optimiser])
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from a checkpoint."""
+        restore(self.child, tensors)
+        load_optimisers([self.optimiser], tensors)
 
 
 def losses(

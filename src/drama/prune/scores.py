@@ -1,10 +1,10 @@
 """Activation importance by a few forward passes (Minitron, arXiv 2407.14679; method: 2.2).
 
 Mean |activation| over the tokens of a text, L2 over the texts. Hidden channels: outputs of all norms,
-summed. MLP neurons: inputs of the down projection. Heads: inputs of the output projection. Layers:
-1 − cos(input, output).
+summed. MLP neurons: inputs of the down projection. Heads: inputs of the output projection; kv heads: the sum
+of their query heads. Layers: 1 − cos(input, output).
 
-Legend: B texts, L tokens, D hidden, H heads, F intermediate, N layers.
+Legend: B texts, L tokens, D hidden, H heads, K kv heads, F intermediate, N layers.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,9 @@ class Scores(NamedTuple):
     """Importance of each part; larger is more important."""
 
     hidden_D: torch.Tensor
+    kv_heads_NK: torch.Tensor
     heads_NH: torch.Tensor
+    """Compared with the others of its kv head only."""
     intermediate_NF: torch.Tensor
     layers_N: torch.Tensor
 
@@ -82,6 +84,12 @@ def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
     finally:
         for hook in hooks:
             hook.remove()
+    heads_NH = squares["heads"].sqrt()
+    groups_NKG = heads_NH.reshape(count, c.num_key_value_heads, -1)
     return Scores(
-        squares["hidden"].sqrt(), squares["heads"].sqrt(), squares["intermediate"].sqrt(), distance / texts
+        squares["hidden"].sqrt(),
+        groups_NKG.sum(dim=2),
+        heads_NH,
+        squares["intermediate"].sqrt(),
+        distance / texts,
     )

@@ -8,6 +8,7 @@ from drama.errors import DramaError
 from drama.models import resolve
 from drama.prune.families import check_family
 from drama.prune.methods import METHODS
+from drama.prune.rounds import round_shapes
 from drama.prune.settings import PruneSettings
 from drama.prune.shape import Shape, child_config, parent_shape
 
@@ -56,10 +57,16 @@ def target_shape(settings: PruneSettings, config: Any) -> Shape:
 
 
 def planned_shape(settings: PruneSettings) -> Shape:
-    """The child's shape from the parent's config alone.
+    """The child's shape from the parent's config alone; raises what `planned_rounds` raises."""
+    return planned_rounds(settings)[-1]
+
+
+def planned_rounds(settings: PruneSettings) -> list[Shape]:
+    """The shape after each round, the child's last, from the parent's config alone.
 
     Raises:
-        DramaError: no such parent, one of an unknown family, or a shape that can't be cut out of it.
+        DramaError: no such parent, one of an unknown family, a shape that can't be cut out of it, or a
+            schedule that does not lead there.
     """
     folder = resolve(settings.parent)
     try:
@@ -67,7 +74,7 @@ def planned_shape(settings: PruneSettings) -> Shape:
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't read its config.json ({error})") from None
     check_family(config)
-    return target_shape(settings, config)
+    return round_shapes(settings, config, target_shape(settings, config))
 
 
 def _check_loads(config: Any, target: Shape) -> None:

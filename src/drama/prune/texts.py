@@ -1,19 +1,23 @@
 """Texts for calibration and recovery: padded documents, and rows packed without padding.
 
-Legend: B rows, L tokens.
+Legend: B, R rows, L tokens.
 """
 
 import random
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from drama.errors import DramaError
+from drama.prune.domains import Domain
 from drama.prune.settings import CalibrationSettings
+from drama.records import Document
 
-Rows = torch.Tensor
+_HELD_OUT = 32
+"""Every twentieth row of a domain is held out, at most this many."""
 
 
 def calibration_batches(
@@ -31,27 +35,43 @@ def calibration_batches(
         yield rows, mask
 
 
-def packed_rows(texts: Sequence[str], tokenizer: Any, length: int, seed: int) -> tuple[Rows, Rows]:
-    """(training, held-out) rows [*, L]: all texts in a seeded order, EOS between, cut without padding.
+def domain_rows(
+    documents: Iterable[Document], tokenizer: Any, by: Literal["lang", "source"], length: int, seed: int
+) -> tuple[list[Domain], dict[str, int]]:
+    """Packed rows by language or corpus, and how many texts of each domain are too few for two rows.
 
-    Every twentieth row, at most 32, is held out.
+    Passages that don't say are the domain `unknown`.
 
     Raises:
-        DramaError: too little text for two rows.
+        DramaError: no domain has text for two rows.
     """
+    texts: dict[str, list[str]] = defaultdict(list)
+    for document in documents:
+        texts[getattr(document, by) or "unknown"].append(document.full_text)
+    found, left_out = [], {}
+    for name, own in sorted(texts.items()):
+        rows_RL = packed_rows(own, tokenizer, length, seed)
+        if len(rows_RL) < 2:
+            left_out[name] = len(own)
+            continue
+        held_out = torch.zeros(len(rows_RL), dtype=torch.bool)
+        held_out[torch.arange(0, len(rows_RL), 20)[:_HELD_OUT]] = True
+        found.append(Domain(name, rows_RL[~held_out], rows_RL[held_out]))
+    if not found:
+        raise DramaError(
+            f"prune: the texts are too few for two rows of {length} tokens in any language or corpus",
+            hint="give more text, or lower prune.recovery.max_length",
+        )
+    return found, left_out
+
+
+def packed_rows(texts: Sequence[str], tokenizer: Any, length: int, seed: int) -> torch.Tensor:
+    """[R, L]: all texts in a seeded order, EOS between, cut without padding."""
     order = list(texts)
     random.Random(seed).shuffle(order)
     stream = [i for t in _tokens(order, tokenizer, None) for i in (*t, tokenizer.eos_token_id)]
     count = len(stream) // length
-    if count < 2:
-        raise DramaError(
-            f"prune: {len(stream)} tokens of text are too few for rows of {length}",
-            hint="give more text, or lower prune.recovery.max_length",
-        )
-    rows = torch.from_numpy(np.array(stream[: count * length], dtype=np.int64).reshape(count, length))
-    held_out = torch.zeros(count, dtype=torch.bool)
-    held_out[torch.arange(0, count, 20)[:32]] = True
-    return rows[~held_out], rows[held_out]
+    return torch.from_numpy(np.array(stream[: count * length], dtype=np.int64).reshape(count, length))
 
 
 def _tokens(texts: Sequence[str], tokenizer: Any, max_length: int | None) -> list[list[int]]:

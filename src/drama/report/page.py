@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from drama.report.plots import bars, courses, loss_curve, widths
+from drama.report.plots import bars, courses, loss_curve, pruning_curves, widths
 from drama.report.read import RunFiles, read_run
 from drama.report.tables import COLUMNS, p_text, short_name
 from drama.workspace import write_text
@@ -69,11 +69,11 @@ def _plots(run: RunFiles) -> list[str]:
     found = []
     for collection in dict.fromkeys(r["collection"] for r in run.results):
         found += [bars(run.results, collection), widths(run.results, collection) or ""]
-    names = {"prune": "recovery of the pruned model", "train": "contrastive training"}
+    names = {"prune": "mask learning and recovery of the pruned model", "train": "contrastive training"}
     for stage, events in run.events.items():
         if events:
             found += [loss_curve(events, names[stage]), courses(events, names[stage]) or ""]
-    return found
+    return found + pruning_curves(run.events.get("prune", []))
 
 
 def _searches(run: RunFiles) -> str:

@@ -1,6 +1,7 @@
 """Plots as inline SVG."""
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -111,6 +112,50 @@ def _course(
         with suppress(KeyError, ZeroDivisionError):
             points.append((int(event["step"]), value(event)))
     return points
+
+
+def pruning_curves(events: Sequence[dict[str, Any]]) -> list[str]:
+    """Sparsity against its ramp, λ, losses and shares of languages; those of which there are events."""
+    masks = [e for e in events if "sparsity" in e]
+    domains = [e for e in events if "domain_losses" in e]
+    found = []
+    if masks:
+        sparsity = ([e["sparsity"] for e in masks], [e["wanted_sparsity"] for e in masks])
+        found.append(_curves(masks, *sparsity, "expected sparsity of the masks (dashed: what is asked for)"))
+        first, second = ([{k: v[i] for k, v in e["multipliers"].items()} for e in masks] for i in (0, 1))
+        found.append(_curves(masks, first, second, "λ₁ (dashed: λ₂)"))
+    if domains:
+        losses = [e["domain_losses"] for e in domains]
+        found.append(_curves(domains, losses, None, "held-out loss by language or corpus"))
+        shares = [e["domain_shares"] for e in domains]
+        found.append(_curves(domains, shares, None, "share of the batches"))
+    return found
+
+
+def _curves(
+    events: Sequence[dict[str, Any]],
+    solid: Sequence[dict[str, float]],
+    dashed: Sequence[dict[str, float]] | None,
+    title: str,
+) -> str:
+    """One line for each name, over the steps; gaps where a round does not have it."""
+    steps = [e["step"] for e in events]
+    figure = Figure(figsize=(7, 3))
+    axis = figure.subplots()
+    lines = []
+    names = list(dict.fromkeys(name for values in solid for name in values))
+    for name in names:
+        lines += axis.plot(steps, [values.get(name, math.nan) for values in solid])
+        if dashed is not None:
+            own = [values.get(name, math.nan) for values in dashed]
+            axis.plot(steps, own, color=lines[-1].get_color(), linestyle="--", alpha=0.6)
+    for text in axis.legend(lines, names, fontsize=8, ncols=2).get_texts():
+        text.set_parse_math(False)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("step")
+    axis.set_title(title)
+    axis.grid(alpha=0.3)
+    return _svg(figure)
 
 
 def _label(row: dict[str, Any]) -> str:

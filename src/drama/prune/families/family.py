@@ -50,6 +50,16 @@ class Family:
         """A layer's norms over `head_dim`, one for all heads; they are copied whole."""
         return ()
 
+    def writers(self, layer: Any) -> tuple[Any, Any]:
+        """The modules whose outputs a layer adds to the residual stream: attention's and the MLP's."""
+        return layer.self_attn.o_proj, layer.mlp.down_proj
+
+    def scale(self, writer: Any, factor: float) -> None:
+        """Multiply what a writer puts out, in its weights. Inside `torch.no_grad()`."""
+        writer.weight.mul_(factor)
+        if writer.bias is not None:
+            writer.bias.mul_(factor)
+
     def mend(self, parent: Self) -> None:
         """Last step of slicing: set right in this child what depends on its width. Usually nothing does."""
 

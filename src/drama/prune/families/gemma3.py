@@ -28,6 +28,14 @@ class Gemma3(Family):
         """Of queries and of keys."""
         return layer.self_attn.q_norm, layer.self_attn.k_norm
 
+    def writers(self, layer: Any) -> tuple[Any, Any]:
+        """The norms after attention and after the MLP."""
+        return layer.post_attention_layernorm, layer.post_feedforward_layernorm
+
+    def scale(self, writer: Any, factor: float) -> None:
+        """A norm's factor is 1 + weight."""
+        writer.weight.copy_((1 + writer.weight) * factor - 1)
+
     def mend(self, parent: Self) -> None:
         """Give the child the parent's embeddings, and with a tied head the parent's logits."""
         if self.config.hidden_size == parent.config.hidden_size:

@@ -2,10 +2,16 @@
 
 from drama.prune.methods.depth import Depth
 from drama.prune.methods.importance import Importance
-from drama.prune.methods.method import Method
+from drama.prune.methods.method import Method, Task
+from drama.prune.methods.shearing import Shearing
 from drama.prune.methods.uniform import Uniform
 
-METHODS: dict[str, Method] = {"importance": Importance(), "depth": Depth(), "uniform": Uniform()}
+METHODS: dict[str, Method] = {
+    "shearing": Shearing(),
+    "importance": Importance(),
+    "depth": Depth(),
+    "uniform": Uniform(),
+}
 """By the name that `prune.method` gives."""
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["METHODS", "Method", "Task"]

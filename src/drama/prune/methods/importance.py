@@ -1,10 +1,7 @@
 """Importance: layers, channels, heads and neurons by their activations (Minitron, arXiv 2407.14679)."""
 
-from collections.abc import Iterable
-
-import torch
-
 from drama.prune.families import Family
+from drama.prune.methods.method import Task
 from drama.prune.scores import Scores, measure
 from drama.prune.shape import Shape
 
@@ -15,8 +12,6 @@ class Importance:
     def check(self, parent: Shape, target: Shape) -> None:
         """Nothing to refuse."""
 
-    def score(
-        self, family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]], target: Shape
-    ) -> Scores:
+    def score(self, family: Family, task: Task) -> Scores:
         """Measured over the calibration texts."""
-        return measure(family, batches)
+        return measure(family, task.calibration)

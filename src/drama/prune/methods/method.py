@@ -1,13 +1,29 @@
 """Method: what decides which parts of the parent stay."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import torch
 
+from drama.prune.domains import Mixture
 from drama.prune.families import Family
 from drama.prune.scores import Scores
+from drama.prune.settings import PruneSettings
 from drama.prune.shape import Shape
+from drama.prune.updates import Log
+
+
+class Task(NamedTuple):
+    """What a method is asked for, and what it may read and write for it."""
+
+    target: Shape
+    settings: PruneSettings
+    calibration: Iterator[tuple[torch.Tensor, torch.Tensor]]
+    """(tokens [B, L], mask [B, L]) of calibration texts, made when they are asked for."""
+    mixture: Mixture
+    """Packed rows to learn from."""
+    log: Log
+    seed: int
 
 
 class Method(Protocol):
@@ -16,13 +32,6 @@ class Method(Protocol):
     def check(self, parent: Shape, target: Shape) -> None:
         """Raises DramaError: the method can't reach the target."""
 
-    def score(
-        self, family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]], target: Shape
-    ) -> Scores:
-        """Importance of each part.
-
-        Args:
-            family: the parent.
-            batches: (tokens [B, L], mask [B, L]) of calibration texts, made when they are asked for.
-            target: the child's shape.
-        """
+    def score(self, family: Family, task: Task) -> Scores:
+        """Importance of each part. A method that learns may change the parent's weights; what the parent
+        then holds is what will be sliced."""

@@ -3,11 +3,10 @@
 Legend: N layers, D hidden, K kv heads, G query heads a kv head, H = K·G, F intermediate.
 """
 
-from collections.abc import Iterable
-
 import torch
 
 from drama.prune.families import Family
+from drama.prune.methods.method import Task
 from drama.prune.scores import Scores
 from drama.prune.shape import Shape, parent_shape
 
@@ -18,15 +17,14 @@ class Uniform:
     def check(self, parent: Shape, target: Shape) -> None:
         """Nothing to refuse."""
 
-    def score(
-        self, family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]], target: Shape
-    ) -> Scores:
+    def score(self, family: Family, task: Task) -> Scores:
         """Marks, the same in every layer; whole kv groups, and query heads evenly spaced in each."""
-        parent = parent_shape(family.config)
+        parent, target = parent_shape(family.config), task.target
         marks_K = _marks(parent.kv_heads, target.kv_heads)
         marks_G = _marks(parent.heads // parent.kv_heads, target.heads // target.kv_heads)
         return Scores(
             _marks(parent.hidden, target.hidden),
+            marks_K.repeat(parent.layers, 1),
             torch.outer(marks_K, marks_G).flatten().repeat(parent.layers, 1),
             _marks(parent.intermediate, target.intermediate).repeat(parent.layers, 1),
             _marks(parent.layers, target.layers),

@@ -1,0 +1,62 @@
+"""Loading and saving the models that pass between the steps of the stage, whole or in checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from drama.errors import DramaError
+from drama.workspace import atomic_folder
+
+
+def load_causal_lm(folder: Path) -> Any:
+    """A causal LM in fp32, in evaluation mode.
+
+    Raises:
+        DramaError: transformers can't load it.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load this as a causal LM ({error})") from None
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """A model folder's tokenizer.
+
+    Raises:
+        DramaError: transformers can't load it.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load its tokenizer ({error})") from None
+
+
+def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
+    """A plain transformers folder, whole or absent.
+
+    Raises:
+        DramaError: plain transformers computes something else from it.
+    """
+    rows_BL = torch.arange(16).remainder(model.config.vocab_size).unsqueeze(0)
+    with atomic_folder(folder) as partial:
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        again = load_causal_lm(partial)
+        with torch.inference_mode():
+            expected, got = model(input_ids=rows_BL).logits, again(input_ids=rows_BL).logits
+        if not torch.allclose(expected, got, atol=1e-4):
+            raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
+
+
+def model_state(model: Any) -> dict[str, torch.Tensor]:
+    """A model's weights, named as in a checkpoint."""
+    return {f"model.{k}": v for k, v in model.state_dict().items()}
+
+
+def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+    """The weights that `model_state` named."""
+    prefix = "model."
+    model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

@@ -1,0 +1,144 @@
+"""Learning the masks: the LM loss under sampled masks plus the constraint, masks and weights together."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from drama.console import note
+from drama.errors import DramaError
+from drama.prune.families import Family
+from drama.prune.load import model_state, restore
+from drama.prune.masked import masked
+from drama.prune.masks import Masks, all_kept, fold
+from drama.prune.methods.method import Task
+from drama.prune.methods.shearing.constraint import Kind, kinds, penalty, ramp
+from drama.prune.methods.shearing.hard_concrete import (
+    LOG_ALPHA_BOUNDS,
+    probability_of_zero,
+    sample,
+    without_noise,
+)
+from drama.prune.recover import held_out_loss, losses
+from drama.prune.scores import Scores
+from drama.prune.settings import ShearingSettings
+from drama.prune.shape import Shape, parent_shape
+from drama.prune.updates import update
+from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+
+
+class Shearing:
+    """The method: reaches every shape smaller than the parent's."""
+
+    def check(self, parent: Shape, target: Shape) -> None:
+        """Raises DramaError: nothing is to be removed, so there is nothing to learn."""
+        if not kinds(parent, target):
+            raise DramaError(
+                "prune: the shape is the parent's, and the method 'shearing' has nothing to learn",
+                hint="give prune.layers, hidden, heads, kv_heads or intermediate",
+            )
+
+    def score(self, family: Family, task: Task) -> Scores:
+        """Trains the parent under masks, in place, and folds into its weights what the masks became."""
+        note(f"prune: learning masks over {task.settings.shearing.steps} steps")
+        learner = MaskLearner(family, task.target, task.settings.shearing, task.seed)
+        update(learner, task.mixture, task.settings.shearing, task.log, task.seed)
+        masks = learner.masks(without_noise)
+        fold(family, masks)
+        return Scores(*(getattr(masks, name) for name in Scores._fields))
+
+
+class MaskLearner:
+    """The parent's weights, log α of every mask, and λ₁, λ₂ of every kind of part."""
+
+    name = "shearing"
+    hint = "lower prune.shearing.learning_rate or mask_learning_rate"
+
+    def __init__(self, family: Family, target: Shape, settings: ShearingSettings, seed: int) -> None:
+        self.family = family
+        self.settings = settings
+        self.seed = seed
+        self.parent = parent_shape(family.config)
+        self.kinds: dict[str, Kind] = kinds(self.parent, target)
+        kept = LOG_ALPHA_BOUNDS[1]
+        self.log_alpha = {
+            name: torch.full((kind.rows, kind.parts), kept, requires_grad=True)
+            for name, kind in self.kinds.items()
+        }
+        self.multipliers = {name: torch.zeros(2, requires_grad=True) for name in self.kinds}
+        self.rates = (settings.learning_rate, settings.mask_learning_rate, settings.multiplier_learning_rate)
+        self.optimisers = [
+            torch.optim.AdamW(parameters, betas=(0.9, 0.95), weight_decay=0.0, maximize=maximize)
+            for parameters, maximize in (
+                (list(family.model.parameters()), False),
+                (list(self.log_alpha.values()), False),
+                (list(self.multipliers.values()), True),
+            )
+        ]
+
+    def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
+        """LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
+        with masked(self.family, self.draw(step)) as model:
+            lm, _ = losses(model, model, rows_BL, kl_weight=0.0)
+        asked = ramp(step, self.settings.steps, self.settings.ramp)
+        total = lm
+        sparsity, wanted = {}, {}
+        for name, kind in self.kinds.items():
+            sparsity_R = probability_of_zero(self.log_alpha[name]).mean(dim=1)
+            sparsity[name] = round(sparsity_R.mean().item(), 4)
+            wanted[name] = round(asked * kind.sparsity, 4)
+            total = total + penalty(sparsity_R, asked * kind.sparsity, self.multipliers[name])
+        return total, {
+            "lm_loss": round(lm.item(), 6),
+            "sparsity": sparsity,
+            "wanted_sparsity": wanted,
+            "multipliers": {n: [round(v, 4) for v in m.tolist()] for n, m in self.multipliers.items()},
+        }
+
+    def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
+        """Under the step's draw of the masks."""
+        with torch.no_grad(), masked(self.family, self.draw(step)) as model:
+            return held_out_loss(model, rows_RL)
+
+    def draw(self, step: int) -> Masks:
+        """The masks of a step: a function of (log α, seed, step)."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        return self.masks(lambda log_alpha: sample(log_alpha, generator))
+
+    def step(self, share: float) -> float:
+        """Update everything at this share of the peak rates."""
+        norm = torch.nn.utils.clip_grad_norm_(self.family.model.parameters(), 1.0)
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for log_alpha in self.log_alpha.values():
+                log_alpha.clamp_(*LOG_ALPHA_BOUNDS)
+        return float(norm)
+
+    def masks(self, value: Any) -> Masks:
+        """`value` of log α, in the parent's shape; what is not learnt is kept whole."""
+        ones = all_kept(self.parent)._asdict()
+        for name, log_alpha in self.log_alpha.items():
+            field = next(f for f in ones if f.rpartition("_")[0] == name)
+            ones[field] = value(log_alpha).reshape(ones[field].shape)
+        return Masks(**ones)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All tensors that a checkpoint needs."""
+        return model_state(self.family.model) | dict(self._learnt()) | optimiser_tensors(self.optimisers)
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from a checkpoint."""
+        restore(self.family.model, tensors)
+        with torch.no_grad():
+            for name, tensor in self._learnt():
+                tensor.copy_(tensors[name])
+        load_optimisers(self.optimisers, tensors)
+
+    def _learnt(self) -> Iterator[tuple[str, torch.Tensor]]:
+        for name in self.kinds:
+            yield f"log_alpha.{name}", self.log_alpha[name]
+            yield f"multipliers.{name}", self.multipliers[name]

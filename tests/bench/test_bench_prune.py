@@ -1,0 +1,103 @@
+"""Torch-Pruning reaches the shape and drops what is idle; the table is stopped and continued."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from drama.errors import DramaError
+from drama.prune.families import family_of
+from drama.prune.plan import LayerPlan, Plan
+from drama.prune.shape import Shape, parent_shape
+from drama.prune.slice import slice_model
+
+pytest.importorskip("torch_pruning")
+
+from drama_bench.prune import bench_prune, shape_of
+from drama_bench.torch_pruned import torch_pruned
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("importance", ["magnitude", "taylor"])
+def test_the_peer_reaches_the_shape_and_drops_idle_heads_and_neurons(importance, tied: bool) -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=97, hidden_size=48, intermediate_size=40, num_hidden_layers=2, num_attention_heads=6,
+        num_key_value_heads=2, head_dim=8, tie_word_embeddings=tied,
+    )  # fmt: skip
+    parent = LlamaForCausalLM(config).eval()
+    idle_heads, idle_neurons = (1, 5), [3, 9, 30]  # one head of each kv group
+    with torch.no_grad():
+        for layer in parent.model.layers:
+            for head in idle_heads:
+                layer.self_attn.o_proj.weight[:, head * 8 : head * 8 + 8] = 0
+                layer.self_attn.q_proj.weight[head * 8 : head * 8 + 8] = 0
+            for linear in (layer.mlp.gate_proj, layer.mlp.up_proj):
+                linear.weight[idle_neurons] = 0
+            layer.mlp.down_proj.weight[:, idle_neurons] = 0
+    tokens_BL = torch.randint(3, 97, (3, 9), generator=torch.Generator().manual_seed(1))
+    target = Shape(layers=2, hidden=32, heads=4, kv_heads=2, intermediate=37)
+    batches = [(tokens_BL, torch.ones_like(tokens_BL))]
+    child = torch_pruned(copy.deepcopy(parent), target, importance, batches)
+    assert parent_shape(child.config) == target
+    # What it left is a plain slice of the parent: its channels, and all heads and neurons that work.
+    table_VD = parent.model.embed_tokens.weight.T.tolist()
+    hidden = [table_VD.index(column) for column in child.model.embed_tokens.weight.T.tolist()]
+    neurons = [n for n in range(40) if n not in idle_neurons]
+    layers = [LayerPlan(row, [0, 2, 3, 4], [0, 1], neurons) for row in range(2)]
+    expected = slice_model(family_of(parent), Plan(hidden, layers), target).state_dict()
+    for name, tensor in child.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_shapes_of_smollm2_are_near_their_shares() -> None:
+    config = LlamaConfig(
+        vocab_size=97, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
+        num_key_value_heads=3,
+    )  # fmt: skip
+    for share in (0.5, 0.25):
+        for method in ("uniform", "depth"):
+            shape = shape_of(method, config, share)
+            body = shape.layers * shape.hidden * (
+                128 * shape.heads + 128 * shape.kv_heads + 3 * shape.intermediate + 2
+            )  # fmt: skip
+            assert abs(body / (30 * 576 * (128 * 12 + 3 * 1536 + 2)) - share) < 0.02, shape
+            assert (shape.hidden == 576) == (method == "depth")
+
+
+def test_the_table_is_stopped_and_continued(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+    source = tmp_path / "texts.jsonl"
+    rows = [{"_id": str(i), "text": " ".join((texts[i:] + texts[:i]) * 2)} for i in range(8)]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    methods = ["importance", "shearing", "torch-pruning"]
+
+    def run(some: list[str]) -> dict:
+        path = bench_prune(tmp_path / "out", [str(source)], str(tiny_llm), some, tokens=4096)
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    assert set(run(methods[:1])["summary"]["ppl_50"]) == {"importance"}
+    first = tmp_path / "out/prune/50-importance.json"
+    stamp = first.stat().st_mtime_ns
+    result = run(methods)
+    assert first.stat().st_mtime_ns == stamp
+    for key in ("ppl_50", "ppl_25"):
+        assert set(result["summary"][key]) == set(methods)
+        assert all(1 < value < 1000 for value in result["summary"][key].values())
+    assert "torch-pruning" in result["versions"]
+    assert len(result["rounds"]) == 6
+    for row in result["rounds"]:
+        spent = row["tokens_spent"]
+        assert 4096 - 512 < sum(spent.values()) <= 4096
+        assert (spent["learning"] > 0) == (row["method"] == "shearing")
+        folder = tmp_path / f"out/prune-work/{100 * row['share']:.0f}-{row['method']}/model"
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        assert parent_shape(model.config)._asdict() == row["shape"]
+        assert row["perplexity"] < row["perplexity_sliced"]
+
+
+def test_an_unknown_method_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match="no method 'best'"):
+        bench_prune(tmp_path, [], "x", ["best"], 4096)

@@ -1,0 +1,123 @@
+"""Languages as domains: rows by language, shares that follow what was lost, and the same after a cut."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drama.errors import DramaError
+from drama.prune import PruneSettings, prune
+from drama.prune.domains import Domain, Mixture, mean_loss
+from drama.prune.load import load_tokenizer
+from drama.prune.settings import DomainSettings
+from drama.prune.texts import domain_rows
+from drama.records import Document, write_passages
+from drama.workspace import read_events
+
+
+def rows(value: int, count: int, held_out: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.full((count, 4), value), torch.full((held_out, 4), value)
+
+
+DOMAINS = [Domain("de", *rows(0, 30, 3)), Domain("fi", *rows(1, 10))]
+
+
+def mixture(references: dict[str, float] | None = None, **values) -> Mixture:
+    return Mixture(DOMAINS, DomainSettings.parse(values, "domains"), references or {"de": 2.0, "fi": 3.0})
+
+
+def test_batches_follow_the_shares() -> None:
+    drawn = mixture().batch(4000, torch.Generator().manual_seed(0))
+    assert drawn.shape == (4000, 4)
+    assert abs(drawn[:, 0].float().mean() - 0.25) < 0.03
+    even = mixture(start="even").batch(4000, torch.Generator().manual_seed(0))
+    assert abs(even[:, 0].float().mean() - 0.5) < 0.03
+
+
+def test_shares_move_to_what_was_lost() -> None:
+    shares = mixture(start="even", update_every=10)
+    assert [step for step in range(30) if shares.due(step)] == [9, 19, 29]
+    shares.update({"de": 1.0, "fi": 4.0})  # de is better than its reference: no excess, no reward
+    expected = (1 - 1e-4) * math.e / (1 + math.e) + 1e-4 / 2
+    assert shares.shares() == {"de": round(1 - expected, 4), "fi": round(expected, 4)}
+    shares.update({"de": 2.0, "fi": 1e6})
+    assert torch.isfinite(shares.shares_K).all()
+    assert shares.shares_K.min() >= 0.5e-4
+
+
+def test_one_domain_and_no_updates_measure_nothing() -> None:
+    assert not mixture(update_every=0).due(49)
+    assert not Mixture(DOMAINS[:1], DomainSettings(update_every=1), {}).due(0)
+
+
+def test_every_held_out_row_counts_alike() -> None:
+    assert mean_loss({"de": 1.0, "fi": 5.0}, DOMAINS) == 2.0
+
+
+def test_rows_by_language_and_what_is_too_little(tiny_llm: Path, texts: list[str]) -> None:
+    tokenizer = load_tokenizer(tiny_llm)
+    documents = [Document(str(i), "", t, "en" if i < 5 else "", "web") for i, t in enumerate(texts)]
+    documents.append(Document("x", "", "yo", "yo", "web"))
+    found, left_out = domain_rows(documents, tokenizer, "lang", 16, seed=0)
+    assert [d.name for d in found] == ["en", "unknown"]
+    assert left_out == {"yo": 1}
+    for domain in found:
+        seen = {tuple(row) for row in domain.rows_RL.tolist()}
+        assert len(domain.held_out_RL) >= 1
+        assert not seen & {tuple(row) for row in domain.held_out_RL.tolist()}
+    assert [d.name for d in domain_rows(documents, tokenizer, "source", 16, seed=0)[0]] == ["web"]
+    with pytest.raises(DramaError, match="too few for two rows of 4096 tokens"):
+        domain_rows(documents, tokenizer, "lang", 4096, seed=0)
+
+
+@pytest.mark.parametrize("method", ["importance", "shearing"])
+def test_the_stage_logs_languages_and_a_cut_changes_nothing(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    passages = tmp_path / "passages.parquet"
+    halves = {"en": texts[:4], "fi": texts[4:]}
+    write_passages(
+        passages,
+        [
+            Document(f"{lang}{i}", "", " ".join(own[i:] + own[:i]), lang)
+            for lang, own in halves.items()
+            for i in range(4)
+        ],
+    )
+    values = {
+        "parent": str(tiny_llm), "layers": 2, "intermediate": 48, "method": method,
+        "domains": {"update_every": 2, "held_out_rows": 1},
+        "recovery": {
+            "steps": 8, "batch_size": 2, "max_length": 16, "checkpoint_every": 3, "learning_rate": 3e-3,
+        },
+    }  # fmt: skip
+    if method == "shearing":
+        values["shearing"] = {"steps": 4, "batch_size": 2}
+    chosen = PruneSettings.parse(values, "prune")
+    figures = prune(chosen, passages, tmp_path / "whole", seed=1).figures
+    for name in ("perplexity_parent", "perplexity_pruned"):
+        assert set(figures[name]) == {"en", "fi"}
+    events = read_events(tmp_path / "whole/events.jsonl")
+    measured = [e["step"] for e in events if "domain_losses" in e]
+    assert measured == list(range(2, len(events) + 1, 2))
+    assert set(events[1]["domain_losses"]) == set(events[1]["domain_shares"]) == {"en", "fi"}
+    assert abs(sum(events[1]["domain_shares"].values()) - 1) < 1e-3
+
+    from drama.prune.recover import Recovery
+
+    real, calls = Recovery.losses, iter(range(99))
+
+    def stops(self, rows_BL: torch.Tensor, step: int):
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        return real(self, rows_BL, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recovery, "losses", stops)
+        with pytest.raises(KeyboardInterrupt):
+            prune(chosen, passages, tmp_path / "cut", seed=1)
+    assert prune(chosen, passages, tmp_path / "cut", seed=1).figures == figures
+    whole, cut = (load_file(tmp_path / d / "model/model.safetensors") for d in ("whole", "cut"))
+    assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
