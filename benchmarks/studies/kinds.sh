@@ -10,6 +10,7 @@ DATA=${DATA:-../shared/data}
 OUT=${OUT:-runs/study-kinds}
 SEEDS=${SEEDS:-1}
 STEPS=${STEPS:-150}
+RERANKED=${RERANKED:-800} # queries; 0: no reranking, and "all" is the other two
 KINDS=${KINDS:-"sent qgen rerank all supervised"}
 DRAMA=${DRAMA:-.venv/bin/drama}
 PYTHON=${PYTHON:-.venv/bin/python}
@@ -18,9 +19,12 @@ JUDGED=(cranfield cisi med pubmedqa-en xquad-en tydiqa-en)
 if [ ! -e "$OUT"/augment/examples.parquet ]; then
   $DRAMA corpus "$DATA"/corpora/enwiki-sample-en.jsonl "$DATA"/corpora/tydiqatrain-en.jsonl --out "$OUT"/corpus
   $DRAMA prune smollm2-135m --layers 2 --data "$OUT"/corpus/passages.parquet --out "$OUT"/pruned
+  rerank=()
+  if [ "$RERANKED" -gt 0 ]; then
+    rerank=(--set rerank.method=likelihood --set rerank.queries="$RERANKED" --set rerank.text_words=60)
+  fi
   $DRAMA augment "$OUT"/corpus --out "$OUT"/augment --store "$OUT"/store --crops 1 --synthesize 2000 \
-    --retriever bm25 --retriever all-minilm-l6-v2 \
-    --set rerank.method=likelihood --set rerank.queries=800 --set rerank.depth=20 --set rerank.text_words=60
+    --retriever bm25 --retriever all-minilm-l6-v2 "${rerank[@]}"
 fi
 
 # Judged queries that are meant for training: nfcorpus' train split, and tydiqa-train-en, whose only split is
