@@ -24,7 +24,7 @@ if [ ! -e "$OUT"/augment/examples.parquet ]; then
     rerank=(--set rerank.method=likelihood --set rerank.queries="$RERANKED" --set rerank.text_words=60)
   fi
   $DRAMA augment "$OUT"/corpus --out "$OUT"/augment --store "$OUT"/store --crops 1 --synthesize 2000 \
-    --retriever bm25 --retriever all-minilm-l6-v2 "${rerank[@]}"
+    --retriever bm25 --retriever all-minilm-l6-v2 --set synthesize.batch_size=16 "${rerank[@]}"
 fi
 
 # Judged queries that are meant for training: nfcorpus' train split, and tydiqa-train-en, whose only split is
