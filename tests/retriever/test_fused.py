@@ -37,16 +37,19 @@ def states_and_gradients(model: Any, states: Any) -> tuple[torch.Tensor, dict[st
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("causal", "frozen"), [(False, True), (True, False)])
 @pytest.mark.parametrize("config", [LlamaConfig, MistralConfig, Qwen2Config])
-def test_states_and_gradients_are_those_of_transformers(config: type, causal: bool, kv_heads: int) -> None:
+def test_states_and_gradients_are_those_of_transformers(
+    config: type, causal: bool, frozen: bool, kv_heads: int
+) -> None:
     model = random_model(config, num_key_value_heads=kv_heads)
     model.config.is_causal = causal
+    model.embed_tokens.requires_grad_(not frozen)
     assert can_fuse(model)
     expected_TD, plain = states_and_gradients(model, packed_states)
     got_TD, fused = states_and_gradients(model, fused_states)
     torch.testing.assert_close(got_TD, expected_TD, rtol=1e-5, atol=1e-5)
-    assert fused.keys() == plain.keys() == {n for n, _ in model.named_parameters()}
+    assert fused.keys() == plain.keys() == {n for n, p in model.named_parameters() if p.requires_grad}
     for name, gradient in fused.items():
         atol = 1e-5 * float(plain[name].abs().max())
         torch.testing.assert_close(gradient, plain[name], rtol=1e-3, atol=atol, msg=name)

@@ -169,16 +169,22 @@ class DecoderLayer(torch.autograd.Function):
             kv_grad_L2KE[:, 0] = k_grad.sum(dim=1).transpose(0, 1)
             kv_grad_L2KE[:, 1] = v_grad.sum(dim=1).transpose(0, 1)
         _rotate(_rotated_part(qkv_grad_TQ, shape), shape.cos_T1e, -shape.sin_T1e)
-        qkv_grad = qkv_grad_TQ.T @ _normed(x_TD, scale1_T1, norm1_D, to)
-        x_grad_TD, norm1_grad = _norm_backward(
-            qkv_grad_TQ @ torch.cat([q, k, v]).to(to), x_TD, scale1_T1, norm1_D
-        )
-        x_grad_TD += h_grad_TD
+        x_grad_TD: torch.Tensor | None = None
+        if ctx.needs_input_grad[1]:
+            qkv_grad = (qkv_grad_TQ.T @ _normed(x_TD, scale1_T1, norm1_D, to)).float()
+            x_grad_TD, norm1_grad = _norm_backward(
+                qkv_grad_TQ @ torch.cat([q, k, v]).to(to), x_TD, scale1_T1, norm1_D
+            )
+            x_grad_TD += h_grad_TD
+        else:  # behind frozen token embeddings: the norm's gradient without that of its inputs
+            unit_grad = (qkv_grad_TQ.T @ (x_TD * scale1_T1).to(to)).float()
+            qkv_grad = unit_grad * norm1_D
+            norm1_grad = (unit_grad * torch.cat([q, k, v])).sum(dim=0)
 
         biases: tuple[torch.Tensor | None, ...] = (None, None, None)
         if ctx.biased:
             biases = torch.split(qkv_grad_TQ.float().sum(dim=0), [len(q), len(k), len(v)])
-        qkv_grads = torch.split(qkv_grad.float(), [len(q), len(k), len(v)])
+        qkv_grads = torch.split(qkv_grad, [len(q), len(k), len(v)])
         gate_grad, up_grad = gateup_grad.float().chunk(2)
         return (
             None, x_grad_TD, norm1_grad, norm2_grad, *qkv_grads, *biases,
