@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from drama.cli import _app
 from drama.errors import DramaError
 from drama.evaluate import Collection, EvaluateSettings, evaluate
 from drama.evaluate.settings import FusionSettings
@@ -120,6 +122,13 @@ def test_widths_and_fusion_have_rows_of_their_own(collection: Path, tiny_llm: Pa
         assert not any(query in scores for query, scores in run.items())  # nor in what was fused
         again = per_query({q: rank(s) for q, s in run.items()}, Collection.read(collection).qrels)
         assert means(again) == pytest.approx(row["metrics"], abs=1e-5)
+
+
+def test_the_command_sets_the_precision(collection: Path, tiny_llm: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results.json"
+    words = ["evaluate", str(tiny_llm), str(collection), "--precision", "bf16", "--out", str(out)]
+    CliRunner().invoke(_app(), words, catch_exceptions=False)
+    assert [row["settings"]["precision"] for row in loads(out.read_text())["results"]] == ["bf16"]
 
 
 def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path) -> None:
