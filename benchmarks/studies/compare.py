@@ -1,9 +1,10 @@
 """nDCG@10 of several runs on the collections they share, and p-values against the first, query by query.
 
-    python benchmarks/studies/compare.py OUT.json COLLECTIONS_FOLDER NAME=RESULTS.json NAME=RESULTS.json …
+    python benchmarks/studies/compare.py OUT.json COLLECTIONS_FOLDER NAME=RESULTS.json NAME=A.json,B.json
 
-A RESULTS.json is what `drama evaluate --out` wrote, with its runs beside it. The p-value over all collections
-shuffles signs within the mean over collections, each collection alike.
+A RESULTS.json is what `drama evaluate --out` wrote, with its runs beside it; of several seeds each query's
+mean counts. Widths below the full one are left out. The p-value over all collections shuffles signs within
+the mean over collections, each collection alike.
 """
 
 import json
@@ -19,7 +20,10 @@ ROUNDS = 10_000
 def per_query(results: Path, collections: Path) -> dict[str, dict[str, float]]:
     """Collection → query id → nDCG@10."""
     found = {}
-    for row in json.loads(results.read_text())["results"]:
+    rows = json.loads(results.read_text())["results"]
+    for row in rows:
+        if row["dim"] < max(r["dim"] for r in rows):
+            continue
         folder = results.with_name(results.stem + ".runs")
         qrels = {}
         for line in (collections / row["collection"] / "qrels/test.tsv").read_text().splitlines()[1:]:
@@ -54,7 +58,11 @@ def main() -> None:
     values = {}
     for each in runs:
         name, _, place = each.partition("=")
-        values[name] = per_query(Path(place), Path(collections))
+        seeds = [per_query(Path(each), Path(collections)) for each in place.split(",")]
+        values[name] = {
+            c: {q: sum(seed[c][q] for seed in seeds) / len(seeds) for q in of_queries}
+            for c, of_queries in seeds[0].items()
+        }
     first = next(iter(values.values()))
     table = {}
     for name, found in values.items():
