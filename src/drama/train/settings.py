@@ -140,8 +140,7 @@ class TrainSettings(Section):
     fused: bool = True
     """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
     gradient_checkpointing: bool = False
-    """Keep only each layer's input and compute the layer again in the backward pass; with `padding_free`
-    off, since attention text by text would not be found again there."""
+    """Keep only each layer's input and compute the layer again in the backward pass."""
     chunk_tokens: int = Field(default=2048, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=12288, ge=0)
@@ -165,12 +164,6 @@ class TrainSettings(Section):
             raise ValueError("curriculum.start_length is above document_length")
         if self.long is not None and self.long.document_length <= self.document_length:
             raise ValueError("long.document_length is not above document_length")
-        return self
-
-    @model_validator(mode="after")
-    def _checkpointed_layers_are_padded(self) -> Self:
-        if self.gradient_checkpointing and self.padding_free:
-            raise ValueError("gradient_checkpointing: it needs padding_free: false")
         return self
 
     @model_validator(mode="after")

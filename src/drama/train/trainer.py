@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
+from drama.retriever.packed import computing_again
 from drama.train.batches import fill_batch
 from drama.train.forward import Forward, in_step, passes
 from drama.train.lora import add_factors
@@ -61,7 +63,8 @@ class Trainer:
         # LoRA's factors and split layers live in the modules, which fused layers pass by.
         retriever.fused = settings.fused and settings.lora is None and not settings.shard
         if settings.gradient_checkpointing:
-            retriever.backbone.gradient_checkpointing_enable({"use_reentrant": False})
+            how = {"use_reentrant": False, "context_fn": partial(computing_again, retriever.backbone)}
+            retriever.backbone.gradient_checkpointing_enable(how)
         if settings.lora is not None:
             add_factors(retriever.backbone, settings.lora, seed)
         if settings.distill.space == "teacher" and data.teacher is not None and not data.teacher.rotated:
