@@ -176,16 +176,6 @@ class TrainSettings(Section):
             raise ValueError("average: the mean of LoRA's factors is not that of the models; leave one out")
         if self.average > 1 and self.validation is not None and self.validation.keep == "best":
             raise ValueError("average: there is no mean of the best weights; set validation.keep: last")
-        if self.shard:
-            switches = {
-                "validation": self.validation is not None,
-                "phases": bool(self.phases),
-                "lora": self.lora is not None,
-                "average": self.average > 1,
-            }
-            together = [name for name, on in switches.items() if on]
-            if together:
-                raise ValueError(f"shard: not together with {', '.join(together)}; leave one out")
         if (self.steps - 1) // self.checkpoint_every < self.average - 1:
             raise ValueError("average: more than there are checkpoints; lower checkpoint_every")
         return self

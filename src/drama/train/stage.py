@@ -89,11 +89,11 @@ def train(
         phases = _phases(retriever, data, settings, seed, world)
         loop = Loop(phases, world, settings, out, validator)
         ending = loop.run()
-        if settings.shard:
-            retriever = loop.trainer.put_together(Retriever.from_llm(backbone, settings.retriever))
         world.leave()
         if world.rank > 0:
             return run.manifest
+        plain = Retriever.from_llm(backbone, settings.retriever) if settings.shard else retriever
+        retriever = loop.trainer.put_together(plain, ending.weights)
         if settings.lora is not None:
             merge_factors(retriever.backbone)
         retriever.backbone.eval()

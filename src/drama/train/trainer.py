@@ -147,13 +147,16 @@ class Trainer:
         if self.retriever.head is not None:
             self.retriever.head.load_state_dict({"weight": tensors["head"]})
 
-    def put_together(self, plain: Retriever) -> Retriever:
-        """Give the weights to a retriever whose layers are not split; all processes must call this."""
-        weights = self.weights()
-        plain.head = self.retriever.head
+    def put_together(self, plain: Retriever, weights: dict[str, torch.Tensor]) -> Retriever:
+        """Give whole weights to a retriever whose layers are not split: our own, or a new one."""
+        if self.settings.lora is not None:
+            add_factors(plain.backbone, self.settings.lora, self.seed)
         plain.backbone.load_state_dict(
             {k.removeprefix("model."): t for k, t in weights.items() if k.startswith("model.")}
         )
+        plain.head = self.retriever.head
+        if plain.head is not None:
+            plain.head.load_state_dict({"weight": weights["head"]})
         return plain
 
     def state(self) -> dict[str, torch.Tensor]:
