@@ -29,7 +29,7 @@ def examples(n: int) -> list[Example]:
 def test_batch_rules(n: int, size: int, negatives: int, seed: int, step: int) -> None:
     rows = examples(n)
     batch = draw_batch(rows, size, negatives, seed, step)
-    assert len(batch.examples) == min(size, n)
+    assert len(batch.examples) == len(set(batch.examples)) == min(size, n)
     assert len(set(batch.documents)) == len(batch.documents)
     for b, row in enumerate(batch.examples):
         drawn = batch.documents[batch.positive_B[b]]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.records import Example
-from drama.train.sampler import consecutive
+from drama.train.endless import consecutive
 
 
 class Batch(NamedTuple):

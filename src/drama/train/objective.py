@@ -133,7 +133,12 @@ class Objective:
             teacher_BN,
             several_BN,
         )
-        parts = {"ranking_loss": round(loss.item(), 6), "masked": int(mask_BN.sum())}
+        masked = int(mask_BN.sum())
+        parts = {
+            "ranking_loss": round(loss.item(), 6),
+            "masked": masked,
+            "masked_share": round(masked / max(1, mask_BN.numel() - size), 6),
+        }
         parts |= health(queries_BD, documents_ND, positive_B, mask_BN, known)
         if self.log_temperature.requires_grad:
             parts["temperature"] = round(known, 6)

@@ -51,7 +51,9 @@ class Optimiser:
                 groups,
                 lr=settings.learning_rate,
                 betas=(0.9, 0.98),
-                foreach=False if self.split else None,  # whole and split parameters don't mix in one call
+                # Whole and split parameters don't mix in one call.
+                foreach=False if self.split else None,
+                fused=False if self.split else True,
             )
         ]
         if table.sparse:

@@ -10,6 +10,7 @@ from drama.settings import Section
 from drama.train.leaks import LeakSettings
 from drama.train.lora import LoraSettings
 from drama.train.validation import ValidationSettings
+from drama.train.weights import WeightSettings
 
 
 class DistillSettings(Section):
@@ -90,6 +91,7 @@ class PhaseSettings(Section):
     learning_rate: float | None = Field(default=None, gt=0.0)
     embedding_learning_rate: float | None = Field(default=None, ge=0.0)
     temperature: float | None = Field(default=None, gt=0.0)
+    weights: WeightSettings | None = None
 
 
 class TrainSettings(Section):
@@ -109,6 +111,8 @@ class TrainSettings(Section):
     """Longest document in training; the finished model reads `retriever.max_length` tokens."""
     batch_by: list[Literal["kind", "source", "lang"]] = []
     """What the examples of a batch agree in."""
+    weights: WeightSettings | None = None
+    """Shares of sources, kinds or languages: of each batch, or of the batches where `batch_by` parts them."""
     curriculum: CurriculumSettings | None = None
     long: LongSettings | None = None
     learning_rate: float = Field(default=5e-4, gt=0.0)
@@ -167,6 +171,15 @@ class TrainSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        for weights in (self.weights, *(phase.weights for phase in self.phases)):
+            if weights is not None and self.batch_by and weights.by not in self.batch_by:
+                raise ValueError(
+                    f"weights: batches that agree in {self.batch_by} can't be weighed by {weights.by}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _stages_fit(self) -> Self:
         if self.phases and abs(sum(phase.share for phase in self.phases) - 1.0) > 1e-6:
             raise ValueError("phases: their shares must make 1")
@@ -193,7 +206,7 @@ class TrainSettings(Section):
 
     def of_phase(self, phase: PhaseSettings, steps: int) -> Self:
         """This section as the phase has it."""
-        own = phase.model_dump(exclude={"share", "kinds"}, exclude_none=True)
+        own = {name: value for name, value in phase if name not in ("share", "kinds") and value is not None}
         return self.model_copy(update={**own, "steps": steps, "phases": []})
 
     @property
