@@ -12,8 +12,11 @@ from drama.errors import DramaError, FileError
 from drama.records import Document, Example, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
+from drama.train.compiled import has_compiler
+from drama.train.optimiser import Optimiser
 from drama.train.trainer import TrainData, Trainer
 from drama.workspace import read_events
+from drama.workspace.schedule import schedule
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
 
@@ -135,6 +138,60 @@ def test_checkpointed_layers_keep_less_memory(tiny_llm: Path, texts: list[str], 
     tokens = Retriever.from_llm(tiny_llm).tokens(texts, "document", 64)
     documents = {str(i): ids for i, ids in enumerate(tokens)}
     assert 0 < kept(checkpointed=True) < 0.5 * kept(checkpointed=False)
+
+
+@pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
+def test_compiled_layers_do_not_change_training(inputs: Any, tmp_path: Path) -> None:
+    how = {"steps": 4, "padding_free": False, "precision": "fp32", "document_length": 12}
+    plain = inputs.train(tmp_path / "plain", **how)
+    torch._dynamo.utils.counters.clear()
+    compiled = inputs.train(tmp_path / "compiled", **how, compile=True)
+    np.testing.assert_allclose(losses(compiled), losses(plain), rtol=1e-5, atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert not torch._dynamo.utils.counters["graph_break"]
+    for name, tensor in weights(plain).items():
+        torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "set padding_free: false"),
+        ({"padding_free": False, "shard": True}, "not together with shard"),
+        ({"padding_free": False, "gradient_checkpointing": True}, "not together with gradient_checkpointing"),
+    ],
+)
+def test_what_can_not_be_compiled_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(DramaError, match=message):
+        TrainSettings.parse({"compile": True, **changes}, "train")
+
+
+def test_compiling_needs_a_compiler(inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DramaError, match=r"no C\+\+ compiler"):
+        inputs.train(tmp_path / "out", padding_free=False, compile=True)
+
+
+def test_the_fused_optimiser_is_adamw(tiny_llm: Path) -> None:
+    retriever, plain = Retriever.from_llm(tiny_llm), Retriever.from_llm(tiny_llm)
+    settings = TrainSettings(learning_rate=0.01, warmup=0.0, steps=5, clip=1e9)
+    ours = Optimiser(retriever.backbone, [], settings, torch.nn.Parameter(torch.zeros(())))
+    assert all(group["fused"] for group in ours._all[0].param_groups)
+    parts = [[p for p in plain.parameters() if p.dim() == d] for d in (2, 1)]
+    parts[0].remove(plain.backbone.get_input_embeddings().weight)
+    groups = [{"params": p, "weight_decay": d} for p, d in zip(parts, (0.01, 0.0), strict=True)]
+    theirs = torch.optim.AdamW(groups, betas=(0.9, 0.98), foreach=False, fused=False)
+    for step in range(5):
+        torch.manual_seed(step)
+        for own, other in zip(retriever.parameters(), plain.parameters(), strict=True):
+            own.grad = torch.randn_like(own) if own.requires_grad else None
+            other.grad = None if own.grad is None else own.grad.clone()
+        for group in theirs.param_groups:
+            group["lr"] = 0.01 * schedule(step, 5, 0.0)
+        ours.step(step)
+        theirs.step()
+    for own, other in zip(retriever.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-5, atol=1e-6)
 
 
 def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Any, tmp_path: Path) -> None:

@@ -145,6 +145,8 @@ class TrainSettings(Section):
     """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
     gradient_checkpointing: bool = False
     """Keep only each layer's input and compute the layer again in the backward pass."""
+    compile: bool = False
+    """Compile the layers (torch.compile); of the padded path only."""
     chunk_tokens: int = Field(default=2048, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=12288, ge=0)
@@ -168,6 +170,21 @@ class TrainSettings(Section):
             raise ValueError("curriculum.start_length is above document_length")
         if self.long is not None and self.long.document_length <= self.document_length:
             raise ValueError("long.document_length is not above document_length")
+        return self
+
+    @model_validator(mode="after")
+    def _compiled_layers_are_padded(self) -> Self:
+        if not self.compile:
+            return self
+        if self.padding_free:
+            raise ValueError("compile: attention text by text can't be compiled; set padding_free: false")
+        switches = {
+            "gradient_checkpointing": self.gradient_checkpointing,
+            "lora": self.lora is not None,
+            "shard": self.shard,
+        }
+        if together := [name for name, on in switches.items() if on]:
+            raise ValueError(f"compile: not together with {', '.join(together)}; leave one out")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from drama.records import Example
 from drama.retriever import Retriever
 from drama.retriever.packed import computing_again
 from drama.train.batches import fill_batch
+from drama.train.compiled import compile_layers
 from drama.train.forward import Forward, in_step, passes
 from drama.train.lora import add_factors
 from drama.train.objective import Objective
@@ -72,6 +73,8 @@ class Trainer:
         retriever.check_trainable_dims()
         if settings.shard:
             split_layers(retriever.backbone)
+        if settings.compile:
+            compile_layers(retriever.backbone)
         self.objective = Objective(retriever, data.teacher, settings, seed)
         extra = [
             p for layer in (retriever.head, self.objective.projection) if layer for p in layer.parameters()
