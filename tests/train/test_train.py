@@ -142,7 +142,7 @@ def test_checkpointed_layers_keep_less_memory(tiny_llm: Path, texts: list[str], 
 
 @pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
 def test_compiled_layers_do_not_change_training(inputs: Any, tmp_path: Path) -> None:
-    how = {"steps": 4, "padding_free": False, "precision": "fp32", "document_length": 12}
+    how = {"steps": 4, "padding_free": False, "precision": "fp32", "embedding_learning_rate": 1e-3}
     plain = inputs.train(tmp_path / "plain", **how)
     torch._dynamo.utils.counters.clear()
     compiled = inputs.train(tmp_path / "compiled", **how, compile=True)

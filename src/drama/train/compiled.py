@@ -11,7 +11,7 @@ def compile_layers(backbone: Any) -> None:
     """Have each layer compiled at its first pass, for texts of any number and length.
 
     Raises:
-        DramaError: transformers marks no module of the model as a layer, or there is no C++ compiler for a CPU.
+        DramaError: transformers marks no module of the model as a layer, or a CPU's C++ compiler is missing.
     """
     from transformers.modeling_layers import GradientCheckpointingLayer
 

@@ -22,7 +22,7 @@ _PACKAGES = ("drama-retrieval", "torch", "transformers", "tokenizers", "numpy", 
 class Manifest(BaseModel):
     """The record that each stage leaves in its folder.
 
-    `inputs` are fingerprints and `paths` where they were; `counts` are rows by outcome (`ok`, `too short`, …);
+    `inputs` are fingerprints, `paths` where they were; `counts` are rows by outcome (`ok`, `too short`, …);
     `figures` are the stage's own results.
     """
 
