@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from drama.errors import DramaError, FileError
-from drama.records import Document, Example, write_passages
+from drama.records import Document, Example, read_examples, write_examples, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
 from drama.train.compiled import has_compiler
@@ -44,7 +44,7 @@ TEACHER_SPACE = {
     "teacher": True,
 }
 ALL_TERMS = {
-    "distill": {"margin_weight": 1.0, "embedding_weight": 1.0},
+    "distill": {"margin_weight": 1.0, "embedding_weight": 1.0, "scores_weight": 0.5},
     "positives": 2, "query_query": True, "document_document": True, "both_directions": True,
     "temperature": 0.05, "temperature_learning_rate": 0.02, "teacher": True,
 }  # fmt: skip
@@ -222,6 +222,15 @@ def test_an_unchanged_stage_is_skipped(inputs: Any, tmp_path: Path) -> None:
 def test_distillation_without_vectors_is_refused(inputs: Any, tmp_path: Path) -> None:
     with pytest.raises(DramaError, match="no teacher vectors"):
         inputs.train(tmp_path, distill={"kl_weight": 0.5})
+
+
+def test_scores_are_asked_for_only_where_there_are_some(inputs: Any, tmp_path: Path) -> None:
+    inputs.train(tmp_path / "scored", steps=1, distill={"scores_weight": 1.0})
+    bare = [e._replace(negative_scores=[]) for e in read_examples(inputs.examples)]
+    write_examples(tmp_path / "bare.parquet", bare)
+    settings = TrainSettings.parse({"distill": {"scores_weight": 1.0}}, "train")
+    with pytest.raises(DramaError, match="none of the examples has scores"):
+        train(settings, inputs.backbone, inputs.passages, tmp_path / "bare.parquet", tmp_path / "out")
 
 
 def test_a_width_above_the_models_is_refused(inputs: Any, tmp_path: Path) -> None:

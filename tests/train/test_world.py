@@ -33,7 +33,7 @@ CASES: dict[str, dict[str, Any]] = {
     "embeddings, cached, teacher's space": TEACHER_SPACE,
     "all terms": {
         "temperature_learning_rate": 0.01, "positives": 2, "query_query": True, "document_document": True,
-        "distill": {"margin_weight": 1.0},
+        "distill": {"margin_weight": 1.0, "scores_weight": 0.5},
     },
     "projected": {"distill": {"kl_weight": 0.5, "embedding_weight": 2.0}},
     "sharded": {"shard": True, "negatives": 2},
@@ -56,8 +56,8 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
     write_passages(folder / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
     rows = [
         Example(
-            f"e{i}", t[:20], [f"d{i}", f"d{(i + 4) % 8}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)], [], [],
-            "sent",
+            f"e{i}", t[:20], [f"d{i}", f"d{(i + 4) % 8}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)],
+            [0.9, 0.7], [0.3, 0.2, 0.1], "sent",
             origin=f"d{i}",
         )
         for i, t in enumerate(texts)

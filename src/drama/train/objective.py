@@ -58,6 +58,8 @@ class Objective:
             distill.kl_weight,
             distill.temperature,
             distill.margin_weight,
+            distill.scores_weight,
+            distill.scores_temperature,
         )
         self.projection: torch.nn.Linear | None = None
         if distill.space == "own" and distill.embedding_weight > 0 and teacher is not None:
@@ -132,6 +134,7 @@ class Objective:
             self.terms,
             teacher_BN,
             several_BN,
+            self._scored(batch) if s.distill.scores_weight > 0 else None,
         )
         masked = int(mask_BN.sum())
         parts = {
@@ -156,6 +159,16 @@ class Objective:
             parts["corpus_loss"] = round(divergence.item(), 6)
             loss = loss + s.distill.corpus_weight * divergence
         return loss, parts
+
+    def _scored(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Columns and scores [B, K] of each query's drawn documents, −inf behind its last."""
+        most = max(1, *map(len, batch.scored_B))
+        columns_BK = torch.zeros(len(batch.scored_B), most, dtype=torch.long)
+        scores_BK = torch.full(columns_BK.shape, -math.inf)
+        for b, own in enumerate(batch.scored_B):
+            for k, (column, score) in enumerate(own):
+                columns_BK[b, k], scores_BK[b, k] = column, score
+        return columns_BK.to(self.device), scores_BK.to(self.device)
 
     def _teacher(self, batch: Batch, examples: Sequence[Example]) -> torch.Tensor | None:
         teacher = self.teacher

@@ -32,6 +32,12 @@ class DistillSettings(Section):
 
     margin_weight: float = Field(default=0.0, ge=0.0)
     """Weight of the mean squared error of (positive's cosine − negative's cosine) against the teacher's."""
+    scores_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of KL(labels ‖ student) over each query's drawn documents, by the examples' scores: no vectors
+    are needed."""
+    scores_temperature: float = Field(default=1.0, gt=0.0)
+    """What the examples' scores are divided by in this KL, whatever their unit is; the student's cosines are
+    divided by `train.temperature`."""
     false_negative_margin: float | None = None
     """Documents that the teacher finds as near to the query as its positive, less this, are no negatives.
     None: only known positives are left out."""

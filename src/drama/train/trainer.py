@@ -42,8 +42,8 @@ class Trainer:
     """Trains a retriever in place, one process of several at will.
 
     Raises:
-        DramaError: distillation is asked for without a teacher's vectors, or a batch smaller than the
-            number of processes.
+        DramaError: distillation is asked for without a teacher's vectors or scores, or a batch smaller than
+            the number of processes.
     """
 
     def __init__(
@@ -56,6 +56,11 @@ class Trainer:
     ) -> None:
         self.world = world or World()
         self.sampler = Sampler(data.examples, data.documents, settings, seed, self.world.size)
+        if settings.distill.scores_weight > 0 and not any(e.negative_scores for e in data.examples):
+            raise DramaError(
+                "train.distill.scores_weight: none of the examples has scores of its negatives",
+                hint="label them with augment.label, or leave scores_weight out",
+            )
         self.retriever = retriever
         self.data = data
         self.settings = settings

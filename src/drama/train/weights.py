@@ -67,7 +67,9 @@ def deal(shares: Sequence[float], places: int, steps: int) -> npt.NDArray[np.int
     bounds_G = np.cumsum(shares) / np.sum(shares) * places
     bounds_G[-1] = places
     start_S1 = (np.arange(steps) * _GOLDEN % 1.0)[:, None]
-    return np.diff(np.floor(bounds_G + start_S1), axis=1, prepend=0.0).astype(np.int64)
+    upto_SG = np.floor(bounds_G + start_S1).astype(np.int64)
+    own_SG: npt.NDArray[np.int64] = np.diff(upto_SG, axis=1, prepend=0)
+    return own_SG
 
 
 class WeightedStream:
