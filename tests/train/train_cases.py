@@ -1,6 +1,6 @@
 """Started by torchrun: train every case of a folder, one after another, as one of several processes.
 
-torchrun --nproc-per-node 2 train_cases.py FOLDER BACKBONE
+    torchrun --nproc-per-node 2 train_cases.py FOLDER BACKBONE
 """
 
 import json
@@ -11,10 +11,15 @@ import torch.distributed as dist
 
 from drama.train import TrainSettings, train
 
-dist.init_process_group("gloo")
-folder, backbone = Path(sys.argv[1]), Path(sys.argv[2])
-for name, values in json.loads((folder / "cases.json").read_text()).items():
-    settings = TrainSettings.parse(values, "train")
-    out = folder / "two" / name
-    train(settings, backbone, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
-dist.destroy_process_group()
+
+def main(folder: Path, backbone: Path) -> None:
+    dist.init_process_group("gloo")
+    for name, values in json.loads((folder / "cases.json").read_text()).items():
+        settings = TrainSettings.parse(values, "train")
+        out = folder / "two" / name
+        train(settings, backbone, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
