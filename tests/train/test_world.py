@@ -70,7 +70,7 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(Path(__file__).with_name("train_cases.py")), str(folder), str(tiny_llm)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=480, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -1,7 +1,4 @@
-"""Started by torchrun: train every case of a folder, one after another, as one of several processes.
-
-    torchrun --nproc-per-node 2 train_cases.py FOLDER BACKBONE
-"""
+"""Started by torchrun with a folder and a backbone: train every case of the folder, as one of its processes."""
 
 import json
 import sys
