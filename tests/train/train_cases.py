@@ -1,4 +1,4 @@
-"""Started by torchrun with a folder and a backbone: train every case of the folder, as one of its processes."""
+"""Started by torchrun with a folder and a backbone: one of the processes that train the folder's cases."""
 
 import json
 import sys
