@@ -1,14 +1,13 @@
 """A run is repeated from its folder alone, bit for bit; what makes it another run is told."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from drama.cli.replay import replay as command
 from drama.errors import DramaError
 from drama.records import Document, write_passages
 from drama.train.replay import replay
@@ -34,14 +33,18 @@ def test_a_run_is_repeated_from_its_folder(
     assert replay(run, tmp_path / "again")[:3] == (12, 7, True)
 
 
-def test_the_command_says_whether_the_run_is_the_same(inputs: Any, tmp_path: Path) -> None:
+def test_the_command_says_whether_the_run_is_the_same(
+    inputs: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = inputs.train(tmp_path / "run")
-    command = [sys.executable, "-m", "drama.cli", "replay", str(run), "--out", str(tmp_path / "again")]
+    command(run, tmp_path / "again")
+    assert "all 12 losses are the same; the weights are the same, bit for bit" in capsys.readouterr().out
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {"seed": 4}))
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    assert done.returncode == 1, done.stderr
-    assert "losses differ from step 1 on; the weights differ" in done.stdout
+    with pytest.raises(typer.Exit) as stop:
+        command(run, tmp_path / "again")
+    assert stop.value.exit_code == 1
+    assert "losses differ from step 1 on; the weights differ" in capsys.readouterr().out
 
 
 def test_what_can_not_be_repeated_is_refused(inputs: Any, tmp_path: Path) -> None:

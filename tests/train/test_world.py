@@ -96,6 +96,10 @@ def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> Non
         assert one_manifest.figures.get(figure) == two_manifest.figures.get(figure)
 
 
+def test_two_processes_repeat_their_run(folder: Path) -> None:
+    assert json.loads((folder / "replay.json").read_text()) == [6, None, True, []]
+
+
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=60), st.integers(1, 7))
 def test_every_text_has_one_process_and_shares_are_even(lengths: list[int], size: int) -> None:
     shares = World(size=size).share(lengths)

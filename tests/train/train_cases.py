@@ -1,4 +1,4 @@
-"""Started by torchrun with a folder and a backbone: one of the processes that train the folder's cases."""
+"""Started by torchrun with a folder and a backbone: one of the processes that train its cases."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch.distributed as dist
 
 from drama.train import TrainSettings, train
+from drama.train.replay import replay
 
 
 def main(folder: Path, backbone: Path) -> None:
@@ -15,6 +16,9 @@ def main(folder: Path, backbone: Path) -> None:
         settings = TrainSettings.parse(values, "train")
         out = folder / "two" / name
         train(settings, backbone, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
+    found = replay(folder / "two/plain", folder / "replayed")
+    if found is not None:
+        (folder / "replay.json").write_text(json.dumps(found))
     dist.destroy_process_group()
 
 

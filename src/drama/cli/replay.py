@@ -15,6 +15,8 @@ def replay(
     from drama.train.replay import replay as run_again
 
     found = run_again(folder, out)
+    if found is None:
+        return
     for change in found.changed:
         note(f"  {change}")
     parted = found.first_difference

@@ -1,4 +1,4 @@
-"""torch.compile for the layers: each is traced once and its code is shared by all of them."""
+"""torch.compile for the layers, which share the code: they are the same but for their weights."""
 
 import os
 import shutil

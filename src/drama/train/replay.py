@@ -24,8 +24,8 @@ class Replay(NamedTuple):
     """Versions and machine, where they are not as they were."""
 
 
-def replay(folder: Path, out: Path) -> Replay:
-    """Train once more as a finished run was trained.
+def replay(folder: Path, out: Path) -> Replay | None:
+    """Train once more as a finished run was trained. Of several processes, all but the first get None.
 
     Args:
         folder: of the run, with its manifest, events and model.
@@ -48,6 +48,8 @@ def replay(folder: Path, out: Path) -> Replay:
     settings = _where_the_inputs_are(TrainSettings.parse(was.settings, "train"), paths)
     inputs = (paths["backbone"], paths["passages"], paths["examples"])
     now = train(settings, *inputs, out, was.seed, paths.get("teacher"))
+    if now.status != "complete":
+        return None
     losses, again = ([e["loss"] for e in read_events(place / "events.jsonl")] for place in (folder, out))
     longest = max(len(losses), len(again))
     differing = (i for i in range(longest) if losses[i : i + 1] != again[i : i + 1])
