@@ -64,7 +64,7 @@ def deal(shares: Sequence[float], places: int, steps: int) -> npt.NDArray[np.int
     >>> deal([2.0, 1.0, 1.0], 2, 4).tolist()
     [[1, 0, 1], [1, 1, 0], [1, 0, 1], [1, 1, 0]]
     """
-    bounds_G = np.cumsum(shares) / np.sum(shares) * places
+    bounds_G = np.round(np.cumsum(shares) / np.sum(shares) * places, 9)
     bounds_G[-1] = places
     start_S1 = (np.arange(steps) * _GOLDEN % 1.0)[:, None]
     upto_SG = np.floor(bounds_G + start_S1).astype(np.int64)
