@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.records import Example
-from drama.train.batches import draw_batch
+from drama.train.batches import draw_batch, fill_batch
 
 
 def examples(n: int) -> list[Example]:
@@ -29,7 +29,7 @@ def examples(n: int) -> list[Example]:
 def test_batch_rules(n: int, size: int, negatives: int, seed: int, step: int) -> None:
     rows = examples(n)
     batch = draw_batch(rows, size, negatives, seed, step)
-    assert len(batch.examples) == min(size, n)
+    assert len(batch.examples) == len(set(batch.examples)) == min(size, n)
     assert len(set(batch.documents)) == len(batch.documents)
     for b, row in enumerate(batch.examples):
         drawn = batch.documents[batch.positive_B[b]]
@@ -80,3 +80,15 @@ def test_several_positives_are_distinct_and_the_first_is_that_of_one(
         assert drawn <= set(rows[row].positive_ids)
         assert len(drawn) == min(positives, 2)
         assert batch.positives_BN[b, batch.positive_B[b]]
+
+
+def test_drawn_documents_carry_their_scores() -> None:
+    rows = [e._replace(positive_scores=[0.9, 0.8], negative_scores=[0.2, 0.1]) for e in examples(6)]
+    rows[2] = rows[2]._replace(negative_scores=[])
+    batch = fill_batch(rows, [0, 2, 4], 1, 0, 3, positives=2)
+    assert batch.scored_B[1] == []
+    for row, own in ((0, batch.scored_B[0]), (4, batch.scored_B[2])):
+        scores = dict(zip(rows[row].positive_ids, [0.9, 0.8], strict=True))
+        scores |= zip(rows[row].negative_ids, [0.2, 0.1], strict=True)
+        assert len(own) == 3
+        assert all(score == scores[batch.documents[column]] for column, score in own)

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from drama.records import Document, Example, write_examples, write_passages
 
 VALIDATED = ["validation.share=0.25", "validation.every=3", "validation.keep=best", "validation.measure=loss"]
-WAYS = {"one process": (1, VALIDATED), "split layers": (2, ["shard=true", "embedding_learning_rate=1e-3"])}
+PHASES = ["phases=[{share: 0.1, negatives: 0}, {share: 0.9}]", "average=2", "embedding_learning_rate=1e-3"]
+WAYS = {"one process": (1, VALIDATED), "split layers, phases": (2, ["shard=true", *PHASES])}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -36,7 +37,7 @@ def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path, way: 
             words += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
         words += ["drama.cli", "train", tiny_llm, "--passages", tmp_path / "p.parquet"]
         words += ["--examples", tmp_path / "e.parquet", "--out", tmp_path / out]
-        words += ["--steps", 60, "--batch-size", 4]
+        words += ["--steps", 40, "--batch-size", 4]
         words += [w for switch in ["checkpoint_every=5", *switches] for w in ("--set", switch)]
         return [str(w) for w in words]
 

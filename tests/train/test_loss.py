@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from drama.train.distillation import embedding_loss, false_negatives, kl_to_teacher, margin_mse
+from drama.train.distillation import (
+    embedding_loss,
+    false_negatives,
+    kl_to_scores,
+    kl_to_teacher,
+    margin_mse,
+)
 from drama.train.loss import (
     Terms,
     info_nce,
@@ -34,6 +40,27 @@ def test_kl_is_zero_at_the_teacher_and_positive_elsewhere() -> None:
     teacher = torch.rand(4, 6)
     assert kl_to_teacher(teacher, teacher, 0.05).item() == 0.0
     assert kl_to_teacher(teacher.flip(0), teacher, 0.05).item() > 0.0
+
+
+def test_kl_to_scores_is_the_formula_over_each_querys_own_documents() -> None:
+    torch.manual_seed(0)
+    cosines = torch.rand(3, 6, requires_grad=True)
+    own = [([4, 0, 2], [1.5, 0.2, -1.0]), ([1, 3], [0.1, 0.4]), ([], [])]
+    columns, scores = torch.zeros(3, 3, dtype=torch.long), torch.full((3, 3), -math.inf)
+    total = 0.0
+    for b, (documents, labels) in enumerate(own):
+        columns[b, : len(documents)] = torch.tensor(documents, dtype=torch.long)
+        scores[b, : len(labels)] = torch.tensor(labels)
+        teacher = [math.exp(score / 0.5) for score in labels]
+        student = [math.exp(cosines[b, n].item() / 0.1) for n in documents]
+        for t, s in zip(teacher, student, strict=True):
+            total += t / sum(teacher) * math.log(t / sum(teacher) / (s / sum(student)))
+    loss = kl_to_scores(cosines, columns, scores, 0.1, 0.5)
+    assert math.isclose(loss.item(), total / 3, rel_tol=1e-4)
+    loss.backward()
+    assert cosines.grad is not None
+    assert cosines.grad.isfinite().all()
+    assert {(b, n) for b, n in cosines.grad.nonzero().tolist()} == {(0, 4), (0, 0), (0, 2), (1, 1), (1, 3)}
 
 
 def test_matryoshka_is_the_mean_over_renormalised_cuts() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from drama.errors import DramaError
@@ -57,6 +57,71 @@ def test_batches_agree_in_what_is_asked_for() -> None:
     assert mixed == [draw_batch(rows, 3, 0, 5, step).examples for step in range(12)]
     with pytest.raises(DramaError, match="1 usable examples of kind 'c', a batch needs 2"):
         sampler(examples("abcab", [8]), batch_by=["kind"])
+
+
+@given(
+    st.lists(st.tuples(st.integers(6, 30), st.floats(0.5, 4.0)), min_size=2, max_size=4), st.integers(2, 12)
+)
+def test_weights_compose_each_batch(groups: list[tuple[int, float]], size: int) -> None:
+    """Shares are kept to one example a batch, none stands in it twice, in a group all come equally often."""
+    kinds = "".join(letter * n for letter, (n, _) in zip("abcd", groups, strict=False))
+    rows = examples(kinds, [8])
+    shares = {letter: share for letter, (_, share) in zip("abcd", groups, strict=False)}
+    places = {kind: size * share / sum(shares.values()) for kind, share in shares.items()}
+    assume(all(kinds.count(kind) >= places[kind] + 1 for kind in shares))
+    made = sampler(rows, batch_size=size, weights={"by": "kind", "shares": shares})
+    plans = [made.plan(step).rows for step in range(40)]
+    for plan in plans:
+        assert len(plan) == len(set(plan)) == size
+        for kind in shares:
+            assert abs(sum(rows[r].kind == kind for r in plan) - places[kind]) < 1 + 1e-6
+    seen = Counter(row for plan in plans for row in plan)
+    for kind in shares:
+        counts = [seen[row] for row, example in enumerate(rows) if example.kind == kind]
+        assert max(counts) - min(counts) <= 1
+        assert sum(counts) == pytest.approx(40 * places[kind], abs=3)
+
+
+def test_weights_give_groups_their_turns() -> None:
+    rows = examples("ab" + "c" * 8, [8])
+    rows = [
+        e._replace(kind=e.kind.replace("a", "b"), lang="en" if r < 7 else "fi") for r, e in enumerate(rows)
+    ]
+    weights = {"by": "kind", "shares": {"b": 3, "c": 1}}
+    made = sampler(rows, batch_size=2, batch_by=["kind", "lang"], weights=weights)
+    plans = [made.plan(step).rows for step in range(40)]
+    turns = [(rows[plan[0]].kind, rows[plan[0]].lang) for plan in plans]
+    assert all(
+        {(rows[r].kind, rows[r].lang) for r in plan} == {turn}
+        for plan, turn in zip(plans, turns, strict=True)
+    )
+    assert Counter(kind for kind, _ in turns)["b"] == pytest.approx(30, abs=2)
+    assert 0 < Counter(turns)["c", "fi"] < Counter(turns)["c", "en"]
+    assert all(turns[i : i + 2] != [("c", "en")] * 2 for i in range(39))  # evenly spread
+
+
+def test_a_temperature_evens_languages_out() -> None:
+    rows = [e._replace(lang="en" if e.kind == "a" else "fi") for e in examples("a" * 18 + "b" * 2, [8])]
+    weights = {"by": "lang", "temperature": 2.0}
+    made = sampler(rows, batch_size=4, weights=weights)
+    assert all(sum(rows[r].lang == "en" for r in made.plan(step).rows) == 3 for step in range(40))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"by": "kind", "shares": {"a": 1}}, "kind 'b' has no share.*\n.*name each of a, b"),
+        ({"by": "kind", "shares": {"a": 1, "b": 1, "c": 1}}, "kind 'c' is not among the examples"),
+        ({"by": "kind", "shares": {"a": 1, "b": 3}}, "3 of a batch's 4 .* kind 'b', which has 2"),
+        ({"by": "kind"}, "either shares or a temperature"),
+        ({"by": "kind", "shares": {"a": 0, "b": 1}}, "greater than 0"),
+        ({"by": "lang", "temperature": 2.0, "batch_by": ["kind"]}, "can't be weighed by lang"),
+    ],
+)  # fmt: skip
+def test_weights_that_do_not_fit_are_refused(weights: dict[str, Any], message: str) -> None:
+    batch_by = weights.pop("batch_by", [])
+    with pytest.raises(DramaError, match=message):
+        sampler(examples("aaabb", [8]), batch_size=4, weights=weights, batch_by=batch_by)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 1.0])

@@ -19,7 +19,11 @@ BASE = {
     "steps": 12, "batch_size": 4, "learning_rate": 2e-3, "checkpoint_every": 3,
     "embedding_learning_rate": 1e-3, "retriever": {"dims": [16, 32], "max_length": 64},
 }  # fmt: skip
-PHASES = [{"share": 0.5, "kinds": ["title"], "negatives": 0, "learning_rate": 4e-3}, {"share": 0.5}]
+WEIGHTS = {"by": "kind", "shares": {"sent": 3, "title": 1}}
+PHASES = [
+    {"share": 0.5, "kinds": ["title"], "negatives": 0, "learning_rate": 4e-3},
+    {"share": 0.5, "weights": WEIGHTS},
+]
 LORA = {"rank": 4, "alpha": 8.0}
 
 
@@ -61,7 +65,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_phases_are_runs_one_after_another(inputs: Any, tmp_path: Path) -> None:
     both = run(inputs, tmp_path / "both", phases=PHASES)
     first = run(inputs, tmp_path / "1", steps=6, kinds="title", negatives=0, learning_rate=4e-3)
-    second = run(inputs, tmp_path / "2", first / "model", steps=6)
+    second = run(inputs, tmp_path / "2", first / "model", steps=6, weights=WEIGHTS)
     assert same(weights(both), weights(second))
     events = [read_events(out / "events.jsonl") for out in (both, first, second)]
     assert [e["loss"] for e in events[0]] == [e["loss"] for e in (*events[1], *events[2])]

@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from drama.errors import DramaError, FileError
-from drama.records import Document, Example, write_passages
+from drama.records import Document, Example, read_examples, write_examples, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
+from drama.train.compiled import has_compiler
+from drama.train.optimiser import Optimiser
 from drama.train.trainer import TrainData, Trainer
 from drama.workspace import read_events
+from drama.workspace.schedule import schedule
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
 
@@ -41,7 +44,7 @@ TEACHER_SPACE = {
     "teacher": True,
 }
 ALL_TERMS = {
-    "distill": {"margin_weight": 1.0, "embedding_weight": 1.0},
+    "distill": {"margin_weight": 1.0, "embedding_weight": 1.0, "scores_weight": 0.5},
     "positives": 2, "query_query": True, "document_document": True, "both_directions": True,
     "temperature": 0.05, "temperature_learning_rate": 0.02, "teacher": True,
 }  # fmt: skip
@@ -91,11 +94,21 @@ def test_resume_equals_an_uninterrupted_run(
     [
         {"padding_free": False},
         {"padding_free": False, "gradient_checkpointing": True},
+        {"gradient_checkpointing": True},
+        {"gradient_checkpointing": True, "fused": False, "kept_tokens": 100, "chunk_tokens": 64},
         {"fused": False},
         {"kept_tokens": 0, "chunk_tokens": 64},
         {"kept_tokens": 100, "chunk_tokens": 64},
     ],
-    ids=["padded", "checkpointed", "not fused", "all texts twice", "some texts twice"],
+    ids=[
+        "padded",
+        "padded, checkpointed",
+        "fused, checkpointed",
+        "packed, checkpointed, cached",
+        "not fused",
+        "all texts twice",
+        "some texts twice",
+    ],
 )
 def test_speed_and_memory_switches_do_not_change_training(
     inputs: Any, tmp_path: Path, switch: dict[str, object]
@@ -108,19 +121,77 @@ def test_speed_and_memory_switches_do_not_change_training(
     assert (events[0]["padding"] > 0) is ("padding_free" in switch)
 
 
-@pytest.mark.parametrize("checkpointed", [False, True])
-def test_checkpointed_layers_are_computed_again(tiny_llm: Path, texts: list[str], checkpointed: bool) -> None:
-    retriever = Retriever.from_llm(tiny_llm, RetrieverSettings())
+@pytest.mark.parametrize("path", ["fused", "packed", "padded"])
+def test_checkpointed_layers_keep_less_memory(tiny_llm: Path, texts: list[str], path: str) -> None:
+    def kept(checkpointed: bool) -> int:
+        """Bytes that a forward pass of 4 layers leaves for the backward pass."""
+        retriever = Retriever.from_llm(tiny_llm, RetrieverSettings())
+        settings = TrainSettings(batch_size=4, fused=path == "fused", gradient_checkpointing=checkpointed)
+        Trainer(retriever, TrainData(rows, tokens, documents, None), settings, seed=0)
+        retriever.backbone.train()
+        with torch.profiler.profile(profile_memory=True) as profile:
+            vectors_BD = retriever.forward(tokens, path == "padded")
+        vectors_BD.sum().backward()
+        return sum(event.self_cpu_memory_usage for event in profile.key_averages())
+
     rows = [Example(str(i), text[:9], [str(i)], [], [], [], "sent") for i, text in enumerate(texts)]
-    tokens = retriever.tokens(texts, "document", 16)
-    settings = TrainSettings(batch_size=4, padding_free=False, gradient_checkpointing=checkpointed)
-    data = TrainData(rows, tokens, {str(i): ids for i, ids in enumerate(tokens)}, None)
-    trainer = Trainer(retriever, data, settings, seed=0)
-    retriever.backbone.train()
-    calls: list[int] = []
-    retriever.backbone.layers[1].mlp.register_forward_pre_hook(lambda *_: calls.append(1))
-    trainer.step(0)
-    assert len(calls) == (2 if checkpointed else 1)
+    tokens = Retriever.from_llm(tiny_llm).tokens(texts, "document", 64)
+    documents = {str(i): ids for i, ids in enumerate(tokens)}
+    assert 0 < kept(checkpointed=True) < 0.5 * kept(checkpointed=False)
+
+
+@pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
+def test_compiled_layers_do_not_change_training(inputs: Any, tmp_path: Path) -> None:
+    how = {"steps": 4, "padding_free": False, "precision": "fp32", "embedding_learning_rate": 1e-3}
+    plain = inputs.train(tmp_path / "plain", **how)
+    torch._dynamo.utils.counters.clear()
+    compiled = inputs.train(tmp_path / "compiled", **how, compile=True)
+    np.testing.assert_allclose(losses(compiled), losses(plain), rtol=1e-5, atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert not torch._dynamo.utils.counters["graph_break"]
+    for name, tensor in weights(plain).items():
+        torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "set padding_free: false"),
+        ({"padding_free": False, "shard": True}, "not together with shard"),
+        ({"padding_free": False, "gradient_checkpointing": True}, "not together with gradient_checkpointing"),
+    ],
+)
+def test_what_can_not_be_compiled_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(DramaError, match=message):
+        TrainSettings.parse({"compile": True, **changes}, "train")
+
+
+def test_compiling_needs_a_compiler(inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DramaError, match=r"no C\+\+ compiler"):
+        inputs.train(tmp_path / "out", padding_free=False, compile=True)
+
+
+def test_the_fused_optimiser_is_adamw(tiny_llm: Path) -> None:
+    retriever, plain = Retriever.from_llm(tiny_llm), Retriever.from_llm(tiny_llm)
+    settings = TrainSettings(learning_rate=0.01, warmup=0.0, steps=5, clip=1e9)
+    ours = Optimiser(retriever.backbone, [], settings, torch.nn.Parameter(torch.zeros(())))
+    assert all(group["fused"] for group in ours._all[0].param_groups)
+    parts = [[p for p in plain.parameters() if p.dim() == d] for d in (2, 1)]
+    parts[0].remove(plain.backbone.get_input_embeddings().weight)
+    groups = [{"params": p, "weight_decay": d} for p, d in zip(parts, (0.01, 0.0), strict=True)]
+    theirs = torch.optim.AdamW(groups, betas=(0.9, 0.98), foreach=False, fused=False)
+    for step in range(5):
+        torch.manual_seed(step)
+        for own, other in zip(retriever.parameters(), plain.parameters(), strict=True):
+            own.grad = torch.randn_like(own) if own.requires_grad else None
+            other.grad = None if own.grad is None else own.grad.clone()
+        for group in theirs.param_groups:
+            group["lr"] = 0.01 * schedule(step, 5, 0.0)
+        ours.step(step)
+        theirs.step()
+    for own, other in zip(retriever.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-5, atol=1e-6)
 
 
 def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Any, tmp_path: Path) -> None:
@@ -151,6 +222,15 @@ def test_an_unchanged_stage_is_skipped(inputs: Any, tmp_path: Path) -> None:
 def test_distillation_without_vectors_is_refused(inputs: Any, tmp_path: Path) -> None:
     with pytest.raises(DramaError, match="no teacher vectors"):
         inputs.train(tmp_path, distill={"kl_weight": 0.5})
+
+
+def test_scores_are_asked_for_only_where_there_are_some(inputs: Any, tmp_path: Path) -> None:
+    inputs.train(tmp_path / "scored", steps=1, distill={"scores_weight": 1.0})
+    bare = [e._replace(negative_scores=[]) for e in read_examples(inputs.examples)]
+    write_examples(tmp_path / "bare.parquet", bare)
+    settings = TrainSettings.parse({"distill": {"scores_weight": 1.0}}, "train")
+    with pytest.raises(DramaError, match="none of the examples has scores"):
+        train(settings, inputs.backbone, inputs.passages, tmp_path / "bare.parquet", tmp_path / "out")
 
 
 def test_a_width_above_the_models_is_refused(inputs: Any, tmp_path: Path) -> None:

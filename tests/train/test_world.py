@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,72 +16,88 @@ from safetensors.torch import load_file
 
 from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
-from drama.train.settings import TrainSettings
+from drama.train import TrainSettings, train
 from drama.train.trainer import TrainData, Trainer
 from drama.train.world import World
-from drama.workspace import VectorWriter, read_events
+from drama.workspace import VectorWriter, read_events, read_manifest
 
-SWITCHES = {
-    "plain": ["negatives=2"],
-    "validated": [
-        "validation.share=0.3", "validation.every=2", "validation.keep=best", "validation.measure=loss",
-    ],
-    "embeddings, cached, teacher's space": [
-        "embedding_learning_rate=1e-3", "kept_tokens=40", "chunk_tokens=64", "retriever.dims=[4]",
-        "distill.space=teacher", "distill.embedding_weight=2.0", "distill.corpus_weight=1.0",
-    ],
-    "all terms": [
-        "temperature_learning_rate=0.01", "positives=2", "query_query=true", "document_document=true",
-        "distill.margin_weight=1.0",
-    ],
-    "sharded": ["shard=true", "negatives=2"],
-    "sharded, cached, teacher's space": [
-        "shard=true", "embedding_learning_rate=1e-3", "kept_tokens=40", "chunk_tokens=64",
-        "retriever.dims=[4]",
-        "distill.space=teacher", "distill.embedding_weight=2.0", "distill.corpus_weight=1.0",
-    ],
-    "projected": ["distill.kl_weight=0.5", "distill.embedding_weight=2.0"],
+BASE = {"steps": 6, "batch_size": 6, "precision": "fp32", "learning_rate": 1e-3}
+TEACHER_SPACE = {
+    "embedding_learning_rate": 1e-3, "kept_tokens": 40, "chunk_tokens": 64, "retriever": {"dims": [4]},
+    "distill": {"space": "teacher", "embedding_weight": 2.0, "corpus_weight": 1.0},
+}  # fmt: skip
+BEST = {"share": 0.3, "every": 2, "keep": "best", "measure": "loss"}
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {"negatives": 2},
+    "validated": {"validation": BEST},
+    "embeddings, cached, teacher's space": TEACHER_SPACE,
+    "all terms": {
+        "temperature_learning_rate": 0.01, "positives": 2, "query_query": True, "document_document": True,
+        "distill": {"margin_weight": 1.0, "scores_weight": 0.5},
+    },
+    "projected": {"distill": {"kl_weight": 0.5, "embedding_weight": 2.0}},
+    "sharded": {"shard": True, "negatives": 2},
+    "sharded, cached, teacher's space": {"shard": True, **TEACHER_SPACE},
+    "sharded, phases, averaged, measured": {
+        "shard": True, "embedding_learning_rate": 1e-3, "checkpoint_every": 2, "average": 2,
+        "phases": [{"share": 0.5, "negatives": 0}, {"share": 0.5, "learning_rate": 2e-3}],
+        "validation": {**BEST, "keep": "last"},
+    },
+    "sharded, LoRA, best, checkpointed": {
+        "shard": True, "lora": {"rank": 4}, "validation": BEST, "gradient_checkpointing": True,
+    },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SWITCHES)
-def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Path, name: str) -> None:
-    write_passages(tmp_path / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
+@pytest.fixture(scope="module")
+def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every case as two processes have trained it, in `two/`, beside the inputs."""
+    folder = tmp_path_factory.mktemp("world")
+    write_passages(folder / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
     rows = [
         Example(
-            f"e{i}", t[:20], [f"d{i}", f"d{(i + 4) % 8}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)], [], [],
-            "sent",
+            f"e{i}", t[:20], [f"d{i}", f"d{(i + 4) % 8}"], [f"d{(i + k) % 8}" for k in (1, 2, 3)],
+            [0.9, 0.7], [0.3, 0.2, 0.1], "sent",
             origin=f"d{i}",
         )
         for i, t in enumerate(texts)
     ]  # fmt: skip
-    write_examples(tmp_path / "e.parquet", rows)
+    write_examples(folder / "e.parquet", rows)
     vectors = np.random.default_rng(0).normal(size=(len(texts), 6))
     for part, ids in (("queries", [r.id for r in rows]), ("documents", [f"d{i}" for i in range(8)])):
-        VectorWriter(tmp_path / "teacher" / part, 6, "float32", {}).write(0, ids, vectors)
-    for processes in (1, 2):
-        command = [sys.executable, "-m"]
-        if processes > 1:
-            command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-        command += ["drama.cli", "train", str(tiny_llm), "--passages", str(tmp_path / "p.parquet")]
-        command += ["--examples", str(tmp_path / "e.parquet"), "--out", str(tmp_path / str(processes))]
-        command += ["--steps", "6", "--batch-size", "6", "--set", "precision=fp32"]
-        command += ["--set", "learning_rate=1e-3", "--teacher", str(tmp_path / "teacher")]
-        switches = [s for s in SWITCHES[name] if processes > 1 or not s.startswith("shard")]
-        command += [word for switch in switches for word in ("--set", switch)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-        assert done.returncode == 0, done.stderr
-    one, two = (read_events(tmp_path / n / "events.jsonl") for n in "12")
+        VectorWriter(folder / "teacher" / part, 6, "float32", {}).write(0, ids, vectors)
+    (folder / "cases.json").write_text(json.dumps({name: BASE | how for name, how in CASES.items()}))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(Path(__file__).with_name("train_cases.py")), str(folder), str(tiny_llm)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> None:
+    settings = TrainSettings.parse(BASE | CASES[name] | {"shard": False}, "train")
+    out = folder / "one" / name
+    train(settings, tiny_llm, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
+    one, two = (read_events(folder / n / name / "events.jsonl") for n in ("one", "two"))
     assert len(one) == len(two) == 6
     for key in ("loss", "gradient_norm", "tokens"):
         np.testing.assert_allclose([e[key] for e in two], [e[key] for e in one], rtol=1e-3, err_msg=key)
     for alone, shared in zip(one, two, strict=True):
         assert alone.get("held_out", {}) == pytest.approx(shared.get("held_out", {}), rel=1e-3)
-    expected, got = (load_file(tmp_path / n / "model/model.safetensors") for n in "12")
+    expected, got = (load_file(folder / n / name / "model/model.safetensors") for n in ("one", "two"))
+    assert expected.keys() == got.keys()
     for weight, tensor in expected.items():
         torch.testing.assert_close(got[weight], tensor, atol=2e-4, rtol=1e-3, msg=weight)
-    assert json.loads((tmp_path / "2/manifest.json").read_text())["status"] == "complete"
+    one_manifest, two_manifest = (read_manifest(folder / n / name) for n in ("one", "two"))
+    assert two_manifest.status == "complete"
+    for figure in ("best_step", "averaged"):
+        assert one_manifest.figures.get(figure) == two_manifest.figures.get(figure)
+
+
+def test_two_processes_repeat_their_run(folder: Path) -> None:
+    assert json.loads((folder / "replay.json").read_text()) == [6, None, True, []]
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=60), st.integers(1, 7))

@@ -28,6 +28,7 @@ def _app() -> typer.Typer:
     from drama.cli.index import index
     from drama.cli.prune import prune
     from drama.cli.pull import pull
+    from drama.cli.replay import replay
     from drama.cli.report import report
     from drama.cli.run import run
     from drama.cli.search import search
@@ -42,7 +43,8 @@ def _app() -> typer.Typer:
         pretty_exceptions_enable=False,
         epilog="`drama --debug COMMAND …` shows the traceback of an error.",
     )
-    for command in (run, pull, corpus, prune, augment, teach, train, evaluate, encode, index, search, report):
+    stages = (run, pull, corpus, prune, augment, teach, train, replay, evaluate, encode, index, search)
+    for command in (*stages, report):
         app.command()(command)
     app.add_typer(bench, name="bench")
     app.command()(version)

@@ -72,7 +72,7 @@ _COURSES: dict[str, Callable[[dict[str, Any]], float]] = {
     "gradient norm": lambda event: float(event["gradient_norm"]),
     "tokens/s": lambda event: float(event["tokens"]) / float(event["seconds"]),
     "share of padding": lambda event: float(event["padding"]),
-    "masked negatives": lambda event: float(event["masked"]),
+    "share of masked negatives": lambda event: float(event["masked_share"]),
     "mean cosine of different texts": lambda event: float(event["mean_cosine"]),
 }
 _MEASURED = {"held_out": "held out", "judged": "judged"}

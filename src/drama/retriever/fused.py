@@ -10,12 +10,14 @@ Legend: T tokens of all texts end to end, D hidden size, H query heads, K key-va
 size, Q = (H + 2K)·E, F MLP neurons, L tokens of one text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
 _FAMILIES = ("llama", "mistral", "qwen2")
 _attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
@@ -59,10 +61,13 @@ def fused_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch.
         eps=backbone.norm.variance_epsilon,
         precision=torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32,
     )
+    apply: Callable[..., torch.Tensor] = DecoderLayer.apply
+    if backbone.training and backbone.layers[0].gradient_checkpointing:
+        apply = partial(checkpoint, apply, use_reentrant=False, preserve_rng_state=False)
     with torch.autocast("cpu", enabled=False):
         for layer in backbone.layers:
             attention, mlp = layer.self_attn, layer.mlp
-            x_TD = DecoderLayer.apply(  # type: ignore[no-untyped-call]
+            x_TD = apply(
                 shape, x_TD,
                 layer.input_layernorm.weight, layer.post_attention_layernorm.weight,
                 attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight,

@@ -8,7 +8,7 @@ Legend: B texts, T tokens of all texts together, H heads, E head size, D hidden 
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
@@ -58,6 +58,12 @@ def pool_packed(states_TD: torch.Tensor, length_B: torch.Tensor, how: str) -> to
     text_T = torch.repeat_interleave(torch.arange(len(length_B), device=states_TD.device), length_B)
     total_BD = states_TD.new_zeros(len(length_B), states_TD.shape[1]).index_add(0, text_T, states_TD)
     return total_BD / length_B.unsqueeze(1)
+
+
+def computing_again(backbone: Any) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """What a checkpointed layer runs under, at first and in the backward pass: there too with the attention
+    that is set now."""
+    return nullcontext(), _attention(backbone, backbone.config._attn_implementation)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.records import Example
-from drama.train.sampler import consecutive
+from drama.train.endless import consecutive
 
 
 class Batch(NamedTuple):
@@ -28,6 +28,8 @@ class Batch(NamedTuple):
     """True where a document must not be a negative of that query: false negatives known by id."""
     positives_BN: npt.NDArray[np.bool_]
     """True at each query's drawn positives, `positive_B` among them."""
+    scored_B: list[list[tuple[int, float]]]
+    """Column and score of each query's drawn documents, as far as the examples have scores."""
 
 
 def draw_batch(
@@ -60,6 +62,7 @@ def fill_batch(
     rng = np.random.default_rng([seed, 1, step])
     columns: dict[str, int] = {}
     drawn_B: list[list[int]] = []
+    scored_B: list[list[tuple[int, float]]] = []
     for row in rows:
         example = examples[row]
         drawn = [int(rng.integers(len(example.positive_ids)))]
@@ -68,8 +71,12 @@ def fill_batch(
             drawn += rng.permutation(others)[: positives - 1].tolist()
         drawn_B.append([columns.setdefault(example.positive_ids[i], len(columns)) for i in drawn])
         hard = min(negatives, len(example.negative_ids))
-        for pick in rng.choice(len(example.negative_ids), size=hard, replace=False) if hard else ():
-            columns.setdefault(example.negative_ids[pick], len(columns))
+        picked = rng.choice(len(example.negative_ids), size=hard, replace=False).tolist() if hard else []
+        against = [columns.setdefault(example.negative_ids[i], len(columns)) for i in picked]
+        scores = [example.positive_scores[i] for i in drawn] if example.positive_scores else []
+        scores += [example.negative_scores[i] for i in picked] if example.negative_scores else []
+        found = len(scores) == len(drawn) + len(picked)
+        scored_B.append(list(zip([*drawn_B[-1], *against], scores, strict=True)) if found else [])
     # Two rows of one query (one labelled by retrievers, one reranked) know each other's positives.
     known: dict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -82,4 +89,4 @@ def fill_batch(
             if column is not None and column != drawn_B[b][0]:
                 mask_BN[b, column] = True
     positive_B = np.array([drawn[0] for drawn in drawn_B], dtype=np.int64)
-    return Batch(rows, list(columns), positive_B, mask_BN, positives_BN)
+    return Batch(rows, list(columns), positive_B, mask_BN, positives_BN, scored_B)

@@ -1,6 +1,6 @@
-"""The losses against a teacher's vectors, as pure functions.
+"""The losses against a teacher's vectors or scores, as pure functions.
 
-Legend: B queries, N documents of the batch, E the teacher's dimensions, T texts (B + N).
+Legend: B queries, N documents of the batch, K of one query, E the teacher's dimensions, T texts (B + N).
 """
 
 import torch
@@ -33,6 +33,37 @@ def kl_to_teacher(
     return F.kl_div(
         F.log_softmax(cosines_BN / temperature, dim=-1),
         F.log_softmax(teacher_cosines_BN / temperature, dim=-1),
+        reduction="batchmean",
+        log_target=True,
+    )
+
+
+def kl_to_scores(
+    cosines_BN: torch.Tensor,
+    columns_BK: torch.Tensor,
+    scores_BK: torch.Tensor,
+    temperature: float | torch.Tensor,
+    scores_temperature: float,
+) -> torch.Tensor:
+    """KL(labels ‖ student) over each query's own documents that have a score, mean over queries.
+
+    Args:
+        cosines_BN: the student's.
+        columns_BK: of each query's K scored documents.
+        scores_BK: the labels' scores of these, in their own unit; −inf where a query has fewer.
+        temperature: of the student's softmax.
+        scores_temperature: of the labels'.
+
+    >>> columns, scores = torch.tensor([[2, 0, 0]]), torch.tensor([[3.0, 1.0, float("-inf")]])
+    >>> kl_to_scores(torch.tensor([[0.1, 0.9, 0.3]]), columns, scores, 0.1, 1.0).item() < 1e-6
+    True
+    """
+    least = torch.finfo(cosines_BN.dtype).min
+    none_BK = scores_BK.isneginf()
+    student_BK = (cosines_BN.gather(1, columns_BK) / temperature).masked_fill(none_BK, least)
+    return F.kl_div(
+        F.log_softmax(student_BK, dim=-1),
+        F.log_softmax((scores_BK / scores_temperature).masked_fill(none_BK, least), dim=-1),
         reduction="batchmean",
         log_target=True,
     )

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from drama.console import Bar, note, progress, warn
 from drama.errors import FileError
 from drama.train.average import average
@@ -31,6 +33,8 @@ class Ending(NamedTuple):
     """Step and value of the best measurement, where any was made; higher is better."""
     averaged: int
     """Weights that the model is the mean of."""
+    weights: dict[str, torch.Tensor]
+    """The model's; on the first process."""
 
 
 class Phase(NamedTuple):
@@ -70,7 +74,7 @@ class Loop:
         self.warned: set[str] = set()
 
     def run(self) -> Ending:
-        """Go on from the last checkpoint to the end; the trainer then holds the weights of the model."""
+        """Go on from the last checkpoint to the end."""
         s, done = self.settings, self._go_on()
         log = _Log(self.out, done, s.tensorboard) if self.world.rank == 0 else None
         self.trainer.retriever.backbone.train()
@@ -92,7 +96,7 @@ class Loop:
                 _show(bar, event)
         if log is not None:
             log.close()
-        return self._ending(done) if self.world.rank == 0 else Ending(done, None, 1)
+        return self._ending(done)
 
     def _go_on(self) -> int:
         """Load the last checkpoint; returns the steps that it has."""
@@ -118,12 +122,13 @@ class Loop:
     def _ending(self, done: int) -> Ending:
         s = self.settings
         best = best_of(self.history) if self.history else None
+        weights = self.trainer.weights()  # of split layers: by all processes together
+        if self.world.rank > 0:
+            return Ending(done, best, 1, weights)
         if best is not None and s.validation is not None and s.validation.keep == "best":
-            self._take_back(best[0])
+            weights = self._best(best[0])
         files = checkpoint_files(self.out / CHECKPOINTS)[-(s.average - 1) :] if s.average > 1 else []
-        if files:
-            self.trainer.load_weights(average(self.trainer.weights(), files))
-        return Ending(done, best, 1 + len(files))
+        return Ending(done, best, 1 + len(files), average(weights, files) if files else weights)
 
     def _watch(self, event: dict[str, Any]) -> None:
         """Warn of a suspicious course, of each kind once."""
@@ -162,20 +167,23 @@ class Loop:
         found = self.validator.measure()
         value = chosen.value(found)
         assert value is not None
-        better = not self.history or value > best_of(self.history)[1]
+        better = self.world.agree(not self.history or value > best_of(self.history)[1])
         self.history.append((done, value))
-        if better and chosen.keep == "best" and self.world.rank == 0:
-            save_checkpoint(self.out / BEST, done, self.trainer.weights())
+        if better and chosen.keep == "best":
+            weights = self.trainer.weights()
+            if self.world.rank == 0:
+                save_checkpoint(self.out / BEST, done, weights)
         note(f"train: step {done}, {chosen.measure} {abs(value):.4f}{' (best so far)' if better else ''}")
         return found
 
-    def _take_back(self, step: int) -> None:
+    def _best(self, step: int) -> dict[str, torch.Tensor]:
+        """The weights that were put aside after a step."""
         found = load_checkpoint(self.out / BEST)
         if found is None or found[0] != step:
             raise FileError(
                 self.out / BEST, f"the weights of step {step} can't be read", hint="remove the stage's folder"
             )
-        self.trainer.load_weights(found[1])
+        return found[1]
 
 
 class _Log:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from drama.retriever.pooling import normalise
-from drama.train.distillation import kl_to_teacher, margin_mse
+from drama.train.distillation import kl_to_scores, kl_to_teacher, margin_mse
 
 
 def info_nce(
@@ -132,6 +132,9 @@ class Terms(NamedTuple):
     kl_temperature: float = 0.05
     margin_weight: float = 0.0
     """Weight of `margin_mse`, added."""
+    scores_weight: float = 0.0
+    """Weight of `kl_to_scores`, added."""
+    scores_temperature: float = 1.0
 
 
 _INFO_NCE = Terms()
@@ -147,6 +150,7 @@ def ranking_loss(
     terms: Terms = _INFO_NCE,
     teacher_cosines_BN: torch.Tensor | None = None,
     positives_BN: torch.Tensor | None = None,
+    scored: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """The terms' sum at each Matryoshka width, mean over widths (equal weights).
 
@@ -157,6 +161,7 @@ def ranking_loss(
         terms: what belongs to the loss.
         teacher_cosines_BN: for `kl_weight` and `margin_weight`.
         positives_BN: several positives a query, `positive_B` among them.
+        scored: columns [B, K] and scores [B, K] for `scores_weight`.
 
     Source: paper, section 4 (Matryoshka representation learning: cut, renormalise, same loss).
     """
@@ -185,5 +190,8 @@ def ranking_loss(
         if teacher_cosines_BN is not None and terms.margin_weight > 0:
             margins = margin_mse(cosines_BN, teacher_cosines_BN, positive_B, mask_BN)
             loss = loss + terms.margin_weight * margins
+        if scored is not None and terms.scores_weight > 0:
+            divergence = kl_to_scores(cosines_BN, *scored, temperature, terms.scores_temperature)
+            loss = loss + terms.scores_weight * divergence
         total = total + loss
     return total / len(dims)

@@ -58,6 +58,8 @@ class Objective:
             distill.kl_weight,
             distill.temperature,
             distill.margin_weight,
+            distill.scores_weight,
+            distill.scores_temperature,
         )
         self.projection: torch.nn.Linear | None = None
         if distill.space == "own" and distill.embedding_weight > 0 and teacher is not None:
@@ -132,8 +134,14 @@ class Objective:
             self.terms,
             teacher_BN,
             several_BN,
+            self._scored(batch) if s.distill.scores_weight > 0 else None,
         )
-        parts = {"ranking_loss": round(loss.item(), 6), "masked": int(mask_BN.sum())}
+        masked = int(mask_BN.sum())
+        parts = {
+            "ranking_loss": round(loss.item(), 6),
+            "masked": masked,
+            "masked_share": round(masked / max(1, mask_BN.numel() - size), 6),
+        }
         parts |= health(queries_BD, documents_ND, positive_B, mask_BN, known)
         if self.log_temperature.requires_grad:
             parts["temperature"] = round(known, 6)
@@ -151,6 +159,16 @@ class Objective:
             parts["corpus_loss"] = round(divergence.item(), 6)
             loss = loss + s.distill.corpus_weight * divergence
         return loss, parts
+
+    def _scored(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Columns and scores [B, K] of each query's drawn documents, −inf behind its last."""
+        most = max(1, *map(len, batch.scored_B))
+        columns_BK = torch.zeros(len(batch.scored_B), most, dtype=torch.long)
+        scores_BK = torch.full(columns_BK.shape, -math.inf)
+        for b, own in enumerate(batch.scored_B):
+            for k, (column, score) in enumerate(own):
+                columns_BK[b, k], scores_BK[b, k] = column, score
+        return columns_BK.to(self.device), scores_BK.to(self.device)
 
     def _teacher(self, batch: Batch, examples: Sequence[Example]) -> torch.Tensor | None:
         teacher = self.teacher

@@ -51,7 +51,8 @@ class Optimiser:
                 groups,
                 lr=settings.learning_rate,
                 betas=(0.9, 0.98),
-                foreach=False if self.split else None,  # whole and split parameters don't mix in one call
+                foreach=False,
+                fused=not self.split,  # whole and split parameters don't mix in one call
             )
         ]
         if table.sparse:

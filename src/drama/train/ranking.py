@@ -13,8 +13,8 @@ import torch
 from drama.records import Example, Hit, Qrels, rank
 from drama.records.measures import means, per_query
 from drama.retriever import Retriever
-from drama.retriever.model import length_batches
 from drama.retriever.pooling import normalise
+from drama.train.forward import in_step, passes
 from drama.train.judged import read_corpus, read_judged
 from drama.train.sampler import cut
 from drama.train.world import World
@@ -83,10 +83,13 @@ def encode(
     shares = world.share([len(ids) for ids in tokens])
     own = [tokens[row] for row in shares[world.rank]]
     own_TD = torch.zeros(len(own), retriever.dim, device=retriever.backbone.device)
+    of_all = [passes([len(tokens[row]) for row in rows], chunk_tokens, 0, padded) for rows in shares]
     was_training = retriever.backbone.training
     retriever.backbone.eval()
-    for rows in length_batches([len(ids) for ids in own], chunk_tokens):
-        own_TD[rows] = normalise(retriever.forward([own[row] for row in rows], padded))
+    for rows, _ in in_step(of_all, world.rank):
+        vectors_BD = retriever.forward([own[row] for row in rows] or [min(tokens, key=len)], padded)
+        if rows:
+            own_TD[rows] = normalise(vectors_BD)
     retriever.backbone.train(was_training)
     return world.gather(own_TD, shares).cpu()
 

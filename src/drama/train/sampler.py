@@ -1,5 +1,6 @@
 """Which examples make up a step's batch, and how long its documents may be: a function of (seed, step)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,9 @@ import numpy as np
 
 from drama.errors import DramaError
 from drama.records import Example
+from drama.train.endless import consecutive
 from drama.train.settings import TrainSettings
+from drama.train.weights import WeightedStream, WeightSettings
 
 _LONG = 5
 _ORDER = 6
@@ -55,22 +58,6 @@ class Stream:
         return [rows[i] for i in consecutive(len(rows), self._size, [*self._seed, group], passed + chunk)]
 
 
-def consecutive(total: int, size: int, seed: Sequence[int], index: int) -> list[int]:
-    """The rows of one batch: consecutive in an endless row of permutations.
-
-    >>> sorted(consecutive(6, 3, [0], 0) + consecutive(6, 3, [0], 1))
-    [0, 1, 2, 3, 4, 5]
-    """
-    size = min(size, total)
-    first = index * size
-    rows: list[int] = []
-    while len(rows) < size:
-        epoch, offset = divmod(first + len(rows), total)
-        order = np.random.default_rng([*seed, epoch]).permutation(total)
-        rows += [int(r) for r in order[offset : offset + size - len(rows)]]
-    return rows
-
-
 class Sampler:
     """The plan of every step.
 
@@ -83,7 +70,7 @@ class Sampler:
 
     Raises:
         DramaError: a batch smaller than the number of processes, a group of `batch_by` that makes no batch,
-            or hardly an example with a long positive.
+            weights that do not fit the examples, or hardly an example with a long positive.
     """
 
     def __init__(
@@ -103,9 +90,12 @@ class Sampler:
             )
         least = max(2, processes)
         everything = range(len(examples))
-        self._usual = Stream(
-            _groups(examples, everything, settings.batch_by, least), settings.batch_size, [seed, 0]
-        )
+        self._usual: Stream | WeightedStream
+        if settings.weights is None:
+            groups = list(_groups(examples, everything, settings.batch_by, least).values())
+            self._usual = Stream(groups, settings.batch_size, [seed, 0])
+        else:
+            self._usual = _weighted(examples, settings, settings.weights, least, [seed, 0])
         self._long: Stream | None = None
         if settings.long is None:
             return
@@ -116,7 +106,7 @@ class Sampler:
                 f"train.long: {len(long)} examples have a positive of more than {reach} tokens",
                 hint="leave train.long out, or lower train.document_length",
             )
-        groups = _groups(examples, long, settings.batch_by, least)
+        groups = list(_groups(examples, long, settings.batch_by, least).values())
         self._long = Stream(groups, settings.long.batch_size, [seed, _LONG])
 
     def plan(self, step: int) -> Plan:
@@ -144,8 +134,8 @@ def cut(ids: list[int], length: int) -> list[int]:
 
 def _groups(
     examples: Sequence[Example], rows: Sequence[int], traits: Sequence[str], least: int
-) -> list[list[int]]:
-    """Rows of examples that agree in their traits."""
+) -> dict[tuple[str, ...], list[int]]:
+    """Values of the traits → rows of the examples that have them."""
     groups: dict[tuple[str, ...], list[int]] = {}
     for row in rows:
         groups.setdefault(tuple(getattr(examples[row], trait) for trait in traits), []).append(row)
@@ -159,4 +149,29 @@ def _groups(
                 f"train.batch_by: {len(members)} usable examples of {name}, a batch needs {least}",
                 hint="leave train.batch_by out, or give more of them",
             )
-    return list(groups.values())
+    return groups
+
+
+def _weighted(
+    examples: Sequence[Example], settings: TrainSettings, weights: WeightSettings, least: int, seed: list[int]
+) -> WeightedStream:
+    """The stream of the usual batches where the settings have weights."""
+    mixed = not settings.batch_by
+    traits = [weights.by] if mixed else settings.batch_by
+    groups = _groups(examples, range(len(examples)), traits, 1 if mixed else least)
+    place = traits.index(weights.by)
+    sizes: Counter[str] = Counter()
+    for values, rows in groups.items():
+        sizes[values[place]] += len(rows)
+    share = weights.of(sizes)
+    shares = [share[values[place]] * len(rows) / sizes[values[place]] for values, rows in groups.items()]
+    try:
+        return WeightedStream(list(groups.values()), shares, settings.batch_size, seed, settings.steps, mixed)
+    except ValueError as error:
+        group, most = error.args
+        name = list(groups)[group][0]
+        raise DramaError(
+            f"train.weights: {most} of a batch's {settings.batch_size} examples would be of {weights.by} "
+            f"'{name}', which has {sizes[name]}",
+            hint="lower its share or train.batch_size: no example stands in a batch twice",
+        ) from None

@@ -10,6 +10,7 @@ from drama.settings import Section
 from drama.train.leaks import LeakSettings
 from drama.train.lora import LoraSettings
 from drama.train.validation import ValidationSettings
+from drama.train.weights import WeightSettings
 
 
 class DistillSettings(Section):
@@ -31,6 +32,12 @@ class DistillSettings(Section):
 
     margin_weight: float = Field(default=0.0, ge=0.0)
     """Weight of the mean squared error of (positive's cosine − negative's cosine) against the teacher's."""
+    scores_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of KL(labels ‖ student) over each query's drawn documents, by the examples' scores: no vectors
+    are needed."""
+    scores_temperature: float = Field(default=1.0, gt=0.0)
+    """What the examples' scores are divided by in this KL, whatever their unit is; the student's cosines are
+    divided by `train.temperature`."""
     false_negative_margin: float | None = None
     """Documents that the teacher finds as near to the query as its positive, less this, are no negatives.
     None: only known positives are left out."""
@@ -90,6 +97,7 @@ class PhaseSettings(Section):
     learning_rate: float | None = Field(default=None, gt=0.0)
     embedding_learning_rate: float | None = Field(default=None, ge=0.0)
     temperature: float | None = Field(default=None, gt=0.0)
+    weights: WeightSettings | None = None
 
 
 class TrainSettings(Section):
@@ -109,6 +117,8 @@ class TrainSettings(Section):
     """Longest document in training; the finished model reads `retriever.max_length` tokens."""
     batch_by: list[Literal["kind", "source", "lang"]] = []
     """What the examples of a batch agree in."""
+    weights: WeightSettings | None = None
+    """Shares of sources, kinds or languages: of each batch, or of the batches where `batch_by` parts them."""
     curriculum: CurriculumSettings | None = None
     long: LongSettings | None = None
     learning_rate: float = Field(default=5e-4, gt=0.0)
@@ -140,8 +150,9 @@ class TrainSettings(Section):
     fused: bool = True
     """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
     gradient_checkpointing: bool = False
-    """Keep only each layer's input and compute the layer again in the backward pass; with `padding_free`
-    off, since attention text by text would not be found again there."""
+    """Keep only each layer's input and compute the layer again in the backward pass."""
+    compile: bool = False
+    """Compile the layers (torch.compile); of the padded path only."""
     chunk_tokens: int = Field(default=2048, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=12288, ge=0)
@@ -168,9 +179,27 @@ class TrainSettings(Section):
         return self
 
     @model_validator(mode="after")
-    def _checkpointed_layers_are_padded(self) -> Self:
-        if self.gradient_checkpointing and self.padding_free:
-            raise ValueError("gradient_checkpointing: it needs padding_free: false")
+    def _compiled_layers_are_padded(self) -> Self:
+        if not self.compile:
+            return self
+        if self.padding_free:
+            raise ValueError("compile: attention text by text can't be compiled; set padding_free: false")
+        switches = {
+            "gradient_checkpointing": self.gradient_checkpointing,
+            "lora": self.lora is not None,
+            "shard": self.shard,
+        }
+        if together := [name for name, on in switches.items() if on]:
+            raise ValueError(f"compile: not together with {', '.join(together)}; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        for weights in (self.weights, *(phase.weights for phase in self.phases)):
+            if weights is not None and self.batch_by and weights.by not in self.batch_by:
+                raise ValueError(
+                    f"weights: batches that agree in {self.batch_by} can't be weighed by {weights.by}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -183,16 +212,6 @@ class TrainSettings(Section):
             raise ValueError("average: the mean of LoRA's factors is not that of the models; leave one out")
         if self.average > 1 and self.validation is not None and self.validation.keep == "best":
             raise ValueError("average: there is no mean of the best weights; set validation.keep: last")
-        if self.shard:
-            switches = {
-                "validation": self.validation is not None,
-                "phases": bool(self.phases),
-                "lora": self.lora is not None,
-                "average": self.average > 1,
-            }
-            together = [name for name, on in switches.items() if on]
-            if together:
-                raise ValueError(f"shard: not together with {', '.join(together)}; leave one out")
         if (self.steps - 1) // self.checkpoint_every < self.average - 1:
             raise ValueError("average: more than there are checkpoints; lower checkpoint_every")
         return self
@@ -210,7 +229,7 @@ class TrainSettings(Section):
 
     def of_phase(self, phase: PhaseSettings, steps: int) -> Self:
         """This section as the phase has it."""
-        own = phase.model_dump(exclude={"share", "kinds"}, exclude_none=True)
+        own = {name: value for name, value in phase if name not in ("share", "kinds") and value is not None}
         return self.model_copy(update={**own, "steps": steps, "phases": []})
 
     @property

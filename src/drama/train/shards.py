@@ -15,7 +15,7 @@ from drama.errors import DramaError
 
 
 def split_layers(backbone: Any) -> None:
-    """Split the layers of a decoder stack, in place.
+    """Split the layers of a decoder stack, in place; does nothing where they are split already.
 
     Raises:
         DramaError: the model has no list of layers.
@@ -29,9 +29,11 @@ def split_layers(backbone: Any) -> None:
             f"train.shard: a {backbone.config.model_type} backbone can't be split",
             hint="leave train.shard out: the whole model is then on each process",
         )
+    if any(is_split(parameter) for parameter in layers.parameters()):
+        return
     mesh = init_device_mesh(backbone.device.type, (dist.get_world_size(),))
     for layer in layers:
-        fully_shard(layer, mesh=mesh)
+        fully_shard(layer, mesh=mesh, reshard_after_forward=True)
 
 
 def is_split(tensor: torch.Tensor | None) -> bool:

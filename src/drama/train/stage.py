@@ -89,11 +89,11 @@ def train(
         phases = _phases(retriever, data, settings, seed, world)
         loop = Loop(phases, world, settings, out, validator)
         ending = loop.run()
-        if settings.shard:
-            retriever = loop.trainer.put_together(Retriever.from_llm(backbone, settings.retriever))
         world.leave()
         if world.rank > 0:
             return run.manifest
+        plain = Retriever.from_llm(backbone, settings.retriever) if settings.shard else retriever
+        retriever = loop.trainer.put_together(plain, ending.weights)
         if settings.lora is not None:
             merge_factors(retriever.backbone)
         retriever.backbone.eval()
@@ -165,6 +165,7 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     figures["pairs_per_second"] = round(sum(e["queries"] for e in events) / max(seconds, 1e-9), 2)
     figures["padding"] = round(sum(e["padding"] for e in events) / len(events), 4)
     figures["masked_negatives"] = sum(e["masked"] for e in events)
+    figures["masked_share"] = round(sum(e["masked_share"] for e in events) / len(events), 6)
     figures["mean_cosine"] = events[-1]["mean_cosine"]
     warnings = suspicions(events, settings.steps)
     if warnings:

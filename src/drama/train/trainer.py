@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import torch
 from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
+from drama.retriever.packed import computing_again
 from drama.train.batches import fill_batch
+from drama.train.compiled import compile_layers
 from drama.train.forward import Forward, in_step, passes
 from drama.train.lora import add_factors
 from drama.train.objective import Objective
@@ -39,8 +42,8 @@ class Trainer:
     """Trains a retriever in place, one process of several at will.
 
     Raises:
-        DramaError: distillation is asked for without a teacher's vectors, or a batch smaller than the
-            number of processes.
+        DramaError: distillation is asked for without a teacher's vectors or scores, or a batch smaller than
+            the number of processes.
     """
 
     def __init__(
@@ -53,6 +56,11 @@ class Trainer:
     ) -> None:
         self.world = world or World()
         self.sampler = Sampler(data.examples, data.documents, settings, seed, self.world.size)
+        if settings.distill.scores_weight > 0 and not any(e.negative_scores for e in data.examples):
+            raise DramaError(
+                "train.distill.scores_weight: none of the examples has scores of its negatives",
+                hint="label them with augment.label, or leave scores_weight out",
+            )
         self.retriever = retriever
         self.data = data
         self.settings = settings
@@ -61,7 +69,8 @@ class Trainer:
         # LoRA's factors and split layers live in the modules, which fused layers pass by.
         retriever.fused = settings.fused and settings.lora is None and not settings.shard
         if settings.gradient_checkpointing:
-            retriever.backbone.gradient_checkpointing_enable({"use_reentrant": False})
+            how = {"use_reentrant": False, "context_fn": partial(computing_again, retriever.backbone)}
+            retriever.backbone.gradient_checkpointing_enable(how)
         if settings.lora is not None:
             add_factors(retriever.backbone, settings.lora, seed)
         if settings.distill.space == "teacher" and data.teacher is not None and not data.teacher.rotated:
@@ -69,6 +78,8 @@ class Trainer:
         retriever.check_trainable_dims()
         if settings.shard:
             split_layers(retriever.backbone)
+        if settings.compile:
+            compile_layers(retriever.backbone)
         self.objective = Objective(retriever, data.teacher, settings, seed)
         extra = [
             p for layer in (retriever.head, self.objective.projection) if layer for p in layer.parameters()
@@ -144,13 +155,16 @@ class Trainer:
         if self.retriever.head is not None:
             self.retriever.head.load_state_dict({"weight": tensors["head"]})
 
-    def put_together(self, plain: Retriever) -> Retriever:
-        """Give the weights to a retriever whose layers are not split; all processes must call this."""
-        weights = self.weights()
-        plain.head = self.retriever.head
+    def put_together(self, plain: Retriever, weights: dict[str, torch.Tensor]) -> Retriever:
+        """Give whole weights to a retriever whose layers are not split: our own, or a new one."""
+        if self.settings.lora is not None:
+            add_factors(plain.backbone, self.settings.lora, self.seed)
         plain.backbone.load_state_dict(
             {k.removeprefix("model."): t for k, t in weights.items() if k.startswith("model.")}
         )
+        plain.head = self.retriever.head
+        if plain.head is not None:
+            plain.head.load_state_dict({"weight": weights["head"]})
         return plain
 
     def state(self) -> dict[str, torch.Tensor]:

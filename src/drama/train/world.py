@@ -23,9 +23,10 @@ from drama.train.shards import is_split
 class World:
     """This process among the others."""
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, joined: bool = False) -> None:
         self.rank = rank
         self.size = size
+        self._joined = joined
 
     @classmethod
     def join(cls) -> "World":
@@ -33,13 +34,14 @@ class World:
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
-        if not dist.is_initialized():
+        first = not dist.is_initialized()
+        if first:
             device = default_device()
             if device.type == "cuda":
                 torch.cuda.set_device(device)
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         console.quiet = dist.get_rank() > 0
-        return cls(dist.get_rank(), size)
+        return cls(dist.get_rank(), size, first)
 
     def agree(self, value: bool) -> bool:
         """What the first process says."""
@@ -115,6 +117,6 @@ class World:
         ).coalesce()
 
     def leave(self) -> None:
-        """The last message has been sent."""
-        if self.size > 1:
+        """The last message has been sent. A group of processes that was there before `join` stays."""
+        if self._joined:
             dist.destroy_process_group()

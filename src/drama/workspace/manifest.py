@@ -22,7 +22,8 @@ _PACKAGES = ("drama-retrieval", "torch", "transformers", "tokenizers", "numpy", 
 class Manifest(BaseModel):
     """The record that each stage leaves in its folder.
 
-    `counts` are rows by outcome (`ok`, `too short`, …); `figures` are the stage's own results.
+    `inputs` are fingerprints, `paths` where they were; `counts` are rows by outcome (`ok`, `too short`, …);
+    `figures` are the stage's own results.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -32,6 +33,7 @@ class Manifest(BaseModel):
     fingerprint: str
     settings: dict[str, Any]
     inputs: dict[str, str]
+    paths: dict[str, str] = {}
     seed: int
     command: str
     versions: dict[str, str]

@@ -71,7 +71,7 @@ def open_stage(
     Raises:
         FileError: an input is missing, or the folder is not empty and not this stage's.
     """
-    hashes = {name: _identity(path) for name, path in inputs.items()}
+    hashes = {name: identity(path) for name, path in inputs.items()}
     mark = fingerprint([stage, settings.model_dump(mode="json"), hashes, seed])
     before = read_manifest(folder)
     if before is None and folder.is_dir() and any(folder.iterdir()):
@@ -98,6 +98,7 @@ def open_stage(
         fingerprint=mark,
         settings=settings.model_dump(mode="json"),
         inputs=hashes,
+        paths={name: str(path.resolve()) for name, path in inputs.items()},
         seed=seed,
         command=manifests.command(),
         versions=manifests.versions(),
@@ -130,7 +131,8 @@ def open_stage(
     write_json(folder / MANIFEST, run.manifest.model_dump())
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
+    """The fingerprint by which a stage knows an input: of its bytes, or of a finished stage's manifest."""
     if path.is_dir():
         manifest = read_manifest(path)
         if manifest is not None and manifest.status == "complete":

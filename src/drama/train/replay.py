@@ -1,0 +1,81 @@
+"""A run again, from its folder: settings, seed and inputs as the manifest has them, compared bit for bit."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from drama.errors import FileError
+from drama.retriever import Retriever
+from drama.train.settings import TrainSettings
+from drama.train.stage import train
+from drama.workspace import Manifest, read_events, read_manifest
+from drama.workspace.stage import identity
+
+
+class Replay(NamedTuple):
+    """How a run and its repetition compare."""
+
+    steps: int
+    """Steps of the run."""
+    first_difference: int | None
+    """The first step whose loss differs, or that one of the two lacks."""
+    same_weights: bool
+    """Whether the models are the same, bit for bit."""
+    changed: list[str]
+    """Versions and machine, where they are not as they were."""
+
+
+def replay(folder: Path, out: Path) -> Replay | None:
+    """Train once more as a finished run was trained. Of several processes, all but the first get None.
+
+    Args:
+        folder: of the run, with its manifest, events and model.
+        out: of the repetition.
+
+    Raises:
+        FileError: the folder holds no finished training, or an input is missing or has changed.
+    """
+    was = read_manifest(folder)
+    if was is None or was.stage != "train" or was.status != "complete":
+        raise FileError(folder, "no finished training is here", hint="name the folder with its manifest.json")
+    if was.paths.keys() != was.inputs.keys():
+        raise FileError(folder, "the run did not note where its inputs are: it is of an earlier version")
+    if out.resolve() == folder.resolve():
+        raise FileError(out, "holds the run itself", hint="name another output folder")
+    paths = {name: Path(path) for name, path in was.paths.items()}
+    for name, path in paths.items():
+        if identity(path) != was.inputs[name]:
+            raise FileError(path, f"has changed since the run, whose input '{name}' it was")
+    settings = _where_the_inputs_are(TrainSettings.parse(was.settings, "train"), paths)
+    inputs = (paths["backbone"], paths["passages"], paths["examples"])
+    now = train(settings, *inputs, out, was.seed, paths.get("teacher"))
+    if now.status != "complete":
+        return None
+    losses, again = ([e["loss"] for e in read_events(place / "events.jsonl")] for place in (folder, out))
+    longest = max(len(losses), len(again))
+    differing = (i for i in range(longest) if losses[i : i + 1] != again[i : i + 1])
+    first = next(differing, None)
+    models = [Retriever.load(place / "model").fingerprint for place in (folder, out)]
+    return Replay(
+        len(losses), None if first is None else first + 1, models[0] == models[1], _changes(was, now)
+    )
+
+
+def _where_the_inputs_are(settings: TrainSettings, paths: dict[str, Path]) -> TrainSettings:
+    """Collections by their whole paths: the run may have been started in another folder."""
+    changes: dict[str, object] = {}
+    if settings.validation is not None and settings.validation.collection is not None:
+        place = str(paths["validation"])
+        changes["validation"] = settings.validation.model_copy(update={"collection": place})
+    if settings.leaks is not None:
+        places = [str(paths[f"queries of {name}"].parent) for name in settings.leaks.collections]
+        changes["leaks"] = settings.leaks.model_copy(update={"collections": places})
+    return settings.model_copy(update=changes)
+
+
+def _changes(was: Manifest, now: Manifest) -> list[str]:
+    before, after = was.versions | was.machine, now.versions | now.machine
+    return [
+        f"{name}: {before.get(name)} → {after.get(name)}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
