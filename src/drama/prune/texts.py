@@ -40,14 +40,12 @@ def domain_rows(
 ) -> tuple[list[Domain], dict[str, int]]:
     """Packed rows by language or corpus, and how many texts of each domain are too few for two rows.
 
-    Passages that don't say are the domain `unknown`.
-
     Raises:
         DramaError: no domain has text for two rows.
     """
     texts: dict[str, list[str]] = defaultdict(list)
     for document in documents:
-        texts[getattr(document, by) or "unknown"].append(document.full_text)
+        texts[domain_of(document, by)].append(document.full_text)
     found, left_out = [], {}
     for name, own in sorted(texts.items()):
         rows_RL = packed_rows(own, tokenizer, length, seed)
@@ -63,6 +61,11 @@ def domain_rows(
             hint="give more text, or lower prune.recovery.max_length",
         )
     return found, left_out
+
+
+def domain_of(document: Document, by: Literal["lang", "source"]) -> str:
+    """Its language or corpus; `unknown` where it says none."""
+    return getattr(document, by) or "unknown"
 
 
 def packed_rows(texts: Sequence[str], tokenizer: Any, length: int, seed: int) -> torch.Tensor:
