@@ -192,7 +192,7 @@ def _peer(work: Path, passages: Path, folder: Path, settings: PruneSettings, met
             return _of(run.manifest)
         tokenizer = load_tokenizer(folder)
         documents = list(read_passages(passages))
-        domains, _ = domain_rows(documents, tokenizer, settings.domains.by, LENGTH, SEED)
+        domains, _ = domain_rows(documents, tokenizer, settings.domains.by, LENGTH, SEED, work / "rows")
         parent = load_causal_lm(folder)
         run.figures["_parent"] = mean_loss(held_out_losses(parent, domains), domains)
         if not (work / "sliced").is_dir():

@@ -21,7 +21,7 @@ from drama.models import resolve
 from drama.prune.load import load_tokenizer
 from drama.prune.rounds import body_parameters, shape_between
 from drama.prune.shape import Shape, parent_shape
-from drama.prune.texts import packed_rows
+from drama.prune.texts import domain_rows
 from drama.workspace import write_json
 from drama_bench.result import write_result
 from drama_bench.texts import documents
@@ -52,17 +52,18 @@ def bench_shearing(
     config = AutoConfig.from_pretrained(folder)
     whole, count = parent_shape(config), body_parameters(config)
     target = shape_between(whole, Shape(2, 1, 1, 1, 1), _SHARE * count(whole), count)
-    texts = [document.full_text for document in islice(documents(data), _TEXTS)]
-    rows_RL = packed_rows(texts, load_tokenizer(folder), length, seed=0)
-    if len(rows_RL) < batch_size:
-        raise DramaError(
-            f"bench shearing: {len(rows_RL)} rows of {length} tokens are less than one batch",
-            hint="name a larger corpus in --data, or lower --batch-size or --length",
-        )
     sizes = {"batch_size": batch_size, "steps": steps}
     raw = []
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
+        texts = (document._replace(lang="") for document in islice(documents(data), _TEXTS))
+        domains, _ = domain_rows(texts, load_tokenizer(folder), "lang", length, 0, place / "rows")
+        rows_RL = domains[0].rows_RL
+        if len(rows_RL) < batch_size:
+            raise DramaError(
+                f"bench shearing: {len(rows_RL)} rows of {length} tokens are less than one batch",
+                hint="name a larger corpus in --data, or lower --batch-size or --length",
+            )
         job = {"parent": str(folder), "shape": target, "rows": rows_RL.tolist(), **sizes}
         write_json(place / "job.json", job)
         for number in range(rounds):

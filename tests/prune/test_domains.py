@@ -56,20 +56,22 @@ def test_every_held_out_row_counts_alike() -> None:
     assert mean_loss({"de": 1.0, "fi": 5.0}, DOMAINS) == 2.0
 
 
-def test_rows_by_language_and_what_is_too_little(tiny_llm: Path, texts: list[str]) -> None:
+def test_rows_by_language_and_what_is_too_little(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     tokenizer = load_tokenizer(tiny_llm)
     documents = [Document(str(i), "", t, "en" if i < 5 else "", "web") for i, t in enumerate(texts)]
     documents.append(Document("x", "", "yo", "yo", "web"))
-    found, left_out = domain_rows(documents, tokenizer, "lang", 16, seed=0)
+    found, left_out = domain_rows(iter(documents), tokenizer, "lang", 16, 0, tmp_path / "rows")
+    again, _ = domain_rows(iter([]), tokenizer, "lang", 16, 0, tmp_path / "rows")
+    assert all(torch.equal(a.rows_RL, b.rows_RL) for a, b in zip(found, again, strict=True))
     assert [d.name for d in found] == ["en", "unknown"]
     assert left_out == {"yo": 1}
     for domain in found:
         seen = {tuple(row) for row in domain.rows_RL.tolist()}
         assert len(domain.held_out_RL) >= 1
         assert not seen & {tuple(row) for row in domain.held_out_RL.tolist()}
-    assert [d.name for d in domain_rows(documents, tokenizer, "source", 16, seed=0)[0]] == ["web"]
+    assert [d.name for d in domain_rows(documents, tokenizer, "source", 16, 0, tmp_path / "2")[0]] == ["web"]
     with pytest.raises(DramaError, match="too few for two rows of 4096 tokens"):
-        domain_rows(documents, tokenizer, "lang", 4096, seed=0)
+        domain_rows(documents, tokenizer, "lang", 4096, 0, tmp_path / "3")
 
 
 @pytest.mark.parametrize("method", ["importance", "shearing"])
@@ -154,13 +156,13 @@ def test_a_language_that_is_left_out_is_measured_only(
 
     def noted(strings, *rest):
         calibrated.extend(strings)
-        return calibration_batches(strings, *rest)
+        return calibration_batches(calibrated, *rest)
 
     monkeypatch.setattr("drama.prune.stage.calibration_batches", noted)
     figures = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out").figures
     languages = {row["name"]: row for row in figures["languages"]}
     assert (languages["en"]["read"], languages["yo"]["read"]) == (True, False)
-    english = domain_rows(rows[:4], load_tokenizer(tiny_llm), "lang", 16, seed=0)[0][0]
+    english = domain_rows(rows[:4], load_tokenizer(tiny_llm), "lang", 16, 0, tmp_path / "rows")[0][0]
     allowed = {tuple(row) for row in english.rows_RL.tolist()}
     assert {tuple(row) for batch in seen for row in batch.tolist()} <= allowed
     assert len(calibrated) == 4

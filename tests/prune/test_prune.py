@@ -172,11 +172,11 @@ def test_hidden_states_are_those_of_the_same_layers_and_channels(parent) -> None
     match = Match(plan.hidden, [layer.layer for layer in plan.layers], 2.0)
     states = parent.model(input_ids=tokens(), output_hidden_states=True).hidden_states
     # The layers read what the parent's do; only the head reads the last layer's input, after the norm.
-    head = torch.cosine_similarity(parent.model.norm(states[2]), states[3], dim=-1).mean()
+    head = torch.cosine_similarity(parent.model.norm(states[2]), states[3], dim=-1).mean().detach()
     total, parts = losses(child, parent, tokens(), 0.0, match)
     assert parts["hidden"] == pytest.approx(float(1 - head) / 3, abs=1e-5)
     assert parts["hidden"] > 1e-3
-    assert float(total) == pytest.approx(parts["lm_loss"] + 2 * parts["hidden"], abs=1e-5)
+    assert total.item() == pytest.approx(parts["lm_loss"] + 2 * parts["hidden"], abs=1e-5)
     narrow = Shape(2, 24, 6, 2, 40)
     plan = make_plan(scores_of(parent), parent_shape(family.config), narrow, "first")
     child = slice_model(family, plan, narrow)

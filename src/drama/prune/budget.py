@@ -1,5 +1,7 @@
 """Budget: the updates that a number of tokens pays for."""
 
+from typing import Any
+
 from drama.errors import DramaError
 from drama.prune.settings import PruneSettings
 
@@ -39,7 +41,7 @@ def with_budget(settings: PruneSettings, rounds: int = 1, calibration: int = 0) 
             + (f", which may take {LEARNING_SHARE:.0%}" if learns else ""),
             hint="raise prune.tokens, or lower prune.recovery.max_length or batch_size",
         )
-    steps = {"recovery": settings.recovery.model_copy(update={"steps": recovery})}
+    steps: dict[str, Any] = {"recovery": settings.recovery.model_copy(update={"steps": recovery})}
     if learns:
         steps["shearing"] = settings.shearing.model_copy(update={"steps": learning})
     return settings.model_copy(update={"tokens": None, **steps})

@@ -3,7 +3,7 @@
 import errno
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,35 +54,41 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             world.leave()
             return run.manifest
         shapes = planned_rounds(settings)
-        documents = list(read_passages(passages))
-        by, unread = settings.domains.by, settings.domains.leave_out
-        strings = [d.full_text for d in documents if domain_of(d, by) not in unread]
+        by = settings.domains.by
+
+        def texts_to_read() -> Iterator[tuple[str, str]]:
+            named = ((domain_of(d, by), d.full_text) for d in read_passages(passages))
+            return ((name, text) for name, text in named if name not in settings.domains.leave_out)
+
         config = AutoConfig.from_pretrained(folder)
         _describe("parent", config, parent_shape(config), run.figures)
         parent = folder
         if settings.vocabulary is not None:
             parent = out / "parent"
-            if world.writes:
-                _cut_vocabulary(folder, strings, settings.vocabulary, parent, run)
-            world.wait()
+            with world.in_turn():
+                _cut_vocabulary(folder, texts_to_read, settings.vocabulary, parent, run)
         tokenizer = load_tokenizer(parent)
         config = AutoConfig.from_pretrained(parent)
         _describe("pruned", config, shapes[-1], run.figures)
-        measured, left_out = domain_rows(documents, tokenizer, by, settings.recovery.max_length, seed)
+        length = settings.recovery.max_length
+        with world.in_turn():
+            measured, left_out = domain_rows(
+                read_passages(passages), tokenizer, by, length, seed, out / "rows"
+            )
         for name, count in left_out.items():
             warn(f"prune: {by} '{name}' has too little text for two rows: left out")
             run.count(f"texts: {name} has too little for two rows, left out", count)
         domains = _read_domains(measured, settings.domains)
-        if world.writes:
-            _measure_parent(out / "references.json", parent, measured, settings.domains)
-        world.wait()
-        references = json.loads((out / "references.json").read_text(encoding="utf-8"))
+        with world.in_turn():
+            references = _measured_parent(out / "references.json", parent, measured, settings.domains)
         run.figures["held_out_loss_parent"] = round(mean_loss(references["all"], domains), 4)
         texts = Texts(
             domains,
             measured,
             references["probes"],
-            lambda: calibration_batches(strings, tokenizer, settings.calibration, seed),
+            lambda: calibration_batches(
+                (text for _, text in texts_to_read()), tokenizer, settings.calibration, seed
+            ),
         )
         settings = _with_steps(settings, len(shapes), texts, run.figures)
         source = parent
@@ -105,11 +111,16 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             run.figures["learning_tokens"] = learning.steps * learning.batch_size * tokens
         if settings.recovery.steps:
             run.figures["recovery_tokens"] = settings.recovery.steps * settings.recovery.batch_size * tokens
-        for scratch in (out / "parent", *out.glob("round-*/sliced"), *out.glob("round-*/recovery")):
+        for scratch in (
+            out / "parent",
+            out / "rows",
+            *out.glob("round-*/sliced"),
+            *out.glob("round-*/recovery"),
+        ):
             shutil.rmtree(scratch, ignore_errors=True)
         for between in out.glob("round-*/model"):
             shutil.rmtree(between)
-        run.count("texts", len(documents) - sum(left_out.values()))
+        run.count("texts", sum(domain.texts for domain in measured))
     return run.manifest
 
 
@@ -182,13 +193,17 @@ def _compare_languages(figures: dict[str, Any], parent: dict[str, float], settin
         note(f"prune: {figures['languages_lost']}")
 
 
-def _measure_parent(path: Path, parent: Path, domains: list[Domain], settings: DomainSettings) -> None:
-    """The parent's losses on the rows by which shares change (`probes`), and on all held-out rows."""
-    if path.is_file():
-        return
-    model = load_causal_lm(parent).to(default_device())
-    probes = [d._replace(held_out_RL=d.held_out_RL[: settings.held_out_rows]) for d in domains]
-    write_json(path, {"all": held_out_losses(model, domains), "probes": held_out_losses(model, probes)})
+def _measured_parent(
+    path: Path, parent: Path, domains: list[Domain], settings: DomainSettings
+) -> dict[str, dict[str, float]]:
+    """The parent's losses on the rows by which shares change (`probes`), and on `all` held-out rows."""
+    if not path.is_file():
+        model = load_causal_lm(parent).to(default_device())
+        probes = [d._replace(held_out_RL=d.held_out_RL[: settings.held_out_rows]) for d in domains]
+        found = {"all": held_out_losses(model, domains), "probes": held_out_losses(model, probes)}
+        write_json(path, found)
+    losses: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+    return losses
 
 
 def _figures(out: Path, shapes: list[Shape]) -> dict[str, Any]:
@@ -204,14 +219,18 @@ def _figures(out: Path, shapes: list[Shape]) -> dict[str, Any]:
 
 
 def _cut_vocabulary(
-    folder: Path, strings: list[str], settings: VocabularySettings, out: Path, run: StageRun
+    folder: Path,
+    texts: Callable[[], Iterator[tuple[str, str]]],
+    settings: VocabularySettings,
+    out: Path,
+    run: StageRun,
 ) -> None:
     """Leave a parent with fewer tokens in `out`, and say in the manifest what it saves."""
     record = out.with_name("vocabulary.json")
     if not out.is_dir():
         note("prune: cutting the vocabulary")
         parts = load_causal_lm(folder), load_tokenizer(folder)
-        model, tokenizer, figures = cut_vocabulary(*parts, strings, settings.coverage)
+        model, tokenizer, figures = cut_vocabulary(*parts, texts, settings.coverage)
         write_json(record, figures)
         save_causal_lm(out, model, tokenizer)
     run.figures.update(json.loads(record.read_text(encoding="utf-8")))

@@ -10,7 +10,8 @@ Legend: B rows of a batch, L tokens.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
@@ -58,6 +59,15 @@ class World:
     def wait(self) -> None:
         """Until the first process has come this far."""
         self.agree(True)
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """The first process goes through the block, then the others, who find its files."""
+        if not self.writes:
+            self.wait()
+        yield
+        if self.writes:
+            self.wait()
 
     def told(self, values: list[float]) -> list[float]:
         """The first process's values, of which the others must give as many."""
