@@ -82,7 +82,7 @@ def gradients(kind: str, **values) -> tuple[dict, dict[str, torch.Tensor]]:
                 log_alpha.fill_(1.5)  # masks between 0 and 1
     else:
         learner = Recovery(model, parent, RecoverySettings(**values))
-    parts = learner.backward(ROWS_BL, 7)
+    parts = {name: value for name, value in learner.backward(ROWS_BL, 7).items() if type(value) is float}
     found = {name: p.grad for name, p in model.named_parameters()}
     if isinstance(learner, MaskLearner):
         found |= {name: p.grad for name, p in learner.log_alpha.items()}
@@ -90,12 +90,13 @@ def gradients(kind: str, **values) -> tuple[dict, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize("kind", ["shearing", "recovery"])
-def test_layers_computed_again_and_bf16_give_the_same_gradients(kind: str) -> None:
+def test_what_saves_memory_gives_the_same_gradients(kind: str) -> None:
     parts, expected = gradients(kind)
-    again_parts, again = gradients(kind, gradient_checkpointing=True)
-    assert again_parts == parts
-    for name, gradient in expected.items():
-        torch.testing.assert_close(again[name], gradient, atol=1e-7, rtol=1e-5, msg=name)
+    for saving in ({"gradient_checkpointing": True}, {"micro_batch": 3}, {"micro_batch": 1}):
+        again_parts, again = gradients(kind, **saving)
+        assert again_parts == pytest.approx(parts, abs=2e-6)
+        for name, gradient in expected.items():
+            torch.testing.assert_close(again[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
     half_parts, half = gradients(kind, precision="bf16")
     assert half_parts["loss"] == pytest.approx(parts["loss"], rel=0.02)
     assert half_parts["loss"] != parts["loss"]

@@ -19,7 +19,7 @@ from drama.prune.world import World
 from drama.workspace import read_events
 
 SETTINGS = (
-    "shearing.steps=6", "shearing.batch_size=3", "shearing.checkpoint_every=4",
+    "shearing.steps=6", "shearing.batch_size=3", "shearing.micro_batch=1", "shearing.checkpoint_every=4",
     "recovery.batch_size=3", "recovery.max_length=32", "recovery.checkpoint_every=4",
     "domains.update_every=3", "domains.held_out_rows=1",
 )  # fmt: skip

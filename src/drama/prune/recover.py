@@ -57,14 +57,15 @@ class Recovery:
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Of LM loss and KL to the parent; the same at every step."""
-        own_BL = self.world.own(rows_BL)
-        share = len(own_BL) / len(rows_BL)
-        with computing_in(self.settings.precision, self.child.device):
-            loss, parts = losses(self.child, self.parent, own_BL, self.settings.kl_weight, self.match)
-        (loss * share).backward()  # type: ignore[no-untyped-call]
+        sums: dict[str, float] = {}
+        for piece_BL, share in self.world.pieces(rows_BL, self.settings.micro_batch):
+            with computing_in(self.settings.precision, self.child.device):
+                loss, parts = losses(self.child, self.parent, piece_BL, self.settings.kl_weight, self.match)
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in {"loss": loss.item(), **parts}.items():
+                sums[name] = sums.get(name, 0.0) + value * share
         self.world.sum_gradients(self.child.parameters())
-        whole = self.world.add_up({k: v * share for k, v in {"loss": loss.item(), **parts}.items()})
-        return {name: round(value, 6) for name, value in whole.items()}
+        return {name: round(value, 6) for name, value in self.world.add_up(sums).items()}
 
     def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
         """The child's; the same at every step."""

@@ -42,6 +42,8 @@ class UpdateSettings(Section):
     """0 = none."""
     batch_size: int = Field(default=8, ge=1)
     """Rows a step."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Rows that a process computes at once; None: all of its rows. The same gradients, less memory."""
     learning_rate: float = Field(default=3e-4, gt=0.0)
     """Of the weights; at its peak."""
     warmup: float = Field(default=0.1, ge=0.0, lt=1.0)

@@ -1,23 +1,21 @@
 """The stage: parent + passages → `out/model`, a smaller causal LM that plain transformers loads."""
 
-import errno
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from transformers import AutoConfig
 
 from drama.console import note, warn
-from drama.errors import DramaError, FileError
+from drama.errors import DramaError
 from drama.models import default_device, resolve
 from drama.prune.budget import with_budget
 from drama.prune.domains import Domain, held_out_losses, mean_loss, perplexities
 from drama.prune.languages import compared, in_words
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
+from drama.prune.opened import opened
 from drama.prune.round import Round, Texts, run_round
 from drama.prune.settings import DomainSettings, PruneSettings, VocabularySettings
 from drama.prune.shape import Shape, child_config, parameters, parent_shape
@@ -26,9 +24,7 @@ from drama.prune.texts import calibration_batches, domain_of, domain_rows
 from drama.prune.vocabulary import cut_vocabulary
 from drama.prune.world import World
 from drama.records import read_passages
-from drama.workspace import Manifest, StageRun, open_stage, read_manifest, write_json
-
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from drama.workspace import Manifest, StageRun, write_json
 
 
 def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> Manifest:
@@ -49,7 +45,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
     folder = resolve(settings.parent)
     world = World.join()
     inputs = {"parent": folder, "passages": passages}
-    with _explained_writes(out), _opened(world, out, settings, inputs, seed) as run:
+    with opened(world, out, settings, inputs, seed) as run:
         if run.done:
             world.leave()
             return run.manifest
@@ -122,38 +118,6 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             shutil.rmtree(between)
         run.count("texts", sum(domain.texts for domain in measured))
     return run.manifest
-
-
-@contextmanager
-def _opened(
-    world: World, out: Path, settings: PruneSettings, inputs: dict[str, Path], seed: int
-) -> Iterator[StageRun]:
-    """The stage's folder: the first process opens it and writes; the others follow and write nothing."""
-    if world.writes:
-        with open_stage(out, "prune", settings, inputs, seed) as run:
-            world.agree(run.done)
-            yield run
-        return
-    done = world.agree(False)
-    manifest = read_manifest(out)
-    if manifest is None:
-        raise FileError(out, "the first process's folder is not here", hint="share it between the machines")
-    yield StageRun(out, manifest, done, resumed=not done)
-
-
-@contextmanager
-def _explained_writes(out: Path) -> Iterator[None]:
-    """A write that fails is the user's to mend: what was saved before is whole."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        if isinstance(error, OSError) and error.errno not in _DISK_ERRORS:
-            raise
-        raise FileError(
-            out,
-            f"can't be written ({error}); what was saved before is kept",
-            hint="free some space and run the same again: it goes on from there",
-        ) from error
 
 
 def _read_domains(measured: list[Domain], settings: DomainSettings) -> list[Domain]:

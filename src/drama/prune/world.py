@@ -78,13 +78,15 @@ class World:
         found: list[float] = said.tolist()
         return found
 
-    def own(self, rows_BL: torch.Tensor) -> torch.Tensor:
-        """This process's rows of a batch.
+    def pieces(self, rows_BL: torch.Tensor, most: int | None) -> list[tuple[torch.Tensor, float]]:
+        """This process's rows of a batch, at most so many at once, and their share of the batch.
 
-        >>> World(1, 2).own(torch.arange(5)).tolist()
-        [1, 3]
+        >>> [(rows.tolist(), share) for rows, share in World(1, 2).pieces(torch.arange(8), most=3)]
+        [([1, 3, 5], 0.375), ([7], 0.125)]
         """
-        return rows_BL if self.size == 1 else rows_BL[self.rank :: self.size]
+        own_BL = rows_BL[self.rank :: self.size]
+        pieces = torch.split(own_BL, most or len(own_BL))
+        return [(piece_BL, len(piece_BL) / len(rows_BL)) for piece_BL in pieces]
 
     def add_up(self, values: Mapping[str, float]) -> dict[str, float]:
         """The sums over all processes, by name."""

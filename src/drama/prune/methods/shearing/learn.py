@@ -93,15 +93,16 @@ class MaskLearner:
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Of the LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
-        own_BL = self.world.own(rows_BL)
-        share = len(own_BL) / len(rows_BL)
-        with masked(self.family, self.draw(step)) as model:
-            with computing_in(self.settings.precision, self.device):
-                loss, _ = losses(model, model, own_BL, kl_weight=0.0)
-            # Under the masks still: layers that are computed again need them.
-            (loss * share).backward()  # type: ignore[no-untyped-call]
-        self.world.sum_gradients([*model.parameters(), *self.log_alpha.values()])
-        lm_loss = self.world.add_up({"lm": loss.item() * share})["lm"]
+        lm_loss = 0.0
+        for piece_BL, share in self.world.pieces(rows_BL, self.settings.micro_batch):
+            with masked(self.family, self.draw(step)) as model:
+                with computing_in(self.settings.precision, self.device):
+                    loss, _ = losses(model, model, piece_BL, kl_weight=0.0)
+                # Under the masks still: layers that are computed again need them.
+                (loss * share).backward()  # type: ignore[no-untyped-call]
+            lm_loss += loss.item() * share
+        self.world.sum_gradients([*self.family.model.parameters(), *self.log_alpha.values()])
+        lm_loss = self.world.add_up({"lm": lm_loss})["lm"]
         asked = ramp(step, self.settings.steps, self.settings.ramp)
         constraint = torch.zeros((), device=self.device)
         sparsity, wanted = {}, {}
