@@ -99,7 +99,7 @@ def test_the_stage_logs_languages_and_a_cut_changes_nothing(
         values["shearing"] = {"steps": 4, "batch_size": 2}
     chosen = PruneSettings.parse(values, "prune")
     figures = prune(chosen, passages, tmp_path / "whole", seed=1).figures
-    languages = {row["name"]: row for row in figures["languages"]}
+    languages = {row["name"]: row for row in figures["perplexity_by_language"]}
     assert set(languages) == {"en", "fi"}
     for name, row in languages.items():
         assert row["ratio"] == pytest.approx(row["pruned"] / row["parent"], abs=1e-3)
@@ -160,7 +160,7 @@ def test_a_language_that_is_left_out_is_measured_only(
 
     monkeypatch.setattr("drama.prune.stage.calibration_batches", noted)
     figures = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out").figures
-    languages = {row["name"]: row for row in figures["languages"]}
+    languages = {row["name"]: row for row in figures["perplexity_by_language"]}
     assert (languages["en"]["read"], languages["yo"]["read"]) == (True, False)
     english = domain_rows(rows[:4], load_tokenizer(tiny_llm), "lang", 16, 0, tmp_path / "rows")[0][0]
     allowed = {tuple(row) for row in english.rows_RL.tolist()}

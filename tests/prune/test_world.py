@@ -19,13 +19,16 @@ from drama.prune.world import World
 from drama.workspace import read_events
 
 SETTINGS = (
-    "shearing.steps=6", "shearing.batch_size=3", "shearing.micro_batch=1", "shearing.checkpoint_every=4",
-    "recovery.batch_size=3", "recovery.max_length=32", "recovery.checkpoint_every=4",
+    "shearing.steps=6", "shearing.micro_batch=1", "shearing.checkpoint_every=3",
+    "recovery.hidden_weight=0.5", "recovery.max_length=32", "recovery.checkpoint_every=4",
     "domains.update_every=3", "domains.held_out_rows=1",
 )  # fmt: skip
 
 
-def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "switches"), [(3, []), (4, ["shard=true"])], ids=["whole", "sharded"])
+def test_two_processes_equal_one(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, size: int, switches: list[str]
+) -> None:
     source = tmp_path / "texts.jsonl"
     rows = [
         {"_id": str(i), "text": " ".join(texts[i:] + texts[:i]), "lang": "en" if i < 4 else "fi"}
@@ -39,7 +42,9 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
         command += ["drama.cli", "prune", str(tiny_llm), "--data", str(source)]
         command += ["--out", str(tmp_path / str(processes)), "--method", "shearing", "--layers", "3"]
         command += ["--hidden", "48", "--intermediate", "64", "--recovery-steps", "6"]
-        command += [word for setting in SETTINGS for word in ("--set", setting)]
+        own = [*SETTINGS, f"shearing.batch_size={size}", f"recovery.batch_size={size}"]
+        own += switches if processes > 1 else []
+        command += [word for setting in own for word in ("--set", setting)]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
         assert done.returncode == 0, done.stderr
@@ -61,13 +66,18 @@ def test_two_processes_equal_one(tiny_llm: Path, texts: list[str], tmp_path: Pat
     assert plans[0] == plans[1]
     manifest = json.loads((folders[1] / "manifest.json").read_text())
     assert manifest["status"] == "complete"
-    assert {row["name"] for row in manifest["figures"]["languages"]} == {"en", "fi"}
+    assert {row["name"] for row in manifest["figures"]["perplexity_by_language"]} == {"en", "fi"}
 
 
-def test_more_processes_than_rows_are_refused(tmp_path: Path) -> None:
-    learner = Recovery(torch.nn.Linear(2, 2), None, RecoverySettings(steps=1, batch_size=2), World(0, 3))
+@pytest.mark.parametrize(
+    ("size", "split", "wrong"), [(2, False, "is below"), (4, True, "is not a multiple of")]
+)
+def test_rows_that_do_not_go_round_are_refused(tmp_path: Path, size: int, split: bool, wrong: str) -> None:
+    settings = RecoverySettings(steps=1, batch_size=size)
+    learner = Recovery(torch.nn.Linear(2, 2), None, settings, World(0, 3))
+    learner.split = split
     rows_RL = torch.zeros(4, 8, dtype=torch.long)
     mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
     log = Log(tmp_path / "events.jsonl", tmp_path / "checkpoints", 0)
-    with pytest.raises(DramaError, match=r"prune\.recovery\.batch_size: 2 is below the 3 processes"):
+    with pytest.raises(DramaError, match=rf"prune\.recovery\.batch_size: {size} {wrong} the 3 processes"):
         update(learner, mixture, learner.settings, log, seed=0)

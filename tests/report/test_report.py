@@ -42,9 +42,10 @@ def run(tmp_path: Path) -> Path:
     with open_stage(folder / "corpus", "corpus", Demo(), {}, seed=7) as stage:
         stage.count("ok", 1998)
         stage.count("exact <duplicate>", 2)
+        stage.figures["languages"] = {"fi": 1998}
     with open_stage(folder / "prune", "prune", Demo(), {}, seed=7) as stage:
         row = {"name": "<yo>", "parent": 20.0, "sliced": 900.0, "pruned": 61.239, "ratio": 3.062}
-        stage.figures["languages"] = [{**row, "read": False, "lost": True}]
+        stage.figures["perplexity_by_language"] = [{**row, "read": False, "lost": True}]
         stage.figures["languages_lost"] = "lost (more than 2 times): <yo> (x3.06)"
         values = [[0.0, 0.5], [1.0, 0.25]]
         maps = [{"title": "heads: $kept$", "rows": "layer", "columns": "head", "values": values}]

@@ -16,8 +16,9 @@ from torch.utils.checkpoint import checkpoint
 from drama.prune.load import model_state, restore
 from drama.prune.precision import computing_in
 from drama.prune.settings import RecoverySettings
+from drama.prune.shards import clip, load_moments, split_layers, whole
 from drama.prune.world import World
-from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+from drama.workspace.checkpoint import optimiser_tensors
 
 _CHUNK = 256
 
@@ -45,6 +46,7 @@ class Recovery:
         settings: RecoverySettings,
         world: World | None = None,
         match: Match | None = None,
+        shard: bool = False,
     ) -> None:
         self.child = child.train()
         self.parent = parent
@@ -53,7 +55,12 @@ class Recovery:
         self.world = world or World()
         if settings.gradient_checkpointing:
             child.gradient_checkpointing_enable({"use_reentrant": False})
-        self.optimiser = torch.optim.AdamW(child.parameters(), betas=(0.9, 0.95), weight_decay=0.0)
+        self.split = shard
+        if shard:
+            split_layers(child)
+        self.optimiser = torch.optim.AdamW(
+            child.parameters(), betas=(0.9, 0.95), weight_decay=0.0, foreach=False if shard else None
+        )
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Of LM loss and KL to the parent; the same at every step."""
@@ -73,21 +80,21 @@ class Recovery:
 
     def step(self, share: float) -> float:
         """Clip, update, clear."""
-        norm = torch.nn.utils.clip_grad_norm_(self.child.parameters(), 1.0)
+        norm = clip(self.child.parameters(), 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * share
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return float(norm)
+        return norm
 
     def state(self) -> dict[str, torch.Tensor]:
         """The child and the moments."""
-        return model_state(self.child) | optimiser_tensors([self.optimiser])
+        return whole(model_state(self.child) | optimiser_tensors([self.optimiser]))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
         restore(self.child, tensors)
-        load_optimisers([self.optimiser], tensors)
+        load_moments([self.optimiser], tensors)
 
 
 def losses(
@@ -161,7 +168,7 @@ def _logits(model: Any, states_TD: torch.Tensor) -> torch.Tensor:
     return logits_TV if cap is None else cap * torch.tanh(logits_TV / cap)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def held_out_loss(model: Any, rows_RL: torch.Tensor) -> float:
     """Mean LM loss a token (natural log) over held-out rows."""
     total = 0.0

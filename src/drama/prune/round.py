@@ -25,6 +25,7 @@ from drama.prune.plan import make_plan
 from drama.prune.recover import Match, Recovery
 from drama.prune.settings import PruneSettings, RecoverySettings
 from drama.prune.shape import Shape, parent_shape
+from drama.prune.shards import put_together
 from drama.prune.slice import slice_model
 from drama.prune.updates import Log, update
 from drama.prune.world import World
@@ -100,9 +101,11 @@ def run_round(
     found = {"sliced": held_out_losses(child, texts.measured)} if world.writes else {}
     if settings.recovery.steps:
         match = _match(this, settings.recovery.hidden_weight)
-        recovery = Recovery(child, _teacher(teacher, settings.recovery), settings.recovery, world, match)
+        parent = _teacher(teacher, settings.recovery)
+        recovery = Recovery(child, parent, settings.recovery, world, match, settings.shard)
         log = Log(events, this.folder / "recovery", before + learning)
         update(recovery, mixture(), settings.recovery, log, seed)
+        child = put_together(child)
         if world.writes:
             found["recovered"] = held_out_losses(child.eval(), texts.measured)
     if world.writes:

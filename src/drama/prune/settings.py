@@ -117,6 +117,9 @@ class PruneSettings(Section):
     """Not with `shearing` and `uniform`."""
     shearing: ShearingSettings = ShearingSettings()
     """With `shearing` only."""
+    shard: bool = False
+    """Split the layers of what is trained over torchrun's processes (FSDP2): each holds its part of weights,
+    gradients and moments."""
     domains: DomainSettings = DomainSettings()
     recovery: RecoverySettings = RecoverySettings()
 

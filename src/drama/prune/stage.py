@@ -44,6 +44,10 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
     """
     folder = resolve(settings.parent)
     world = World.join()
+    if settings.shard and world.size == 1:
+        raise DramaError(
+            "prune.shard: there is one process only", hint="start several with torchrun, or leave it out"
+        )
     inputs = {"parent": folder, "passages": passages}
     with opened(world, out, settings, inputs, seed) as run:
         if run.done:
@@ -151,7 +155,7 @@ def _compare_languages(figures: dict[str, Any], parent: dict[str, float], settin
     sliced = figures.pop("perplexity_sliced")
     pruned = figures.pop("perplexity_recovered", sliced)
     languages = compared(parent, sliced, pruned, settings.leave_out, settings.lost_above)
-    figures["languages"] = [language._asdict() for language in languages]
+    figures["perplexity_by_language"] = [language._asdict() for language in languages]
     if len(languages) > 1:
         figures["languages_lost"] = in_words(languages, settings.lost_above)
         note(f"prune: {figures['languages_lost']}")

@@ -24,6 +24,8 @@ class Learner(Protocol):
     hint: str
     """What to lower where the loss is no number any more."""
     world: World
+    split: bool
+    """Whether its layers are split over the processes."""
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Make the gradients of the whole batch, of which this process computes its rows. Returns what to
@@ -36,7 +38,7 @@ class Learner(Protocol):
         """Clip, update at this share of the peak learning rate, clear. Returns the gradient's norm."""
 
     def state(self) -> dict[str, torch.Tensor]:
-        """All tensors that a checkpoint needs."""
+        """All tensors that a checkpoint needs, whole. All processes must call this."""
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `state` gave."""
@@ -56,12 +58,14 @@ def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Lo
     uninterrupted run.
 
     Raises:
-        DramaError: the loss is not a number any more, or there are more processes than rows in a batch.
+        DramaError: the loss is not a number any more, or the rows of a batch don't go round.
     """
     start, world = 0, learner.world
-    if settings.batch_size < world.size:
+    size = settings.batch_size
+    if size < world.size or (learner.split and size % world.size):
+        wrong = "is below" if size < world.size else "is not a multiple of"
         raise DramaError(
-            f"prune.{learner.name}.batch_size: {settings.batch_size} is below the {world.size} processes",
+            f"prune.{learner.name}.batch_size: {size} {wrong} the {world.size} processes",
             hint="raise it, or start fewer processes",
         )
     found = load_checkpoint(log.checkpoints)
@@ -99,11 +103,11 @@ def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Lo
                 event["domain_losses"] = {name: round(loss, 4) for name, loss in found_losses.items()}
                 event["domain_shares"] = mixture.shares()
             bar.advance(1, f"loss {parts['loss']:.3f}")
-            if events is None:
-                continue
-            events.write({**event, "seconds": round(time.monotonic() - begin, 3)})
+            if events is not None:
+                events.write({**event, "seconds": round(time.monotonic() - begin, 3)})
             if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps:
                 state = learner.state() | {"domain_shares": mixture.shares_K}
-                save_checkpoint(log.checkpoints, step + 1, state)
+                if events is not None:
+                    save_checkpoint(log.checkpoints, step + 1, state)
     if events is not None:
         events.close()

@@ -1,8 +1,8 @@
 """Several processes, one batch: the same masks, loss and gradients as one process with the whole batch.
 
-Every process holds the whole model and draws the same batch and masks; each computes its own rows, and the
-gradients are summed. The first process scores, slices, measures and writes; the others wait for its files,
-so all of them must see one folder.
+Every process holds the model, whole or in part (`shards`), and draws the same batch and masks; each computes
+its own rows, and the gradients are summed. The first process scores, slices, measures and writes; the others
+wait for its files, so all of them must see one folder.
 
 Started by torchrun, which sets RANK and WORLD_SIZE; without it, there is one process.
 
@@ -19,6 +19,7 @@ import torch.distributed as dist
 
 from drama.console import console
 from drama.models import default_device
+from drama.prune.shards import is_split
 
 _PATIENCE = timedelta(hours=12)
 """How long the others wait while the first process scores and slices."""
@@ -103,7 +104,10 @@ class World:
         for parameter in parameters:
             if parameter.grad is None:
                 raise RuntimeError("a trained parameter got no gradient on one process")
-            dist.all_reduce(parameter.grad)
+            if is_split(parameter):
+                parameter.grad.mul_(self.size)  # FSDP leaves the mean
+            else:
+                dist.all_reduce(parameter.grad)
 
     def leave(self) -> None:
         """The last message has been sent. A group that was there before `join` stays."""

@@ -20,7 +20,7 @@ pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
 
 _GROUPS = "groups"
 """The figure of `augment` that is a table of its own."""
-_LANGUAGES, _LOST = "languages", "languages_lost"
+_LANGUAGES, _LOST = "perplexity_by_language", "languages_lost"
 """Those of `prune`: the table, and the same in words."""
 
 

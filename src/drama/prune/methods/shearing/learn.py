@@ -24,9 +24,10 @@ from drama.prune.recover import held_out_loss, losses
 from drama.prune.scores import Scores
 from drama.prune.settings import ShearingSettings
 from drama.prune.shape import Shape, parent_shape
+from drama.prune.shards import clip, load_moments, put_together, split_layers, whole
 from drama.prune.updates import update
 from drama.prune.world import World
-from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+from drama.workspace.checkpoint import optimiser_tensors
 
 
 class Shearing:
@@ -43,8 +44,10 @@ class Shearing:
     def score(self, family: Family, task: Task) -> Scores:
         """Trains the parent under masks, in place, and folds into its weights what the masks became."""
         note(f"prune: learning masks over {task.settings.shearing.steps} steps")
-        learner = MaskLearner(family, task.target, task.settings.shearing, task.seed, task.world)
+        shard = task.settings.shard
+        learner = MaskLearner(family, task.target, task.settings.shearing, task.seed, task.world, shard)
         update(learner, task.mixture, task.settings.shearing, task.log, task.seed)
+        family.model = put_together(family.model)
         masks = learner.masks(without_noise)
         fold(family, masks)
         return Scores(*(getattr(masks, name).detach().cpu() for name in Scores._fields))
@@ -63,6 +66,7 @@ class MaskLearner:
         settings: ShearingSettings,
         seed: int,
         world: World | None = None,
+        shard: bool = False,
     ) -> None:
         self.family = family
         self.settings = settings
@@ -73,6 +77,9 @@ class MaskLearner:
             family.model.train().gradient_checkpointing_enable({"use_reentrant": False})
         self.parent = parent_shape(family.config)
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
+        self.split = shard
+        if shard:
+            split_layers(family.model)
         kept = LOG_ALPHA_BOUNDS[1]
         self.log_alpha = {
             name: torch.full((kind.rows, kind.parts), kept, requires_grad=True, device=self.device)
@@ -83,7 +90,13 @@ class MaskLearner:
         }
         self.rates = (settings.learning_rate, settings.mask_learning_rate, settings.multiplier_learning_rate)
         self.optimisers = [
-            torch.optim.AdamW(parameters, betas=(0.9, 0.95), weight_decay=0.0, maximize=maximize)
+            torch.optim.AdamW(
+                parameters,
+                betas=(0.9, 0.95),
+                weight_decay=0.0,
+                maximize=maximize,
+                foreach=False if shard else None,
+            )
             for parameters, maximize in (
                 (list(family.model.parameters()), False),
                 (list(self.log_alpha.values()), False),
@@ -132,7 +145,7 @@ class MaskLearner:
 
     def step(self, share: float) -> float:
         """Update everything at this share of the peak rates."""
-        norm = torch.nn.utils.clip_grad_norm_(self.family.model.parameters(), 1.0)
+        norm = clip(self.family.model.parameters(), 1.0)
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
@@ -141,7 +154,7 @@ class MaskLearner:
         with torch.no_grad():
             for log_alpha in self.log_alpha.values():
                 log_alpha.clamp_(*LOG_ALPHA_BOUNDS)
-        return float(norm)
+        return norm
 
     def masks(self, value: Any) -> Masks:
         """`value` of log α, in the parent's shape; what is not learnt is kept whole."""
@@ -153,7 +166,8 @@ class MaskLearner:
 
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors that a checkpoint needs."""
-        return model_state(self.family.model) | dict(self._learnt()) | optimiser_tensors(self.optimisers)
+        learnt = dict(self._learnt())
+        return whole(model_state(self.family.model) | learnt | optimiser_tensors(self.optimisers))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
@@ -161,7 +175,7 @@ class MaskLearner:
         with torch.no_grad():
             for name, tensor in self._learnt():
                 tensor.copy_(tensors[name])
-        load_optimisers(self.optimisers, tensors)
+        load_moments(self.optimisers, tensors)
 
     def _learnt(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name in self.kinds:
