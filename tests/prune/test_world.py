@@ -1,4 +1,4 @@
-"""Two real processes learn masks and recover as one process does: the same masks, losses and weights."""
+"""Two real processes, killed on the way, learn masks and recover as one process does."""
 
 import json
 import os
@@ -24,6 +24,22 @@ SETTINGS = (
     "domains.update_every=3", "domains.held_out_rows=1",
 )  # fmt: skip
 
+KILLED = """
+import os, signal
+from drama.cli import main
+from drama.prune.methods.shearing.learn import MaskLearner
+
+real = MaskLearner.backward
+
+def backward(self, rows_BL, step):
+    if step == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, rows_BL, step)
+
+MaskLearner.backward = backward
+main()
+"""
+
 
 @pytest.mark.parametrize(("size", "switches"), [(3, []), (4, ["shard=true"])], ids=["whole", "sharded"])
 def test_two_processes_equal_one(
@@ -35,19 +51,25 @@ def test_two_processes_equal_one(
         for i in range(8)
     ]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    for processes in (1, 2):
-        command = [sys.executable, "-m"]
-        if processes > 1:
-            command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-        command += ["drama.cli", "prune", str(tiny_llm), "--data", str(source)]
-        command += ["--out", str(tmp_path / str(processes)), "--method", "shearing", "--layers", "3"]
+    (tmp_path / "killed.py").write_text(KILLED)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    for out, start in (
+        ("1", ["-m", "drama.cli"]),
+        ("2", [*torchrun, str(tmp_path / "killed.py")]),
+        ("2", [*torchrun, "-m", "drama.cli"]),
+    ):
+        command = [sys.executable, *start, "prune", str(tiny_llm), "--data", str(source)]
+        command += ["--out", str(tmp_path / out), "--method", "shearing", "--layers", "3"]
         command += ["--hidden", "48", "--intermediate", "64", "--recovery-steps", "6"]
         own = [*SETTINGS, f"shearing.batch_size={size}", f"recovery.batch_size={size}"]
-        own += switches if processes > 1 else []
+        own += switches if out == "2" else []
         command += [word for setting in own for word in ("--set", setting)]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
-        assert done.returncode == 0, done.stderr
+        killed = "killed.py" in start[-1]
+        assert (done.returncode != 0) == killed, done.stderr
+        assert (tmp_path / out / "prune/model").is_dir() != killed
+    assert "shearing goes on after step 3" in done.stderr
     folders = [tmp_path / n / "prune" for n in "12"]
     one, two = (read_events(folder / "events.jsonl") for folder in folders)
     assert [e["step"] for e in two] == list(range(1, 13))
