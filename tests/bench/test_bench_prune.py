@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,24 +69,63 @@ def test_shapes_of_smollm2_are_near_their_shares() -> None:
             assert (shape.hidden == 576) == (method == "depth")
 
 
-def test_the_table_is_stopped_and_continued(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+@pytest.fixture
+def grouped_llm(tiny_llm: Path, tmp_path: Path) -> Path:
+    """Three query heads a kv head; with two, Torch-Pruning does not come to an end."""
+    folder = tmp_path / "grouped-llm"
+    shutil.copytree(tiny_llm, folder)
+    (folder / "model.safetensors").unlink()
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=512, hidden_size=48, intermediate_size=40, num_hidden_layers=2, num_attention_heads=6,
+        num_key_value_heads=2, head_dim=8, tie_word_embeddings=True, bos_token_id=1, eos_token_id=2,
+        pad_token_id=2,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def test_the_table_is_stopped_and_continued(
+    grouped_llm: Path,
+    texts: list[str],
+    small_collection: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     source = tmp_path / "texts.jsonl"
     rows = [{"_id": str(i), "text": " ".join((texts[i:] + texts[:i]) * 2)} for i in range(8)]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     methods = ["importance", "shearing", "torch-pruning"]
 
-    def run(some: list[str]) -> dict:
-        path = bench_prune(tmp_path / "out", [str(source)], str(tiny_llm), some, tokens=4096)
+    def run(some: list[str], judged: list[str]) -> dict:
+        path = bench_prune(
+            tmp_path / "out", [str(source)], str(grouped_llm), some, 4096, judged, contrastive_steps=3
+        )
         return json.loads(path.read_text(encoding="utf-8"))
 
-    assert set(run(methods[:1])["summary"]["ppl_50"]) == {"importance"}
+    alone = run(methods[:1], [])["summary"]
+    assert set(alone["ppl_50"]) == {"importance"}
+    assert alone["ndcg_50"] == {}
+    judged = [str(small_collection)]
+    with monkeypatch.context() as patch:  # stopped between recovery and the contrastive training
+        patch.setattr("drama_bench.prune_retrieval.train", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(methods[:1], judged)
+    recovered = tmp_path / "out/prune-work/50-importance/model/model.safetensors"
+    before = recovered.stat().st_mtime_ns
+    again = run(methods[:1], judged)["summary"]
+    assert recovered.stat().st_mtime_ns == before
+    assert again["ppl_50"] == alone["ppl_50"]
     first = tmp_path / "out/prune/50-importance.json"
     stamp = first.stat().st_mtime_ns
-    result = run(methods)
+    result = run(methods, judged)
     assert first.stat().st_mtime_ns == stamp
     for key in ("ppl_50", "ppl_25"):
         assert set(result["summary"][key]) == set(methods)
         assert all(1 < value < 1000 for value in result["summary"][key].values())
+    for key in ("ndcg_50", "ndcg_25"):
+        assert set(result["summary"][key]) == set(methods)
+        assert all(0 < value <= 1 for value in result["summary"][key].values())
     assert "torch-pruning" in result["versions"]
     assert len(result["rounds"]) == 6
     for row in result["rounds"]:
@@ -96,6 +136,7 @@ def test_the_table_is_stopped_and_continued(tiny_llm: Path, texts: list[str], tm
         model = AutoModelForCausalLM.from_pretrained(folder)
         assert parent_shape(model.config)._asdict() == row["shape"]
         assert row["perplexity"] < row["perplexity_sliced"]
+        assert row["ndcg"] == pytest.approx(row["ndcg_by_collection"]["small"])
 
 
 def test_an_unknown_method_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from drama.prune import PruneSettings, prune
 from drama.prune.domains import Domain, Mixture, mean_loss
 from drama.prune.load import load_tokenizer
 from drama.prune.settings import DomainSettings
-from drama.prune.texts import domain_rows
+from drama.prune.texts import calibration_batches, domain_rows
 from drama.records import Document, write_passages
 from drama.workspace import read_events
 
@@ -56,20 +56,22 @@ def test_every_held_out_row_counts_alike() -> None:
     assert mean_loss({"de": 1.0, "fi": 5.0}, DOMAINS) == 2.0
 
 
-def test_rows_by_language_and_what_is_too_little(tiny_llm: Path, texts: list[str]) -> None:
+def test_rows_by_language_and_what_is_too_little(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     tokenizer = load_tokenizer(tiny_llm)
     documents = [Document(str(i), "", t, "en" if i < 5 else "", "web") for i, t in enumerate(texts)]
     documents.append(Document("x", "", "yo", "yo", "web"))
-    found, left_out = domain_rows(documents, tokenizer, "lang", 16, seed=0)
+    found, left_out = domain_rows(iter(documents), tokenizer, "lang", 16, 0, tmp_path / "rows")
+    again, _ = domain_rows(iter([]), tokenizer, "lang", 16, 0, tmp_path / "rows")
+    assert all(torch.equal(a.rows_RL, b.rows_RL) for a, b in zip(found, again, strict=True))
     assert [d.name for d in found] == ["en", "unknown"]
     assert left_out == {"yo": 1}
     for domain in found:
         seen = {tuple(row) for row in domain.rows_RL.tolist()}
         assert len(domain.held_out_RL) >= 1
         assert not seen & {tuple(row) for row in domain.held_out_RL.tolist()}
-    assert [d.name for d in domain_rows(documents, tokenizer, "source", 16, seed=0)[0]] == ["web"]
+    assert [d.name for d in domain_rows(documents, tokenizer, "source", 16, 0, tmp_path / "2")[0]] == ["web"]
     with pytest.raises(DramaError, match="too few for two rows of 4096 tokens"):
-        domain_rows(documents, tokenizer, "lang", 4096, seed=0)
+        domain_rows(documents, tokenizer, "lang", 4096, 0, tmp_path / "3")
 
 
 @pytest.mark.parametrize("method", ["importance", "shearing"])
@@ -97,8 +99,13 @@ def test_the_stage_logs_languages_and_a_cut_changes_nothing(
         values["shearing"] = {"steps": 4, "batch_size": 2}
     chosen = PruneSettings.parse(values, "prune")
     figures = prune(chosen, passages, tmp_path / "whole", seed=1).figures
-    for name in ("perplexity_parent", "perplexity_pruned"):
-        assert set(figures[name]) == {"en", "fi"}
+    languages = {row["name"]: row for row in figures["perplexity_by_language"]}
+    assert set(languages) == {"en", "fi"}
+    for name, row in languages.items():
+        assert row["ratio"] == pytest.approx(row["pruned"] / row["parent"], abs=1e-3)
+        assert row["pruned"] < row["sliced"]
+        assert row["lost"] == (row["ratio"] > 2)
+        assert name in figures["languages_lost"]
     events = read_events(tmp_path / "whole/events.jsonl")
     measured = [e["step"] for e in events if "domain_losses" in e]
     assert measured == list(range(2, len(events) + 1, 2))
@@ -107,7 +114,7 @@ def test_the_stage_logs_languages_and_a_cut_changes_nothing(
 
     from drama.prune.recover import Recovery
 
-    real, calls = Recovery.losses, iter(range(99))
+    real, calls = Recovery.backward, iter(range(99))
 
     def stops(self, rows_BL: torch.Tensor, step: int):
         if next(calls) == 5:
@@ -115,9 +122,52 @@ def test_the_stage_logs_languages_and_a_cut_changes_nothing(
         return real(self, rows_BL, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recovery, "losses", stops)
+        patch.setattr(Recovery, "backward", stops)
         with pytest.raises(KeyboardInterrupt):
             prune(chosen, passages, tmp_path / "cut", seed=1)
     assert prune(chosen, passages, tmp_path / "cut", seed=1).figures == figures
     whole, cut = (load_file(tmp_path / d / "model/model.safetensors") for d in ("whole", "cut"))
     assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())
+
+
+def test_a_language_that_is_left_out_is_measured_only(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passages = tmp_path / "passages.parquet"
+    rows = [
+        Document(f"{lang}{i}", "", " ".join([word, *own]), lang)
+        for lang, word, own in (("en", "zebra", texts[:4]), ("yo", "gnu", texts[4:]))
+        for i in range(4)
+    ]
+    write_passages(passages, rows)
+    values = {
+        "parent": str(tiny_llm), "layers": 2, "domains": {"leave_out": ["yo"], "update_every": 1},
+        "recovery": {"steps": 2, "batch_size": 4, "max_length": 16},
+    }  # fmt: skip
+    seen: list[torch.Tensor] = []
+    real = Mixture.batch
+
+    def watched(self, size: int, generator: torch.Generator) -> torch.Tensor:
+        seen.append(real(self, size, generator))
+        return seen[-1]
+
+    monkeypatch.setattr(Mixture, "batch", watched)
+    calibrated: list[str] = []
+
+    def noted(strings, *rest):
+        calibrated.extend(strings)
+        return calibration_batches(calibrated, *rest)
+
+    monkeypatch.setattr("drama.prune.stage.calibration_batches", noted)
+    figures = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out").figures
+    languages = {row["name"]: row for row in figures["perplexity_by_language"]}
+    assert (languages["en"]["read"], languages["yo"]["read"]) == (True, False)
+    english = domain_rows(rows[:4], load_tokenizer(tiny_llm), "lang", 16, 0, tmp_path / "rows")[0][0]
+    allowed = {tuple(row) for row in english.rows_RL.tolist()}
+    assert {tuple(row) for batch in seen for row in batch.tolist()} <= allowed
+    assert len(calibrated) == 4
+    assert not any("gnu" in text for text in calibrated)
+    for names, message in ((["sw"], "have no lang 'sw'"), (["en", "yo"], "nothing is left")):
+        wrong = PruneSettings.parse({**values, "domains": {"leave_out": names}}, "prune")
+        with pytest.raises(DramaError, match=message):
+            prune(wrong, passages, tmp_path / "wrong")

@@ -36,6 +36,7 @@ from drama.prune.shape import parameters, parent_shape
 from drama.prune.slice import slice_model
 from drama.prune.target import target_shape
 from drama.prune.updates import Log
+from drama.prune.world import World
 from drama.records import Document, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 
@@ -122,7 +123,7 @@ def planned(family, settings: PruneSettings, target):
     with tempfile.TemporaryDirectory() as folder, torch.enable_grad():
         log = Log(Path(folder) / "events.jsonl", Path(folder) / "checkpoints", 0)
         batches = iter([(tokens(), torch.ones_like(tokens()))])
-        task = Task(target, settings, batches, one_language(tokens()), log, seed=0)
+        task = Task(target, settings, batches, one_language(tokens()), log, 0, World())
         scores = METHODS[settings.method].score(family, task)
     return make_plan(scores, parent_shape(family.config), target, settings.keep_layers or "importance")
 

@@ -17,6 +17,7 @@ from drama.prune.settings import DomainSettings
 from drama.prune.shape import Shape, parent_shape
 from drama.prune.slice import slice_model
 from drama.prune.updates import Log
+from drama.prune.world import World
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def task(target: Shape, texts) -> Task:
     rows_RL = torch.zeros(1, 8, dtype=torch.long)
     mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
     nowhere = Log(Path("events.jsonl"), Path("checkpoints"), 0)
-    return Task(target, PruneSettings(), texts, mixture, nowhere, seed=0)
+    return Task(target, PruneSettings(), texts, mixture, nowhere, 0, World())
 
 
 def test_depth_drops_the_layer_that_does_nothing(parent) -> None:

@@ -15,7 +15,7 @@ from drama.prune.families import family_of
 from drama.prune.masked import masked
 from drama.prune.masks import masks_of
 from drama.prune.plan import make_plan
-from drama.prune.recover import _chunk_losses, losses
+from drama.prune.recover import Match, _chunk_losses, losses
 from drama.prune.scores import Scores, measure
 from drama.prune.shape import Shape, parameters, parent_shape
 from drama.prune.slice import slice_model
@@ -162,6 +162,28 @@ def test_chunked_losses_equal_the_plain_ones(parent) -> None:
     torch.testing.assert_close(got, 0.7 * lm + 0.3 * kl, atol=1e-5, rtol=1e-5)
     assert parts["kl"] > 0
     assert _chunk_losses(child, child, torch.zeros(2, 48), rows[0, :2], torch.zeros(2, 48))[1] < 1e-6
+
+
+def test_hidden_states_are_those_of_the_same_layers_and_channels(parent) -> None:
+    family = family_of(parent)
+    target = Shape(2, 48, 6, 2, 40)
+    plan = make_plan(scores_of(parent), parent_shape(family.config), target, "first")  # the last layer goes
+    child = slice_model(family, plan, target)
+    match = Match(plan.hidden, [layer.layer for layer in plan.layers], 2.0)
+    states = parent.model(input_ids=tokens(), output_hidden_states=True).hidden_states
+    # The layers read what the parent's do; only the head reads the last layer's input, after the norm.
+    head = torch.cosine_similarity(parent.model.norm(states[2]), states[3], dim=-1).mean().detach()
+    total, parts = losses(child, parent, tokens(), 0.0, match)
+    assert parts["hidden"] == pytest.approx(float(1 - head) / 3, abs=1e-5)
+    assert parts["hidden"] > 1e-3
+    assert total.item() == pytest.approx(parts["lm_loss"] + 2 * parts["hidden"], abs=1e-5)
+    narrow = Shape(2, 24, 6, 2, 40)
+    plan = make_plan(scores_of(parent), parent_shape(family.config), narrow, "first")
+    child = slice_model(family, plan, narrow)
+    match = Match(plan.hidden, [0, 1], 1.0)
+    own = child.model(input_ids=tokens(), output_hidden_states=True).hidden_states
+    torch.testing.assert_close(own[0], states[0][..., plan.hidden])
+    assert losses(child, parent, tokens(), 0.0, match)[1]["hidden"] > 1e-3
 
 
 @pytest.fixture

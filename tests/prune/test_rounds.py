@@ -1,5 +1,6 @@
 """Several rounds: shapes on the way, what is refused, the same result after a cut, figures of each."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from transformers import AutoConfig, Gemma3TextConfig, LlamaConfig
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
+from drama.prune.round import Round, _match
 from drama.prune.rounds import body_parameters, round_shapes
 from drama.prune.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.target import target_shape
@@ -75,7 +77,9 @@ def test_a_cut_in_the_second_round_changes_nothing(
     values = {
         "parent": str(tiny_llm), "layers": 2, "hidden": 32, "heads": 2, "kv_heads": 1, "intermediate": 48,
         "schedule": [0.6], "method": method,
-        "recovery": {"steps": 6, "batch_size": 2, "max_length": 16, "checkpoint_every": 2},
+        "recovery": {
+            "steps": 6, "batch_size": 2, "max_length": 16, "checkpoint_every": 2, "hidden_weight": 0.3,
+        },
     }  # fmt: skip
     if method == "shearing":
         values["shearing"] = {"steps": 4, "batch_size": 2, "checkpoint_every": 3}
@@ -84,7 +88,7 @@ def test_a_cut_in_the_second_round_changes_nothing(
 
     from drama.prune.recover import Recovery
 
-    real, calls = Recovery.losses, iter(range(99))
+    real, calls = Recovery.backward, iter(range(99))
 
     def stops(self, rows_BL: torch.Tensor, step: int):
         if next(calls) == 9:
@@ -92,7 +96,7 @@ def test_a_cut_in_the_second_round_changes_nothing(
         return real(self, rows_BL, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recovery, "losses", stops)
+        patch.setattr(Recovery, "backward", stops)
         with pytest.raises(KeyboardInterrupt):
             prune(chosen, passages, tmp_path / "cut", seed=1)
     assert (tmp_path / "cut/round-1/model").is_dir()
@@ -108,6 +112,12 @@ def test_a_cut_in_the_second_round_changes_nothing(
     assert 2 <= first["layers"] <= 4
     assert set(last["layers_kept"]) <= set(first["layers_kept"])
     assert figures["layers_kept"] == last["layers_kept"]
+    assert all(e["hidden"] > 0 for e in events[0] if e["phase"] == "recovery")
+    second = Round(2, Shape(2, 32, 2, 1, 48), tmp_path / "whole/round-2", tmp_path / "whole/model")
+    match = _match(second, 0.3)
+    plans = [json.loads((tmp_path / f"whole/round-{n}/plan.json").read_text()) for n in (1, 2)]
+    assert match.layers == figures["layers_kept"]
+    assert match.channels == [plans[0]["hidden"][channel] for channel in plans[1]["hidden"]]
     shape = parent_shape(AutoConfig.from_pretrained(tmp_path / "whole/model"))
     assert shape == Shape(2, 32, 2, 1, 48)
     assert not list((tmp_path / "whole").glob("round-*/model"))

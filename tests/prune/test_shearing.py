@@ -1,11 +1,13 @@
 """Learnt masks: the distribution, the constraint, what falls, what is logged, NaN, and a real kill -9."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -134,7 +136,16 @@ def test_the_stage_leaves_a_plain_model_of_the_shape(
     assert [e["step"] for e in events] == list(range(1, 41))
     assert [e["phase"] for e in events] == ["shearing"] * 20 + ["recovery"] * 20
     left = sorted(p.name for p in (tmp_path / "out/round-1").iterdir())
-    assert left == ["figures.json", "plan.json", "scores.safetensors"]
+    assert left == ["figures.json", "maps.json", "plan.json", "scores.safetensors"]
+    drawn = json.loads((tmp_path / "out/round-1/maps.json").read_text(encoding="utf-8"))
+    sizes = {one["title"]: (len(one["values"]), len(one["values"][0])) for one in drawn}
+    assert sizes == {
+        "heads: mask": (4, 4), "heads: kept": (4, 4), "neurons: mask": (4, 96), "neurons: kept": (4, 96)
+    }  # fmt: skip
+    masks, kept = (np.array(one["values"]) for one in drawn[:2])
+    assert kept.sum() == 3 * 2
+    assert (masks >= 0).all()
+    assert (masks <= 1).all()
 
 
 @pytest.mark.parametrize("events_seen", [14, 34], ids=["learning", "recovery"])

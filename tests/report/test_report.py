@@ -42,6 +42,14 @@ def run(tmp_path: Path) -> Path:
     with open_stage(folder / "corpus", "corpus", Demo(), {}, seed=7) as stage:
         stage.count("ok", 1998)
         stage.count("exact <duplicate>", 2)
+        stage.figures["languages"] = {"fi": 1998}
+    with open_stage(folder / "prune", "prune", Demo(), {}, seed=7) as stage:
+        row = {"name": "<yo>", "parent": 20.0, "sliced": 900.0, "pruned": 61.239, "ratio": 3.062}
+        stage.figures["perplexity_by_language"] = [{**row, "read": False, "lost": True}]
+        stage.figures["languages_lost"] = "lost (more than 2 times): <yo> (x3.06)"
+        values = [[0.0, 0.5], [1.0, 0.25]]
+        maps = [{"title": "heads: $kept$", "rows": "layer", "columns": "head", "values": values}]
+        write_json(stage.folder / "round-1/maps.json", maps)
     with open_stage(folder / "augment", "augment", Demo(), {}, seed=7) as stage:
         stage.figures["groups"] = [{"source": "web", "kind": "sent", "lang": "fi", "query_words": 8.25}]
     with open_stage(folder / "train", "train", Demo(), {}, seed=7) as stage:
@@ -85,7 +93,10 @@ def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:
     assert "<th>query words</th>" in text
     assert "<td>fi</td><td class=n>8.25</td>" in text
     assert "query_words" not in text
-    assert text.count("<svg") == 3  # bars, widths, one loss curve
+    assert text.count("<svg") == 4  # bars, widths, one loss curve, one figure of heat maps
+    assert "<td>&lt;yo&gt;</td><td>yes</td><td>no</td><td class=n>20.00</td><td class=n>900.00</td>" in text
+    assert "<p>lost (more than 2 times): &lt;yo&gt; (x3.06)</p>" in text
+    assert text.count("lost (more") == 1
     parser = Nesting()
     parser.feed(text)
     assert parser.outside == []

@@ -112,9 +112,36 @@ def prune(
         typer.Option(help="uniform, importance, depth, shearing, torch-pruning, torch-pruning-taylor; all."),
     ] = None,
     tokens: Annotated[int, typer.Option(help="What each method may read.", min=1)] = 60_000,
+    judged: Annotated[
+        list[str] | None,
+        typer.Option(help="BEIR folders to retrieve in; default: known items of the corpus, if it has any."),
+    ] = None,
+    contrastive_steps: Annotated[
+        int, typer.Option(help="Updates of the training for retrieval, the same for all.", min=1)
+    ] = 40,
 ) -> None:
-    """Held-out perplexity after each method's cut and recovery, and after Torch-Pruning's."""
+    """Held-out perplexity after each method's cut and recovery, and after Torch-Pruning's; nDCG@10 after one
+    short contrastive training of each. Goes on where it was stopped."""
     from drama_bench.prune import PEERS, bench_prune
 
     methods = method or ["uniform", "importance", "depth", "shearing", *PEERS]
-    typer.echo(str(bench_prune(out, data or [PYTHON_DOCS], parent, methods, tokens)))
+    texts = data or [PYTHON_DOCS]
+    path = bench_prune(out, texts, parent, methods, tokens, judged or (), contrastive_steps)
+    typer.echo(str(path))
+
+
+@bench.command()
+def shearing(
+    out: Out = RESULTS,
+    rounds: Rounds = 3,
+    data: Data = None,
+    parent: Annotated[str, typer.Option(help="Whose masks are learnt.")] = "smollm2-135m",
+    batch_size: Annotated[int, typer.Option(help="Rows a step.", min=1)] = 8,
+    length: Annotated[int, typer.Option(help="Tokens of a row.", min=8)] = 64,
+    steps: Annotated[int, typer.Option(help="Of a process; the first is not timed.", min=2)] = 5,
+) -> None:
+    """Step time and peak memory of learning masks against a plain LM step of the same parent."""
+    from drama_bench.shearing import bench_shearing
+
+    texts = data or [PYTHON_DOCS]
+    typer.echo(str(bench_shearing(out, rounds, texts, parent, batch_size, length, steps)))

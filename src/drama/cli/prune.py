@@ -16,7 +16,12 @@ def prune(
     kv_heads: Annotated[int | None, typer.Option(help="Key-value heads.")] = None,
     intermediate: Annotated[int | None, typer.Option(help="MLP neurons.")] = None,
     method: Annotated[str, typer.Option(help="shearing, importance, depth or uniform.")] = "importance",
-    recovery_steps: Annotated[int, typer.Option(help="Updates with LM loss and KL to the parent.")] = 0,
+    tokens: Annotated[
+        int | None, typer.Option(help="To read in all: scoring, masks and recovery share them.")
+    ] = None,
+    recovery_steps: Annotated[
+        int | None, typer.Option(help="Updates with LM loss and KL to the parent; not with --tokens.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the prune section: keep_layers=first.")
     ] = None,
@@ -27,6 +32,7 @@ def prune(
     from drama.corpus import CorpusSettings, build_corpus
     from drama.prune import PruneSettings
     from drama.prune import prune as run_prune
+    from drama.prune.world import World
     from drama.settings import apply_overrides
 
     shape = {"layers": layers, "hidden": hidden, "heads": heads, "kv_heads": kv_heads}
@@ -35,11 +41,18 @@ def prune(
         **shape,
         "intermediate": intermediate,
         "method": method,
-        "recovery": {"steps": recovery_steps},
+        "tokens": tokens,
+        "recovery": {} if recovery_steps is None else {"steps": recovery_steps},
     }
     settings = PruneSettings.parse(apply_overrides(values, set_ or []), where="prune")
-    build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
+    world = World.join()
+    if world.writes:
+        build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
+    world.wait()
     manifest = run_prune(settings, out / "corpus" / "passages.parquet", out / "prune", seed)
+    world.leave()
+    if not world.writes:
+        return
     for name, value in manifest.figures.items():
         note(f"  {name}: {value}")
     typer.echo(str(out / "prune" / "model"))

@@ -25,6 +25,7 @@ class Domain(NamedTuple):
     name: str
     rows_RL: torch.Tensor
     held_out_RL: torch.Tensor
+    texts: int = 0
 
 
 def held_out_losses(model: Any, domains: Sequence[Domain]) -> dict[str, float]:
@@ -76,11 +77,11 @@ class Mixture:
         """[B, L]: a domain for each row by the shares, then any of its rows."""
         if len(self.domains) == 1:
             rows_RL = self.domains[0].rows_RL
-            return rows_RL[torch.randint(len(rows_RL), (size,), generator=generator)]
+            return rows_RL[torch.randint(len(rows_RL), (size,), generator=generator)].long()
         chosen_B = torch.multinomial(self.shares_K, size, replacement=True, generator=generator).tolist()
         place_B = torch.rand(size, generator=generator, dtype=torch.float64).tolist()
         rows = [self.domains[k].rows_RL for k in chosen_B]
-        return torch.stack([own[int(at * len(own))] for own, at in zip(rows, place_B, strict=True)])
+        return torch.stack([own[int(at * len(own))] for own, at in zip(rows, place_B, strict=True)]).long()
 
     def due(self, step: int) -> bool:
         """Whether the shares change after this step (from 0)."""

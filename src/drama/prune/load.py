@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from drama.errors import DramaError
+from drama.prune.shards import like
 from drama.workspace import atomic_folder
 
 
@@ -58,5 +59,5 @@ def model_state(model: Any) -> dict[str, torch.Tensor]:
 
 def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     """The weights that `model_state` named."""
-    prefix = "model."
-    model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    own = model.state_dict()
+    model.load_state_dict({name: like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()})

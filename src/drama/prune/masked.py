@@ -47,8 +47,13 @@ def masked(family: Family, masks: Masks) -> Iterator[Any]:
 
 
 def _before(factor: torch.Tensor | float) -> Any:
-    return lambda _m, args: (args[0] * factor, *args[1:])
+    return lambda _m, args: (_times(args[0], factor), *args[1:])
 
 
 def _after(factor: torch.Tensor | float) -> Any:
-    return lambda _m, _a, out: out * factor
+    return lambda _m, _a, out: _times(out, factor)
+
+
+def _times(states: torch.Tensor, factor: torch.Tensor | float) -> torch.Tensor:
+    """In the states' own type, which may be bf16 where the masks are fp32."""
+    return states * (factor.to(states.dtype) if isinstance(factor, torch.Tensor) else factor)

@@ -6,17 +6,31 @@ that memory does not grow with batch × vocabulary.
 Legend: B rows, L tokens, T = B·(L−1) predicted tokens, D hidden, V vocabulary.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 from drama.prune.load import model_state, restore
+from drama.prune.precision import computing_in
 from drama.prune.settings import RecoverySettings
-from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+from drama.prune.shards import clip, load_moments, split_layers, whole
+from drama.prune.world import World
+from drama.workspace.checkpoint import optimiser_tensors
 
 _CHUNK = 256
+
+
+class Match(NamedTuple):
+    """The parent's hidden states that the child's are drawn to."""
+
+    channels: list[int]
+    """The child's, by their numbers in the parent."""
+    layers: list[int]
+    """As the channels."""
+    weight: float
 
 
 class Recovery:
@@ -25,15 +39,40 @@ class Recovery:
     name = "recovery"
     hint = "lower prune.recovery.learning_rate"
 
-    def __init__(self, child: Any, parent: Any, settings: RecoverySettings) -> None:
+    def __init__(
+        self,
+        child: Any,
+        parent: Any,
+        settings: RecoverySettings,
+        world: World | None = None,
+        match: Match | None = None,
+        shard: bool = False,
+    ) -> None:
         self.child = child.train()
         self.parent = parent
         self.settings = settings
-        self.optimiser = torch.optim.AdamW(child.parameters(), betas=(0.9, 0.95), weight_decay=0.0)
+        self.match = match
+        self.world = world or World()
+        if settings.gradient_checkpointing:
+            child.gradient_checkpointing_enable({"use_reentrant": False})
+        self.split = shard
+        if shard:
+            split_layers(child)
+        self.optimiser = torch.optim.AdamW(
+            child.parameters(), betas=(0.9, 0.95), weight_decay=0.0, foreach=False if shard else None
+        )
 
-    def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
-        """LM loss and KL to the parent; the same at every step."""
-        return losses(self.child, self.parent, rows_BL, self.settings.kl_weight)
+    def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
+        """Of LM loss and KL to the parent; the same at every step."""
+        sums: dict[str, float] = {}
+        for piece_BL, share in self.world.pieces(rows_BL, self.settings.micro_batch):
+            with computing_in(self.settings.precision, self.child.device):
+                loss, parts = losses(self.child, self.parent, piece_BL, self.settings.kl_weight, self.match)
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in {"loss": loss.item(), **parts}.items():
+                sums[name] = sums.get(name, 0.0) + value * share
+        self.world.sum_gradients(self.child.parameters())
+        return {name: round(value, 6) for name, value in self.world.add_up(sums).items()}
 
     def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
         """The child's; the same at every step."""
@@ -41,34 +80,38 @@ class Recovery:
 
     def step(self, share: float) -> float:
         """Clip, update, clear."""
-        norm = torch.nn.utils.clip_grad_norm_(self.child.parameters(), 1.0)
+        norm = clip(self.child.parameters(), 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * share
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return float(norm)
+        return norm
 
     def state(self) -> dict[str, torch.Tensor]:
         """The child and the moments."""
-        return model_state(self.child) | optimiser_tensors([self.optimiser])
+        return whole(model_state(self.child) | optimiser_tensors([self.optimiser]))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
         restore(self.child, tensors)
-        load_optimisers([self.optimiser], tensors)
+        load_moments([self.optimiser], tensors)
 
 
 def losses(
-    child: Any, parent: Any, rows_BL: torch.Tensor, kl_weight: float
+    child: Any, parent: Any, rows_BL: torch.Tensor, kl_weight: float, match: Match | None = None
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """(weighted loss with gradient, its parts as numbers)."""
-    states_TD = child.model(input_ids=rows_BL, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1)
+    rows_BL = rows_BL.to(child.device)
+    how = {"input_ids": rows_BL, "use_cache": False, "output_hidden_states": match is not None}
+    output = child.model(**how)
+    states_TD = output.last_hidden_state[:, :-1].flatten(0, 1)
     targets_T = rows_BL[:, 1:].flatten()
-    parent_TD = None
-    if kl_weight > 0:
+    parent_TD, theirs = None, None
+    if kl_weight > 0 or match is not None:
         with torch.no_grad():
-            parent_TD = parent.model(input_ids=rows_BL, use_cache=False).last_hidden_state
-            parent_TD = parent_TD[:, :-1].flatten(0, 1)
+            theirs = parent.model(**how)
+        if kl_weight > 0:
+            parent_TD = theirs.last_hidden_state[:, :-1].flatten(0, 1)
     lm = states_TD.new_zeros(())
     kl = states_TD.new_zeros(())
     for start in range(0, len(targets_T), _CHUNK):
@@ -80,7 +123,24 @@ def losses(
         lm, kl = lm + each[0], kl + each[1]
     lm, kl = lm / len(targets_T), kl / len(targets_T)
     total = (1 - kl_weight) * lm + kl_weight * kl
-    return total, {"lm_loss": round(lm.item(), 6), "kl": round(kl.item(), 6)}
+    parts = {"lm_loss": lm.item(), "kl": kl.item()}
+    if match is not None and theirs is not None:
+        hidden = hidden_distance(output.hidden_states, theirs.hidden_states, match)
+        total = total + match.weight * hidden
+        parts["hidden"] = hidden.item()
+    return total, parts
+
+
+def hidden_distance(
+    own: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor], match: Match
+) -> torch.Tensor:
+    """Mean of 1 − cos over tokens, and over what each layer of the child and its head read."""
+    pairs = zip(own, [*(theirs[layer] for layer in match.layers), theirs[-1]], strict=True)
+    found = [
+        1 - F.cosine_similarity(own_BLD.float(), theirs_BLD[..., match.channels].float(), dim=-1).mean()
+        for own_BLD, theirs_BLD in pairs
+    ]
+    return torch.stack(found).mean()
 
 
 def _chunk_losses(
@@ -108,7 +168,7 @@ def _logits(model: Any, states_TD: torch.Tensor) -> torch.Tensor:
     return logits_TV if cap is None else cap * torch.tanh(logits_TV / cap)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def held_out_loss(model: Any, rows_RL: torch.Tensor) -> float:
     """Mean LM loss a token (natural log) over held-out rows."""
     total = 0.0

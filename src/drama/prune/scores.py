@@ -50,14 +50,14 @@ def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
         return mean.pow(2).sum(dim=0)
 
     def on_norm(_m: Any, _a: Any, output: torch.Tensor) -> None:
-        squares["hidden"] += mean_square(output)
+        squares["hidden"] += mean_square(output).cpu()
 
     def on_input(name: str, row: int) -> Any:
         def hook(_m: Any, args: tuple[torch.Tensor, ...]) -> None:
             states = args[0]
             if name == "heads":
                 states = states.reshape(*states.shape[:2], -1, family.head_dim).norm(dim=-1)
-            squares[name][row] += mean_square(states)
+            squares[name][row] += mean_square(states).cpu()
 
         return hook
 
@@ -66,7 +66,7 @@ def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
             after = output[0] if isinstance(output, tuple) else output
             weight = mask_BL.to(after.dtype)
             cosine = torch.cosine_similarity(args[0], after, dim=-1)
-            distance[row] += (((1 - cosine) * weight).sum(dim=1) / weight.sum(dim=1)).sum()
+            distance[row] += (((1 - cosine) * weight).sum(dim=1) / weight.sum(dim=1)).sum().cpu()
 
         return hook
 
@@ -77,9 +77,10 @@ def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
         hooks.append(layer.mlp.down_proj.register_forward_pre_hook(on_input("intermediate", row)))
         hooks.append(layer.register_forward_hook(on_layer(row)))
     try:
+        device = family.model.device
         for tokens_BL, mask in batches:
-            mask_BL = mask
-            family.model.model(input_ids=tokens_BL, attention_mask=mask_BL, use_cache=False)
+            mask_BL = mask.to(device)
+            family.model.model(input_ids=tokens_BL.to(device), attention_mask=mask_BL, use_cache=False)
             texts += len(tokens_BL)
     finally:
         for hook in hooks:

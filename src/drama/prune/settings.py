@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from drama.models import Precision
 from drama.settings import Section
 
 
@@ -22,6 +23,10 @@ class DomainSettings(Section):
 
     by: Literal["lang", "source"] = "lang"
     """What tells passages apart: their language, or their corpus."""
+    leave_out: list[str] = []
+    """Domains that nothing reads; they are measured only: what does pruning without them cost them?"""
+    lost_above: float = Field(default=2.0, gt=1.0)
+    """A domain is called lost where the child's perplexity is more than this many times the parent's."""
     start: Literal["data", "even"] = "data"
     """Shares of the batches in the beginning: by rows of text, or the same for all."""
     update_every: int = Field(default=50, ge=0)
@@ -37,11 +42,17 @@ class UpdateSettings(Section):
     """0 = none."""
     batch_size: int = Field(default=8, ge=1)
     """Rows a step."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Rows that a process computes at once; None: all of its rows. The same gradients, less memory."""
     learning_rate: float = Field(default=3e-4, gt=0.0)
     """Of the weights; at its peak."""
     warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of the steps in which the rates rise; they fall linearly to 0 behind them."""
     checkpoint_every: int = Field(default=50, ge=1)
+    precision: Precision = "fp32"
+    """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
+    gradient_checkpointing: bool = False
+    """Compute each layer again in the backward pass instead of keeping its activations."""
 
 
 class ShearingSettings(UpdateSettings):
@@ -64,6 +75,9 @@ class RecoverySettings(UpdateSettings):
     """Tokens of a packed row, here and in mask learning."""
     kl_weight: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of KL(parent ‖ child) over the vocabulary; the rest is the LM loss."""
+    hidden_weight: float = Field(default=0.0, ge=0.0)
+    """Weight of 1 − cos between the hidden states that the child's layers and its head read and the kept
+    channels of those that the same layers of the parent read."""
 
 
 class VocabularySettings(Section):
@@ -85,6 +99,9 @@ class PruneSettings(Section):
     schedule: list[float] = []
     """Several rounds of pruning and recovery: shares of the parent's parameters without embeddings that are
     left after each round before the last, falling. The last round reaches the shape."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens that may be read in all, by calibration, mask learning and recovery; they say how many steps
+    there are. None: the sections say it."""
     method: Literal["shearing", "importance", "depth", "uniform"] = "importance"
     """What decides which parts stay: learnt masks; activations; activations, and only layers go; even
     spacing."""
@@ -100,6 +117,9 @@ class PruneSettings(Section):
     """Not with `shearing` and `uniform`."""
     shearing: ShearingSettings = ShearingSettings()
     """With `shearing` only."""
+    shard: bool = False
+    """Split the layers of what is trained over torchrun's processes (FSDP2): each holds its part of weights,
+    gradients and moments."""
     domains: DomainSettings = DomainSettings()
     recovery: RecoverySettings = RecoverySettings()
 
@@ -111,6 +131,13 @@ class PruneSettings(Section):
                 f"schedule: shares of the parent that are left, each below the one before, between 1 and 0 "
                 f"(given: {self.schedule})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_said_once(self) -> Self:
+        for name, default in (("recovery", RecoverySettings()), ("shearing", ShearingSettings())):
+            if self.tokens is not None and getattr(self, name).steps != default.steps:
+                raise ValueError(f"tokens says how many steps there are: leave {name}.steps out, or tokens")
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from transformers import AutoConfig
 
 from drama.errors import DramaError
 from drama.models import resolve
+from drama.prune.budget import with_budget
 from drama.prune.families import check_family
 from drama.prune.methods import METHODS
 from drama.prune.rounds import round_shapes
@@ -65,8 +66,8 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
     """The shape after each round, the child's last, from the parent's config alone.
 
     Raises:
-        DramaError: no such parent, one of an unknown family, a shape that can't be cut out of it, or a
-            schedule that does not lead there.
+        DramaError: no such parent, one of an unknown family, a shape that can't be cut out of it, a
+            schedule that does not lead there, or too few tokens for it.
     """
     folder = resolve(settings.parent)
     try:
@@ -74,7 +75,9 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't read its config.json ({error})") from None
     check_family(config)
-    return round_shapes(settings, config, target_shape(settings, config))
+    shapes = round_shapes(settings, config, target_shape(settings, config))
+    with_budget(settings, len(shapes))
+    return shapes
 
 
 def _check_loads(config: Any, target: Shape) -> None:

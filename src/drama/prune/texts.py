@@ -3,28 +3,30 @@
 Legend: B, R rows, L tokens.
 """
 
+import json
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from drama.errors import DramaError
 from drama.prune.domains import Domain
+from drama.prune.row_file import RowFile, read_rows
 from drama.prune.settings import CalibrationSettings
 from drama.records import Document
+from drama.workspace import atomic_folder, write_json
 
-_HELD_OUT = 32
-"""Every twentieth row of a domain is held out, at most this many."""
+_BLOCK, _INDEX = 512, "index.json"
 
 
 def calibration_batches(
-    texts: Sequence[str], tokenizer: Any, settings: CalibrationSettings, seed: int
+    texts: Iterable[str], tokenizer: Any, settings: CalibrationSettings, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """(tokens [B, L], mask [B, L]) of a seeded choice of texts."""
-    chosen = random.Random(seed).sample(list(texts), min(settings.documents, len(texts)))
+    chosen = _sample(texts, settings.documents, seed)
     tokens = [t for t in _tokens(chosen, tokenizer, settings.max_length) if t]
     for start in range(0, len(tokens), settings.batch_size):
         batch = tokens[start : start + settings.batch_size]
@@ -36,42 +38,76 @@ def calibration_batches(
 
 
 def domain_rows(
-    documents: Iterable[Document], tokenizer: Any, by: Literal["lang", "source"], length: int, seed: int
+    documents: Iterable[Document],
+    tokenizer: Any,
+    by: Literal["lang", "source"],
+    length: int,
+    seed: int,
+    folder: Path,
 ) -> tuple[list[Domain], dict[str, int]]:
     """Packed rows by language or corpus, and how many texts of each domain are too few for two rows.
 
-    Passages that don't say are the domain `unknown`.
+    The texts are read once, as a stream; the rows are kept in the folder, whole or not at all, and taken from
+    there where they are.
 
     Raises:
         DramaError: no domain has text for two rows.
     """
-    texts: dict[str, list[str]] = defaultdict(list)
-    for document in documents:
-        texts[getattr(document, by) or "unknown"].append(document.full_text)
+    if not folder.is_dir():
+        with atomic_folder(folder) as partial:
+            _pack(documents, tokenizer, by, length, seed, partial)
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     found, left_out = [], {}
-    for name, own in sorted(texts.items()):
-        rows_RL = packed_rows(own, tokenizer, length, seed)
-        if len(rows_RL) < 2:
-            left_out[name] = len(own)
-            continue
-        held_out = torch.zeros(len(rows_RL), dtype=torch.bool)
-        held_out[torch.arange(0, len(rows_RL), 20)[:_HELD_OUT]] = True
-        found.append(Domain(name, rows_RL[~held_out], rows_RL[held_out]))
+    for number, (name, texts, rows) in enumerate(index):
+        if rows < 2:
+            left_out[name] = texts
+        else:
+            found.append(Domain(name, *read_rows(folder / str(number), length), texts))
     if not found:
         raise DramaError(
             f"prune: the texts are too few for two rows of {length} tokens in any language or corpus",
             hint="give more text, or lower prune.recovery.max_length",
         )
-    return found, left_out
+    return sorted(found, key=lambda domain: domain.name), left_out
 
 
-def packed_rows(texts: Sequence[str], tokenizer: Any, length: int, seed: int) -> torch.Tensor:
-    """[R, L]: all texts in a seeded order, EOS between, cut without padding."""
-    order = list(texts)
-    random.Random(seed).shuffle(order)
-    stream = [i for t in _tokens(order, tokenizer, None) for i in (*t, tokenizer.eos_token_id)]
-    count = len(stream) // length
-    return torch.from_numpy(np.array(stream[: count * length], dtype=np.int64).reshape(count, length))
+def _pack(
+    documents: Iterable[Document],
+    tokenizer: Any,
+    by: Literal["lang", "source"],
+    length: int,
+    seed: int,
+    folder: Path,
+) -> None:
+    files: dict[str, RowFile] = {}
+    stream = iter(documents)
+    while block := list(islice(stream, _BLOCK)):
+        tokens = _tokens([d.full_text for d in block], tokenizer, None)
+        for document, own in zip(block, tokens, strict=True):
+            name = domain_of(document, by)
+            if name not in files:
+                files[name] = RowFile(folder / str(len(files)), length, seed)
+            files[name].add([*own, tokenizer.eos_token_id])
+    for file in files.values():
+        file.close()
+    write_json(folder / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])
+
+
+def domain_of(document: Document, by: Literal["lang", "source"]) -> str:
+    """Its language or corpus; `unknown` where it says none."""
+    return getattr(document, by) or "unknown"
+
+
+def _sample(texts: Iterable[str], count: int, seed: int) -> list[str]:
+    """An even choice of a stream, of which no more is kept than is chosen."""
+    draw = random.Random(seed)
+    chosen: list[str] = []
+    for number, text in enumerate(texts):
+        if number < count:
+            chosen.append(text)
+        elif (place := draw.randrange(number + 1)) < count:
+            chosen[place] = text
+    return chosen
 
 
 def _tokens(texts: Sequence[str], tokenizer: Any, max_length: int | None) -> list[list[int]]:

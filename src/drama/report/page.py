@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from drama.report.plots import bars, courses, loss_curve, pruning_curves, widths
+from drama.report.plots import bars, courses, heat_maps, loss_curve, pruning_curves, widths
 from drama.report.read import RunFiles, read_run
 from drama.report.tables import COLUMNS, p_text, short_name
 from drama.workspace import write_text
@@ -20,6 +20,8 @@ pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
 
 _GROUPS = "groups"
 """The figure of `augment` that is a table of its own."""
+_LANGUAGES, _LOST = "perplexity_by_language", "languages_lost"
+"""Those of `prune`: the table, and the same in words."""
 
 
 def write_report(folder: Path) -> Path:
@@ -33,6 +35,7 @@ def write_report(folder: Path) -> Path:
         f"<h1>{html.escape(folder.name)}</h1>",
         _results(run),
         *_plots(run),
+        _languages(run),
         _searches(run),
         _stages(run),
         _figures(run),
@@ -73,7 +76,24 @@ def _plots(run: RunFiles) -> list[str]:
     for stage, events in run.events.items():
         if events:
             found += [loss_curve(events, names[stage]), courses(events, names[stage]) or ""]
-    return found + pruning_curves(run.events.get("prune", []))
+    found += pruning_curves(run.events.get("prune", []))
+    return found + [heat_maps(maps, f"{name}, by layer") for name, maps in run.maps.items() if maps]
+
+
+def _languages(run: RunFiles) -> str:
+    """Perplexity of each language before and after pruning, and which were lost."""
+    parts = []
+    for manifest in run.manifests.values():
+        rows = manifest.figures.get(_LANGUAGES, [])
+        if not rows:
+            continue
+        words = html.escape(str(manifest.figures.get(_LOST, "")))
+        marks = [["yes" if row["lost"] else "", "" if row["read"] else "no"] for row in rows]
+        numbers = [[f"{row[key]:.2f}" for key in ("parent", "sliced", "pruned", "ratio")] for row in rows]
+        cells = [[row["name"], *m, *n] for row, m, n in zip(rows, marks, numbers, strict=True)]
+        head = ["language", "lost", "read", "parent's perplexity", "sliced", "pruned", "pruned / parent"]
+        parts.append(f"<h2>Languages</h2><p>{words}</p>" + _table(head, cells, text_columns=3))
+    return "".join(parts)
 
 
 def _searches(run: RunFiles) -> str:
@@ -101,7 +121,7 @@ def _figures(run: RunFiles) -> str:
         [name, key, str(value)]
         for name, manifest in run.manifests.items()
         for key, value in manifest.figures.items()
-        if key != _GROUPS
+        if key not in (_GROUPS, _LANGUAGES, _LOST)
     ]
     return "<h2>Figures</h2>" + _table(["stage", "figure", "value"], rows, text_columns=2)
 

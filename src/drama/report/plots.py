@@ -158,6 +158,24 @@ def _curves(
     return _svg(figure)
 
 
+def heat_maps(maps: Sequence[dict[str, Any]], title: str) -> str:
+    """Values from 0 to 1 as colours, two maps in a line."""
+    lines = -(-len(maps) // 2)
+    figure = Figure(figsize=(9, 2.4 * lines + 0.4))
+    axes = list(figure.subplots(lines, 2, squeeze=False).flat)
+    for axis, drawn in zip(axes, maps, strict=False):
+        image = axis.imshow(drawn["values"], aspect="auto", interpolation="nearest", vmin=0, vmax=1)
+        axis.set_title(drawn["title"], fontsize=9, parse_math=False)
+        axis.set_xlabel(drawn["columns"], fontsize=8)
+        axis.set_ylabel(drawn["rows"], fontsize=8)
+        axis.tick_params(labelsize=7)
+        figure.colorbar(image, ax=axis)
+    for axis in axes[len(maps) :]:
+        axis.remove()
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    return _svg(figure)
+
+
 def _label(row: dict[str, Any]) -> str:
     model = short_name(row["model"])
     return f"{model} ({row['dim']})" if row["dim"] else model

@@ -17,6 +17,8 @@ class RunFiles(NamedTuple):
     results: list[dict[str, Any]]
     events: dict[str, list[dict[str, Any]]]
     examples: list[dict[str, Any]]
+    maps: dict[str, list[dict[str, Any]]]
+    """Heat maps by the folder that holds them, as `prune/round-1`."""
     recipe: str
 
 
@@ -35,12 +37,14 @@ def read_run(folder: Path) -> RunFiles:
         for s in ("prune", "train")
         if (folder / s / "events.jsonl").is_file()
     }
+    maps = {str(p.parent.relative_to(folder)): _json(p, []) for p in sorted(folder.glob("*/*/maps.json"))}
     recipe = folder / "recipe.yaml"
     return RunFiles(
         manifests,
         results,
         events,
         _json(folder / "search" / "examples.json", []),
+        maps,
         recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
     )
 

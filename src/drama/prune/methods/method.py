@@ -11,6 +11,7 @@ from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
 from drama.prune.shape import Shape
 from drama.prune.updates import Log
+from drama.prune.world import World
 
 
 class Task(NamedTuple):
@@ -24,6 +25,7 @@ class Task(NamedTuple):
     """Packed rows to learn from."""
     log: Log
     seed: int
+    world: World
 
 
 class Method(Protocol):

@@ -7,7 +7,8 @@ Legend: V tokens, U of them stay, D hidden.
 import copy
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,9 +17,11 @@ from drama.errors import DramaError
 from drama.prune.vocabulary.keep import kept_tokens
 from drama.prune.vocabulary.rebuild import smaller_tokenizer
 
+_BLOCK = 512
+
 
 def cut_vocabulary(
-    model: Any, tokenizer: Any, texts: Sequence[str], coverage: float
+    model: Any, tokenizer: Any, texts: Callable[[], Iterable[tuple[str, str]]], coverage: float
 ) -> tuple[Any, Any, dict[str, Any]]:
     """A causal LM and a tokenizer with the tokens that the texts need, and figures about them.
 
@@ -27,28 +30,43 @@ def cut_vocabulary(
     Args:
         model: a causal LM; it stays as it is.
         tokenizer: its tokenizer.
-        texts: what the frequencies are counted over.
+        texts: gives (language, text) of what the frequencies are counted over; is asked twice.
         coverage: share of the texts' tokens that stays by frequency, above 0 and at most 1.
 
     Raises:
         DramaError: not a BPE tokenizer that falls back on bytes.
     """
     spec = _bpe(tokenizer)
-    before = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    kept = kept_tokens(spec, Counter(i for ids in before for i in ids), coverage)
+    counts: Counter[int] = Counter()
+    before = _tokens_per_word(tokenizer, texts(), counts)
+    kept = kept_tokens(spec, counts, coverage)
     smaller = smaller_tokenizer(tokenizer, spec, kept)
     child = _with_rows(model, kept)
-    after = smaller(list(texts), add_special_tokens=False)["input_ids"]
-    words = sum(len(text.split()) for text in texts)
     saved = sum(p.numel() for p in model.parameters()) - sum(p.numel() for p in child.parameters())
     figures = {
         "vocabulary_parent": model.config.vocab_size,
         "vocabulary_kept": len(kept),
         "vocabulary_parameters_saved": saved,
-        "tokens_per_word_parent": round(sum(map(len, before)) / max(words, 1), 4),
-        "tokens_per_word_kept": round(sum(map(len, after)) / max(words, 1), 4),
+        "tokens_per_word_parent": before,
+        "tokens_per_word_kept": _tokens_per_word(smaller, texts(), Counter()),
     }
     return child, smaller, figures
+
+
+def _tokens_per_word(
+    tokenizer: Any, texts: Iterable[tuple[str, str]], counts: Counter[int]
+) -> dict[str, float]:
+    """By language; how often each token is used is added to the counts."""
+    tokens: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    stream = iter(texts)
+    while block := list(islice(stream, _BLOCK)):
+        found = tokenizer([text for _, text in block], add_special_tokens=False)["input_ids"]
+        for (language, text), ids in zip(block, found, strict=True):
+            counts.update(ids)
+            tokens[language] += len(ids)
+            words[language] += len(text.split())
+    return {name: round(count / max(words[name], 1), 4) for name, count in sorted(tokens.items())}
 
 
 def _bpe(tokenizer: Any) -> dict[str, Any]:

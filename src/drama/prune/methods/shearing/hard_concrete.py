@@ -17,7 +17,7 @@ LOG_ALPHA_BOUNDS = (math.log(0.01), math.log(100))
 def sample(log_alpha: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """One draw of each mask, in [0, 1], with a gradient to log α where it is neither 0 nor 1."""
     noise = _EPSILON + (1 - 2 * _EPSILON) * torch.rand(log_alpha.shape, generator=generator)
-    soft = torch.sigmoid((torch.logit(noise) + log_alpha) / _TEMPERATURE)
+    soft = torch.sigmoid((torch.logit(noise).to(log_alpha.device) + log_alpha) / _TEMPERATURE)
     return (soft * (_HIGH - _LOW) + _LOW).clamp(0.0, 1.0)
 
 

@@ -19,12 +19,15 @@ from drama.prune.methods.shearing.hard_concrete import (
     sample,
     without_noise,
 )
+from drama.prune.precision import computing_in
 from drama.prune.recover import held_out_loss, losses
 from drama.prune.scores import Scores
 from drama.prune.settings import ShearingSettings
 from drama.prune.shape import Shape, parent_shape
+from drama.prune.shards import clip, load_moments, put_together, split_layers, whole
 from drama.prune.updates import update
-from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+from drama.prune.world import World
+from drama.workspace.checkpoint import optimiser_tensors
 
 
 class Shearing:
@@ -41,11 +44,13 @@ class Shearing:
     def score(self, family: Family, task: Task) -> Scores:
         """Trains the parent under masks, in place, and folds into its weights what the masks became."""
         note(f"prune: learning masks over {task.settings.shearing.steps} steps")
-        learner = MaskLearner(family, task.target, task.settings.shearing, task.seed)
+        shard = task.settings.shard
+        learner = MaskLearner(family, task.target, task.settings.shearing, task.seed, task.world, shard)
         update(learner, task.mixture, task.settings.shearing, task.log, task.seed)
+        family.model = put_together(family.model)
         masks = learner.masks(without_noise)
         fold(family, masks)
-        return Scores(*(getattr(masks, name) for name in Scores._fields))
+        return Scores(*(getattr(masks, name).detach().cpu() for name in Scores._fields))
 
 
 class MaskLearner:
@@ -54,21 +59,44 @@ class MaskLearner:
     name = "shearing"
     hint = "lower prune.shearing.learning_rate or mask_learning_rate"
 
-    def __init__(self, family: Family, target: Shape, settings: ShearingSettings, seed: int) -> None:
+    def __init__(
+        self,
+        family: Family,
+        target: Shape,
+        settings: ShearingSettings,
+        seed: int,
+        world: World | None = None,
+        shard: bool = False,
+    ) -> None:
         self.family = family
         self.settings = settings
         self.seed = seed
+        self.world = world or World()
+        self.device = family.model.device
+        if settings.gradient_checkpointing:
+            family.model.train().gradient_checkpointing_enable({"use_reentrant": False})
         self.parent = parent_shape(family.config)
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
+        self.split = shard
+        if shard:
+            split_layers(family.model)
         kept = LOG_ALPHA_BOUNDS[1]
         self.log_alpha = {
-            name: torch.full((kind.rows, kind.parts), kept, requires_grad=True)
+            name: torch.full((kind.rows, kind.parts), kept, requires_grad=True, device=self.device)
             for name, kind in self.kinds.items()
         }
-        self.multipliers = {name: torch.zeros(2, requires_grad=True) for name in self.kinds}
+        self.multipliers = {
+            name: torch.zeros(2, requires_grad=True, device=self.device) for name in self.kinds
+        }
         self.rates = (settings.learning_rate, settings.mask_learning_rate, settings.multiplier_learning_rate)
         self.optimisers = [
-            torch.optim.AdamW(parameters, betas=(0.9, 0.95), weight_decay=0.0, maximize=maximize)
+            torch.optim.AdamW(
+                parameters,
+                betas=(0.9, 0.95),
+                weight_decay=0.0,
+                maximize=maximize,
+                foreach=False if shard else None,
+            )
             for parameters, maximize in (
                 (list(family.model.parameters()), False),
                 (list(self.log_alpha.values()), False),
@@ -76,20 +104,30 @@ class MaskLearner:
             )
         ]
 
-    def losses(self, rows_BL: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, Any]]:
-        """LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
-        with masked(self.family, self.draw(step)) as model:
-            lm, _ = losses(model, model, rows_BL, kl_weight=0.0)
+    def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
+        """Of the LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
+        lm_loss = 0.0
+        for piece_BL, share in self.world.pieces(rows_BL, self.settings.micro_batch):
+            with masked(self.family, self.draw(step)) as model:
+                with computing_in(self.settings.precision, self.device):
+                    loss, _ = losses(model, model, piece_BL, kl_weight=0.0)
+                # Under the masks still: layers that are computed again need them.
+                (loss * share).backward()  # type: ignore[no-untyped-call]
+            lm_loss += loss.item() * share
+        self.world.sum_gradients([*self.family.model.parameters(), *self.log_alpha.values()])
+        lm_loss = self.world.add_up({"lm": lm_loss})["lm"]
         asked = ramp(step, self.settings.steps, self.settings.ramp)
-        total = lm
+        constraint = torch.zeros((), device=self.device)
         sparsity, wanted = {}, {}
         for name, kind in self.kinds.items():
             sparsity_R = probability_of_zero(self.log_alpha[name]).mean(dim=1)
             sparsity[name] = round(sparsity_R.mean().item(), 4)
             wanted[name] = round(asked * kind.sparsity, 4)
-            total = total + penalty(sparsity_R, asked * kind.sparsity, self.multipliers[name])
-        return total, {
-            "lm_loss": round(lm.item(), 6),
+            constraint = constraint + penalty(sparsity_R, asked * kind.sparsity, self.multipliers[name])
+        constraint.backward()  # type: ignore[no-untyped-call]
+        return {
+            "loss": round(lm_loss + constraint.item(), 6),
+            "lm_loss": round(lm_loss, 6),
             "sparsity": sparsity,
             "wanted_sparsity": wanted,
             "multipliers": {n: [round(v, 4) for v in m.tolist()] for n, m in self.multipliers.items()},
@@ -107,7 +145,7 @@ class MaskLearner:
 
     def step(self, share: float) -> float:
         """Update everything at this share of the peak rates."""
-        norm = torch.nn.utils.clip_grad_norm_(self.family.model.parameters(), 1.0)
+        norm = clip(self.family.model.parameters(), 1.0)
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
@@ -116,11 +154,11 @@ class MaskLearner:
         with torch.no_grad():
             for log_alpha in self.log_alpha.values():
                 log_alpha.clamp_(*LOG_ALPHA_BOUNDS)
-        return float(norm)
+        return norm
 
     def masks(self, value: Any) -> Masks:
         """`value` of log α, in the parent's shape; what is not learnt is kept whole."""
-        ones = all_kept(self.parent)._asdict()
+        ones = {name: tensor.to(self.device) for name, tensor in all_kept(self.parent)._asdict().items()}
         for name, log_alpha in self.log_alpha.items():
             field = next(f for f in ones if f.rpartition("_")[0] == name)
             ones[field] = value(log_alpha).reshape(ones[field].shape)
@@ -128,7 +166,8 @@ class MaskLearner:
 
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors that a checkpoint needs."""
-        return model_state(self.family.model) | dict(self._learnt()) | optimiser_tensors(self.optimisers)
+        learnt = dict(self._learnt())
+        return whole(model_state(self.family.model) | learnt | optimiser_tensors(self.optimisers))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
@@ -136,7 +175,7 @@ class MaskLearner:
         with torch.no_grad():
             for name, tensor in self._learnt():
                 tensor.copy_(tensors[name])
-        load_optimisers(self.optimisers, tensors)
+        load_moments(self.optimisers, tensors)
 
     def _learnt(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name in self.kinds:

@@ -1,0 +1,36 @@
+"""Rows on disk: all tokens in order, and an even choice that is held out."""
+
+from pathlib import Path
+
+import torch
+
+from drama.prune.row_file import RowFile, read_rows
+
+
+def test_rows_hold_all_tokens_and_the_held_out_are_spread(tmp_path: Path) -> None:
+    file = RowFile(tmp_path / "0", 4, seed=1)
+    for start in range(0, 4 * 4000, 10):  # texts of ten tokens run over the rows' ends
+        file.add(list(range(start, start + 10)))
+    file.close()
+    rows_RL, held_RL = read_rows(tmp_path / "0", 4)
+    assert (file.rows, len(held_RL), len(rows_RL)) == (4000, 32, 4000 - 32)
+    both_RL = torch.cat([rows_RL.long(), held_RL])
+    assert torch.equal(both_RL.sort(dim=0).values.flatten(), torch.arange(16_000))
+    first = held_RL[:, 0] / 16_000
+    assert first.min() < 0.2
+    assert first.max() > 0.8
+    again = RowFile(tmp_path / "1", 4, seed=1)
+    again.add(list(range(16_000)))
+    again.close()
+    assert torch.equal(read_rows(tmp_path / "1", 4)[1], held_RL)
+
+
+def test_a_text_that_is_shorter_than_a_row_waits(tmp_path: Path) -> None:
+    file = RowFile(tmp_path / "0", 8, seed=0)
+    file.add([1, 2, 3])
+    assert (file.rows, file.texts) == (0, 1)
+    file.add([4, 5, 6, 7, 8, 9])
+    file.close()
+    rows_RL, held_RL = read_rows(tmp_path / "0", 8)
+    assert held_RL.tolist() == [list(range(1, 9))]
+    assert len(rows_RL) == 0
