@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.settings import LanguageCheck
 from drama.augment.synthesize import parse_query
 from drama.augment.windows import scale_windows
 from drama.errors import DramaError
@@ -61,6 +62,20 @@ def test_windows_never_overlap_and_never_leave_the_list(
 )
 def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
     assert parse_query(answer, "The wing produces lift.")[1] == outcome
+
+
+@pytest.mark.parametrize(
+    ("lang", "check", "outcome"),
+    [
+        ("de", "detector", "wrong language"),
+        ("de", "script", "ok"),
+        ("", "detector", "ok"),
+        ("en", "detector", "ok"),
+    ],
+)
+def test_an_english_query_for_a_german_text(lang: str, check: LanguageCheck, outcome: str) -> None:
+    text = "Der Flügel erzeugt den Auftrieb, der das Flugzeug trägt."
+    assert parse_query("how does a wing carry the plane", text, lang, check)[1] == outcome
 
 
 @given(st.text())

@@ -10,8 +10,11 @@ from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
 
-KINDS = ("sent", "title", "qgen", "rerank", "supervised")
+KINDS = ("sent", "title", "qgen", "rerank", "triplet", "supervised")
 """How a row's query and labels were made."""
+
+LanguageCheck = Literal["detector", "script", "none"]
+"""How an LLM's text is held against the language it should be in."""
 
 MOST_LETTERS = 26
 """Passages that single letters can name."""
@@ -50,13 +53,15 @@ class SynthesizeSettings(Section):
     precision: Precision = "auto"
     """Of an LLM in this process: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     prompts: list[str] = ["question"]
-    """One query for each, of every chosen document: `question`, `keyword`, `claim`, `title`, or the path of
-    a YAML file."""
+    """One query for each, of every chosen document: `question`, `question-any-language`, `keyword`, `claim`,
+    `title`, `code`, or the path of a YAML file."""
     batch_size: int = Field(default=32, ge=1)
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""
     round_trip: int = Field(default=0, ge=0)
     """Drop a query whose document is not among the first so many hits of the label retrievers; 0 = keep."""
+    language_check: LanguageCheck = "detector"
+    """`script`: no letter of the document's script; `detector`: that, or surely another language."""
     sampling: Sampling = Sampling()
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from typing import Any
 
 from drama.augment.candidate import Candidate
 from drama.augment.language import wrong_language
-from drama.augment.settings import SynthesizeSettings
+from drama.augment.settings import LanguageCheck, SynthesizeSettings
 from drama.corpus import count_words, cut_words
 from drama.llm import AnswerCache, ChatModel, ServerSettings, cached_answers, load_prompt, open_chat
 from drama.records import Document
@@ -64,7 +64,9 @@ def synthesize(
             if answer is None:
                 query, outcome = "", "text too long for the LLM"
             else:
-                query, outcome = parse_query(answer, document.full_text)
+                query, outcome = parse_query(
+                    answer, document.full_text, document.lang, settings.language_check
+                )
             count(f"{series}: {outcome}")
             lines.append(
                 {
@@ -84,12 +86,12 @@ def synthesize(
     yield from made
 
 
-def parse_query(answer: str, text: str) -> tuple[str, str]:
-    """(query, outcome) of an LLM's answer.
+def parse_query(answer: str, text: str, lang: str = "", check: LanguageCheck = "detector") -> tuple[str, str]:
+    """(query, outcome) of an LLM's answer about a text in a language.
 
     Outcomes: `ok`; `repaired` (a label, quotes or further lines were taken off); `empty`; `too short` (one
     word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order); `wrong
-    language` (another script than the text's).
+    language` (see `wrong_language`).
 
     >>> parse_query("why do cats purr", "Cats purr when content.")
     ('why do cats purr', 'ok')
@@ -112,7 +114,7 @@ def parse_query(answer: str, text: str) -> tuple[str, str]:
         return query, "too long"
     if words >= 3 and _plain(query) in _plain(text):
         return query, "copied"
-    if wrong_language(query, text):
+    if wrong_language(query, text, lang, check):
         return query, "wrong language"
     return query, outcome
 

@@ -1,5 +1,6 @@
 """Any input becomes passages; sentences in twenty languages; the documentation that every Python carries."""
 
+from drama.corpus.languages import surely_another_language
 from drama.corpus.sentences import split_sentences
 from drama.corpus.settings import CorpusSettings
 from drama.corpus.stage import build_corpus
@@ -12,4 +13,5 @@ __all__ = [
     "cut_words",
     "split_sentences",
     "split_words",
+    "surely_another_language",
 ]
