@@ -22,8 +22,19 @@ _SHARD = 8192
 Array = npt.NDArray[Any]
 
 
+class Beside(NamedTuple):
+    """Texts that get vectors too, and have no part in the rankings."""
+
+    queries: Sequence[str] = ()
+    documents: Sequence[str] = ()
+
+
+_NOTHING = Beside()
+
+
 class Vectors(NamedTuple):
-    """One dense model's vectors of the candidates and of the corpus, and its fingerprint."""
+    """One dense model's vectors of the candidates and of the corpus, what is `Beside` them behind, and its
+    fingerprint."""
 
     queries_QD: Array
     documents_ND: Array
@@ -42,6 +53,7 @@ def rank_corpus(
     documents: Sequence[Document],
     settings: LabelSettings,
     store: Path | None,
+    beside: Beside = _NOTHING,
 ) -> Rankings:
     """Rank the corpus for every candidate by each retriever; several are fused with equal weights.
 
@@ -56,9 +68,10 @@ def rank_corpus(
         rankings.append([bm25.search([q], settings.depth)[0] for q in track(queries, "label: bm25")])
     for name in settings.retrievers:
         if name != BM25_NAME:
-            vectors = _vectors(name, candidates, documents, settings, EmbeddingStore(store))
+            vectors = _vectors(name, queries, documents, settings, EmbeddingStore(store), beside)
             teachers.append(vectors)
-            rankings.append(_ranked(vectors, name, [d.id for d in documents], settings.depth))
+            ids = [d.id for d in documents]
+            rankings.append(_ranked(vectors, name, len(queries), ids, settings.depth))
     if len(rankings) == 1:
         return Rankings(rankings[0], teachers)
     weights = [1.0 / len(rankings)] * len(rankings)
@@ -67,27 +80,30 @@ def rank_corpus(
 
 def _vectors(
     name: str,
-    candidates: Sequence[Candidate],
+    queries: Sequence[str],
     documents: Sequence[Document],
     settings: LabelSettings,
     store: EmbeddingStore,
+    beside: Beside,
 ) -> Vectors:
     encoder: Encoder
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
         encoder = load_encoder(name, settings.max_length, settings.precision)
-    documents_ND = store.documents(encoder, [d.full_text for d in documents]).vectors_ND
-    queries_QD = store.queries(encoder, [c.query for c in candidates]).vectors_ND
+    texts = [d.full_text for d in documents]
+    documents_ND = store.documents(encoder, [*texts, *beside.documents]).vectors_ND
+    queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND
     return Vectors(queries_QD, documents_ND, encoder.fingerprint)
 
 
-def _ranked(vectors: Vectors, name: str, ids: list[str], depth: int) -> list[list[Hit]]:
+def _ranked(vectors: Vectors, name: str, queries: int, ids: list[str], depth: int) -> list[list[Hit]]:
+    documents_ND = vectors.documents_ND[: len(ids)]
     blocks = (
-        (ids[i : i + _SHARD], vectors.documents_ND[i : i + _SHARD])
+        (ids[i : i + _SHARD], documents_ND[i : i + _SHARD])
         for i in track(range(0, len(ids), _SHARD), f"label: {name}")
     )
-    return exact_search(vectors.queries_QD, blocks, depth)
+    return exact_search(vectors.queries_QD[:queries], blocks, depth)
 
 
 def keep_vectors(
@@ -102,7 +118,7 @@ def keep_vectors(
     Args:
         folder: `queries/` and `documents/` go here.
         queries: id of a row, and which candidate's vector it has.
-        documents: the corpus.
+        documents: the corpus, and behind it what was `Beside` it.
         teachers: what `rank_corpus` made.
     """
     made_by = {"models": [t.made_by for t in teachers]}

@@ -73,6 +73,31 @@ class SynthesizeSettings(Section):
         return self
 
 
+class TripletSettings(Section):
+    """Queries with passages that an LLM makes up (paper, section 3: Triplet)."""
+
+    count: int = Field(default=0, ge=0)
+    """How many are asked for in each language; 0 = none."""
+    languages: list[str] = ["en"]
+    llm: str = "smollm2-135m"
+    """As in `synthesize`."""
+    precision: Precision = "auto"
+    """As in `synthesize`."""
+    prompt: str = "triplet"
+    """Or the path of a YAML file."""
+    batch_size: int = Field(default=8, ge=1)
+    language_check: Literal["detector", "none"] = "detector"
+    """What is surely in another language than asked for is left out."""
+    sampling: Sampling = Sampling(max_new_tokens=512)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _no_precision_of_a_server(self.llm, self.precision)
+        if not all(self.languages) or not self.languages or len({*self.languages}) < len(self.languages):
+            raise ValueError(f"languages must name each language once, and one at least: {self.languages}")
+        return self
+
+
 class LabelSettings(Section):
     """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
 
@@ -212,12 +237,13 @@ class AugmentSettings(Section):
 
     crop: CropSettings = CropSettings()
     synthesize: SynthesizeSettings = SynthesizeSettings()
+    triplets: TripletSettings = TripletSettings()
     label: LabelSettings = LabelSettings()
     rerank: RerankSettings = RerankSettings()
     supervised: SupervisedSettings = SupervisedSettings()
     mixture: MixtureSettings = MixtureSettings()
     server: ServerSettings = ServerSettings()
-    """How an LLM behind a server is asked, by `synthesize` and `rerank` alike."""
+    """How an LLM behind a server is asked, by `synthesize`, `triplets` and `rerank` alike."""
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
@@ -252,6 +278,14 @@ class AugmentSettings(Section):
         names = [name for name in self.label.retrievers if name not in FITTED]
         return list(dict.fromkeys([*names, *(name for name in self._llms() if not is_server(name))]))
 
+    def prompt_files(self) -> list[str]:
+        """Prompts of the user's own that the stage will read."""
+        names = list(self.synthesize.prompts) if self.synthesize.documents else []
+        names += [self.triplets.prompt] if self.triplets.count else []
+        names += [self.rerank.prompt] if self.rerank.method != "none" and self.rerank.prompt else []
+        return [name for name in names if name.endswith((".yaml", ".yml"))]
+
     def _llms(self) -> list[str]:
         names = [self.synthesize.llm] if self.synthesize.documents else []
+        names += [self.triplets.llm] if self.triplets.count else []
         return names if self.rerank.method == "none" else [*names, self.rerank.llm]

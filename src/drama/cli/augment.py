@@ -67,9 +67,11 @@ def _show(examples: Path, passages: Path, seed: int) -> None:
     """A table of the rows by source, kind and language, and two of each, to stdout."""
     from drama.augment import describe
     from drama.corpus import count_words, cut_words
-    from drama.records import read_passages
+    from drama.records import WRITTEN, read_passages
 
-    texts = {d.id: d.full_text for d in read_passages(passages)}
+    written = examples.with_name(WRITTEN)
+    places = [passages, written] if written.is_file() else [passages]
+    texts = {d.id: d.full_text for place in places for d in read_passages(place)}
     groups = describe(examples, {i: count_words(text) for i, text in texts.items()}, samples=2, seed=seed)
     rows = [list(group.figures().values()) for group in groups]
     header = ["source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives"]

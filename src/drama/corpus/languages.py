@@ -12,6 +12,14 @@ _LETTERS = 1000
 _SURE = 0.9
 """Probability from which on the detector is taken at its word about a text as short as a query."""
 
+LANGUAGE_NAMES = {
+    "ar": "Arabic", "bn": "Bengali", "de": "German", "en": "English", "es": "Spanish", "fa": "Persian",
+    "fi": "Finnish", "fr": "French", "hi": "Hindi", "id": "Indonesian", "it": "Italian", "ja": "Japanese",
+    "ko": "Korean", "pt": "Portuguese", "ru": "Russian", "sw": "Swahili", "te": "Telugu", "th": "Thai",
+    "yo": "Yoruba", "zh": "Chinese",
+}  # fmt: skip
+"""The paper's twenty, as an LLM is told of them."""
+
 
 class LanguageDetector:
     """Tells the language of a text.

@@ -47,9 +47,10 @@ def _check_sources(recipe: Recipe) -> None:
     supervised_files(recipe.augment.supervised)
     asked = {"supervised.collections": [Path(place).name for place in recipe.augment.supervised.collections]}
     asked["mixture.sources"] = list(recipe.augment.mixture.sources)
+    written = ["written"] if recipe.augment.triplets.count else []
     for setting, sources in asked.items():
         for source in sources:
-            if source not in names:
+            if source not in [*names, *written]:
                 raise DramaError(
                     f"augment.{setting}: '{source}' is not among corpus.inputs",
                     hint=f"these are there: {', '.join(names)}",
