@@ -106,6 +106,13 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
         assert not set(row.positive_ids) & set(row.negative_ids)
         assert len(row.positive_ids) == len(row.positive_scores)
         assert len(row.negative_ids) == len(row.negative_scores)
+    (scores,) = manifest.figures["histograms"].values()
+    counted = {name: sum(counts) for name, counts in scores["counts"].items()}
+    assert counted["hard negatives"] == sum(len(row.negative_ids) for row in rows)
+    found = sum(1 for row in rows for score in row.positive_scores if score != 0)
+    assert counted["positives"] >= found
+    dropped = manifest.counts.get("label: hard negative is origin, dropped", 0)
+    assert counted.get("dropped: origin", 0) == dropped
     qgen = sum(n for outcome, n in manifest.counts.items() if outcome.startswith("qgen: "))
     assert qgen >= 3
     assert set(VectorReader(tmp_path / "out/teacher/queries").load()[0]) == {r.id for r in rows}

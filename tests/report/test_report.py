@@ -43,6 +43,8 @@ def run(tmp_path: Path) -> Path:
         stage.count("ok", 1998)
         stage.count("exact <duplicate>", 2)
     with open_stage(folder / "augment", "augment", Demo(), {}, seed=7) as stage:
+        counts = {"positives": [0, 1, 3], "<dropped> $x": [2, 0, 0]}
+        stage.figures["histograms"] = {"scores": {"edges": [0.0, 0.5, 1.0, 1.5], "counts": counts}}
         stage.figures["groups"] = [{"source": "web", "kind": "sent", "lang": "fi", "query_words": 8.25}]
     with open_stage(folder / "train", "train", Demo(), {}, seed=7) as stage:
         stage.figures["masked pairs"] = 41
@@ -85,7 +87,8 @@ def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:
     assert "<th>query words</th>" in text
     assert "<td>fi</td><td class=n>8.25</td>" in text
     assert "query_words" not in text
-    assert text.count("<svg") == 3  # bars, widths, one loss curve
+    assert text.count("<svg") == 4  # bars, widths, one loss curve, one histogram
+    assert "edges" not in text
     parser = Nesting()
     parser.feed(text)
     assert parser.outside == []

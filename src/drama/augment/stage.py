@@ -7,6 +7,7 @@ from pathlib import Path
 from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
 from drama.augment.describe import describe
+from drama.augment.histogram import Histogram
 from drama.augment.label import label
 from drama.augment.mixture import mix
 from drama.augment.rankings import Beside, Rankings, keep_vectors, rank_corpus
@@ -84,7 +85,8 @@ def augment(
         if candidates or settings.label.keep_vectors:
             hits, teachers = rank_corpus(candidates, documents, settings.label, store, beside)
         k = settings.synthesize.round_trip
-        kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count)]
+        scores = Histogram()
+        kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count, scores)]
         rows = [(candidates[i], hits[i]) for i in kept]
         chosen = choose([candidate for candidate, _ in rows], settings.rerank, seed)
         if settings.label.keep_vectors:
@@ -93,7 +95,7 @@ def augment(
             vectors += [(triplet.id, row) for row, triplet in enumerate(triplets, start=len(candidates))]
             keep_vectors(out / "teacher", vectors, [*documents, *written], teachers)
         examples = chain(
-            label(rows, len(documents), settings.label, run.count),
+            label(rows, len(documents), settings.label, run.count, scores),
             _reranked([rows[row] for row in chosen], documents, settings, store, run),
             (triplet.example() for triplet in triplets),
         )
@@ -110,6 +112,9 @@ def augment(
             run.figures["labelled"] = labelled
             labelled = write_examples(out / "examples.parquet", mixed)
         run.figures["examples"] = labelled
+        if distribution := scores.figures():
+            retrievers = " + ".join(settings.label.retrievers)
+            run.figures["histograms"] = {f"scores of labels by {retrievers}": distribution}
         words = {d.id: count_words(d.full_text) for d in (*documents, *written)}
         run.figures["groups"] = [g.figures() for g in describe(out / "examples.parquet", words)]
     return run.manifest
