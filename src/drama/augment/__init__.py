@@ -2,6 +2,7 @@
 rerank or write triplets, and mix what came out."""
 
 from drama.augment.describe import Group, describe
+from drama.augment.preferences import add_preferences
 from drama.augment.settings import (
     AugmentSettings,
     CropSettings,
@@ -25,6 +26,7 @@ __all__ = [
     "SupervisedSettings",
     "SynthesizeSettings",
     "TripletSettings",
+    "add_preferences",
     "augment",
     "describe",
     "supervised_files",

@@ -3,7 +3,8 @@
 Legend: N documents, Q queries, D dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,13 +13,15 @@ import numpy.typing as npt
 
 from drama.augment.candidate import Candidate
 from drama.augment.settings import LabelSettings
-from drama.console import track
+from drama.console import progress
 from drama.records import Document, Hit
-from drama.retriever import EmbeddingStore, Encoder, load_encoder
+from drama.retriever import EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
+from drama.workers import Make, RaySettings, work_through
 from drama.workspace import VectorWriter
 
 _SHARD = 8192
+_QUERIES = 1024
 Array = npt.NDArray[Any]
 
 
@@ -54,8 +57,11 @@ def rank_corpus(
     settings: LabelSettings,
     store: Path | None,
     beside: Beside = _NOTHING,
+    ray: RaySettings | None = None,
 ) -> Rankings:
     """Rank the corpus for every candidate by each retriever; several are fused with equal weights.
+
+    With `ray`, actors embed by the models and search; LSA's vectors are made here.
 
     Raises:
         DramaError: a model is missing.
@@ -64,14 +70,15 @@ def rank_corpus(
     rankings = []
     teachers: list[Vectors] = []
     if BM25_NAME in settings.retrievers:
-        bm25 = BM25.build(documents)
-        rankings.append([bm25.search([q], settings.depth)[0] for q in track(queries, "label: bm25")])
+        make = partial(_by_bm25, BM25.build(documents), settings.depth)
+        rankings.append(_searched(make, queries, BM25_NAME, ray))
     for name in settings.retrievers:
         if name != BM25_NAME:
-            vectors = _vectors(name, queries, documents, settings, EmbeddingStore(store), beside)
+            vectors = _vectors(name, queries, documents, settings, store, beside, ray)
             teachers.append(vectors)
-            ids = [d.id for d in documents]
-            rankings.append(_ranked(vectors, name, len(queries), ids, settings.depth))
+            documents_ND = vectors.documents_ND[: len(documents)]
+            exact = partial(_by_vectors, [d.id for d in documents], documents_ND, settings.depth)
+            rankings.append(_searched(exact, vectors.queries_QD[: len(queries)], name, ray))
     if len(rankings) == 1:
         return Rankings(rankings[0], teachers)
     weights = [1.0 / len(rankings)] * len(rankings)
@@ -83,27 +90,50 @@ def _vectors(
     queries: Sequence[str],
     documents: Sequence[Document],
     settings: LabelSettings,
-    store: EmbeddingStore,
+    folder: Path | None,
     beside: Beside,
+    ray: RaySettings | None,
 ) -> Vectors:
     encoder: Encoder
+    store = EmbeddingStore(folder)
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
         encoder = load_encoder(name, settings.max_length, settings.precision)
+        if ray is not None:
+            store.spread = SpreadEncoding(name, settings.max_length, settings.precision, ray)
     texts = [d.full_text for d in documents]
     documents_ND = store.documents(encoder, [*texts, *beside.documents]).vectors_ND
     queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND
     return Vectors(queries_QD, documents_ND, encoder.fingerprint)
 
 
-def _ranked(vectors: Vectors, name: str, queries: int, ids: list[str], depth: int) -> list[list[Hit]]:
-    documents_ND = vectors.documents_ND[: len(ids)]
-    blocks = (
-        (ids[i : i + _SHARD], documents_ND[i : i + _SHARD])
-        for i in track(range(0, len(ids), _SHARD), f"label: {name}")
-    )
-    return exact_search(vectors.queries_QD[:queries], blocks, depth)
+def _searched(
+    make: Make[Any, list[list[Hit]]], queries: Sequence[str] | Array, name: str, ray: RaySettings | None
+) -> list[list[Hit]]:
+    """The hits of each query; blocks of queries are the unit of work."""
+    size = _QUERIES if ray is None else min(_QUERIES, -(-len(queries) // (4 * ray.actors)) or 1)
+    blocks = [queries[i : i + size] for i in range(0, len(queries), size)]
+    found: list[list[Hit]] = []
+    with progress(f"label: {name}", len(queries)) as bar:
+        for hits in work_through(make, blocks, ray):
+            found += hits
+            bar.advance(len(hits))
+    return found
+
+
+def _by_bm25(bm25: BM25, depth: int) -> Callable[[Sequence[str]], list[list[Hit]]]:
+    return partial(bm25.search, k=depth)
+
+
+def _by_vectors(ids: list[str], documents_ND: Array, depth: int) -> Callable[[Array], list[list[Hit]]]:
+    def search(queries_QD: Array) -> list[list[Hit]]:
+        starts = range(0, len(ids), _SHARD)
+        return exact_search(
+            queries_QD, ((ids[i : i + _SHARD], documents_ND[i : i + _SHARD]) for i in starts), depth
+        )
+
+    return search
 
 
 def keep_vectors(

@@ -9,6 +9,7 @@ from drama.llm import Sampling, ServerSettings, is_server, server_address
 from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
+from drama.workers import RaySettings
 
 KINDS = ("sent", "title", "qgen", "rerank", "triplet", "supervised")
 """How a row's query and labels were made."""
@@ -244,6 +245,10 @@ class AugmentSettings(Section):
     mixture: MixtureSettings = MixtureSettings()
     server: ServerSettings = ServerSettings()
     """How an LLM behind a server is asked, by `synthesize`, `triplets` and `rerank` alike."""
+
+    ray: RaySettings | None = None
+    """Actors that generate, embed and search; None is this process. A server is asked from this process, and
+    `likelihood` and `first_identifier` rerank in it."""
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:

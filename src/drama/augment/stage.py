@@ -58,7 +58,7 @@ def augment(
             return run.manifest
         store = store or out / "embeddings"
         documents = list(read_passages(passages))
-        llm_at = (out, store, seed, run.count, run.figures, settings.server)
+        llm_at = (out, store, seed, run.count, run.figures, settings.server, settings.ray)
         triplets = write_triplets(documents, settings.triplets, *llm_at)
         made: Iterable[Candidate] = (
             *supervised(documents, settings.supervised, run.count),
@@ -83,7 +83,7 @@ def augment(
             beside = Beside([t.query for t in triplets], [d.full_text for d in written])
         hits, teachers = Rankings([], [])
         if candidates or settings.label.keep_vectors:
-            hits, teachers = rank_corpus(candidates, documents, settings.label, store, beside)
+            hits, teachers = rank_corpus(candidates, documents, settings.label, store, beside, settings.ray)
         k = settings.synthesize.round_trip
         scores = Histogram()
         kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count, scores)]
@@ -133,7 +133,7 @@ def _reranked(
     if not chosen:
         run.count("rerank: no query to rerank")
         return
-    reranker, llm = load_reranker(settings.rerank, settings.server, store)
+    reranker, llm = load_reranker(settings.rerank, settings.server, store, settings.ray)
     best = [(candidate, hits[: settings.rerank.depth]) for candidate, hits in chosen]
     yield from rerank_examples(best, documents, reranker, settings.rerank.text_words, run.folder, run.count)
     run.figures["llm: rerank"] = llm.usage.figures()

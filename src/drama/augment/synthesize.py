@@ -17,6 +17,7 @@ from drama.augment.settings import LanguageCheck, SynthesizeSettings
 from drama.corpus import count_words, cut_words
 from drama.llm import AnswerCache, ChatModel, ServerSettings, cached_answers, load_prompt, open_chat
 from drama.records import Document
+from drama.workers import RaySettings
 from drama.workspace import write_text
 
 _LONGEST_WORDS = 40
@@ -32,6 +33,7 @@ def synthesize(
     count: Callable[[str], None],
     figures: dict[str, Any],
     server: ServerSettings,
+    ray: RaySettings | None = None,
 ) -> Iterator[Candidate]:
     """A query by each prompt for each of `settings.documents` documents, by a seeded choice.
 
@@ -44,6 +46,7 @@ def synthesize(
         count: one call for the outcome of each document and prompt.
         figures: gets what the LLM was asked in this process, as `llm: synthesize`.
         server: how the LLM is asked, where it is a server's.
+        ray: where it runs, where it is not; None is this process.
 
     Raises:
         DramaError: no such LLM or prompt, or its server does not answer.
@@ -53,7 +56,7 @@ def synthesize(
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    llm = open_chat(settings.llm, server, settings.precision)
+    llm = open_chat(settings.llm, server, settings.precision, ray=ray)
     lines, made = [], []
     for name in settings.prompts:
         stem = Path(name).stem

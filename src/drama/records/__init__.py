@@ -2,6 +2,7 @@
 
 from drama.records.document import (
     Document,
+    count_passages,
     read_documents_jsonl,
     read_passages,
     write_documents_jsonl,
@@ -20,6 +21,7 @@ __all__ = [
     "Qrels",
     "Query",
     "Run",
+    "count_passages",
     "rank",
     "read_documents_jsonl",
     "read_examples",

@@ -4,6 +4,7 @@ from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import truncate
 from drama.retriever.settings import RetrieverSettings
+from drama.retriever.spread import SpreadEncoding
 from drama.retriever.store import EmbeddingStore
 from drama.retriever.stream import encode_corpus
 
@@ -12,6 +13,7 @@ __all__ = [
     "Encoder",
     "Retriever",
     "RetrieverSettings",
+    "SpreadEncoding",
     "encode_corpus",
     "load_encoder",
     "truncate",

@@ -13,6 +13,7 @@ from drama.corpus import LANGUAGE_NAMES
 from drama.errors import DramaError
 from drama.llm import AnswerCache, ServerSettings, cached_answers, open_chat
 from drama.records import Document, Example
+from drama.workers import RaySettings
 from drama.workspace import write_text
 
 KIND = "triplet"
@@ -48,6 +49,7 @@ def write_triplets(
     count: Callable[[str], None],
     figures: dict[str, Any],
     server: ServerSettings,
+    ray: RaySettings | None = None,
 ) -> list[Triplet]:
     """The triplets of `settings.count` answers in each language.
 
@@ -60,6 +62,7 @@ def write_triplets(
         count: one call for the outcome of each answer.
         figures: gets what the LLM was asked in this process, as `llm: triplets`.
         server: how the LLM is asked, where it is a server's.
+        ray: where it runs, where it is not; None is this process.
 
     Raises:
         DramaError: no such LLM or prompt, fewer different requests than asked for, the server does not
@@ -73,7 +76,7 @@ def write_triplets(
         for lang in settings.languages
         for values in prompt.draw(settings.count, seed)
     ]
-    llm = open_chat(settings.llm, server, settings.precision)
+    llm = open_chat(settings.llm, server, settings.precision, ray=ray)
     chats = [prompt.messages(values) for _, values in asked]
     if not all(map(llm.fits, chats)):
         raise DramaError(f"augment.triplets.prompt: '{settings.prompt}' is too long for {settings.llm}")
