@@ -14,6 +14,7 @@ import numpy.typing as npt
 from drama.augment.candidate import Candidate
 from drama.augment.settings import LabelSettings
 from drama.console import progress
+from drama.models import default_device, resolve_precision
 from drama.records import Document, Hit
 from drama.retriever import EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
@@ -101,7 +102,8 @@ def _vectors(
     else:
         encoder = load_encoder(name, settings.max_length, settings.precision)
         if ray is not None:
-            store.spread = SpreadEncoding(name, settings.max_length, settings.precision, ray)
+            precision = resolve_precision(settings.precision, default_device())  # as of this encoder
+            store.spread = SpreadEncoding(name, settings.max_length, precision, ray)
     texts = [d.full_text for d in documents]
     documents_ND = store.documents(encoder, [*texts, *beside.documents]).vectors_ND
     queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND

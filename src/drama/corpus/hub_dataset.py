@@ -1,6 +1,6 @@
 """Datasets of the Hugging Face hub, or in its format on disk, as documents (the extra `datasets`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -110,7 +110,8 @@ def _rows(name: str, wanted: HubDataset) -> Iterator[dict[str, Any]]:
         raise DramaError(f"{name}: the {where} can't be read ({error})", hint=hint) from None
 
 
-def _opened(wanted: HubDataset) -> Iterable[dict[str, Any]]:
+def _opened(wanted: HubDataset) -> Any:
+    """The rows, one dictionary each."""
     try:
         from datasets import DatasetDict, load_dataset, load_from_disk
     except ImportError:

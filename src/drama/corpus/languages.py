@@ -72,9 +72,10 @@ def surely_another_language(text: str, lang: str) -> bool:
     identifier = _sure_identifier()
     if lang not in identifier.labels or not any(letter.isalpha() for letter in text[:_LETTERS]):
         return False
-    found = dict(identifier.rank(text[:_LETTERS]))
+    found: dict[str, float] = dict(identifier.rank(text[:_LETTERS]))
     own = found.pop(lang)
-    return max(found.values()) >= _SURE or found.get("en", 0.0) >= _SURE * (found.get("en", 0.0) + own) > 0
+    english = found.get("en", 0.0)
+    return max(found.values()) >= _SURE or english >= _SURE * (english + own) > 0
 
 
 @lru_cache

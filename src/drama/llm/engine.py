@@ -36,7 +36,7 @@ class Engine:
         tokenizer: Any,
         name: str,
         longest: int = LONGEST_PROMPT,
-        precision: str = "fp32",
+        precision: Precision = "fp32",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
