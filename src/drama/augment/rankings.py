@@ -3,7 +3,7 @@
 Legend: N documents, Q queries, D dimensions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,16 +13,15 @@ import numpy.typing as npt
 
 from drama.augment.candidate import Candidate
 from drama.augment.settings import LabelSettings
-from drama.console import progress
+from drama.console import track
 from drama.models import default_device, resolve_precision
 from drama.records import Document, Hit
-from drama.retriever import EmbeddingStore, Encoder, SpreadEncoding, load_encoder
+from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
 from drama.workers import Make, RaySettings, work_through
 from drama.workspace import VectorWriter
 
 _SHARD = 8192
-_QUERIES = 1024
 Array = npt.NDArray[Any]
 
 
@@ -41,7 +40,7 @@ class Vectors(NamedTuple):
     fingerprint."""
 
     queries_QD: Array
-    documents_ND: Array
+    documents_ND: Blocks
     made_by: str
 
 
@@ -72,14 +71,14 @@ def rank_corpus(
     teachers: list[Vectors] = []
     if BM25_NAME in settings.retrievers:
         make = partial(_by_bm25, BM25.build(documents), settings.depth)
-        rankings.append(_searched(make, queries, BM25_NAME, ray))
+        rankings.append(_searched(make, queries, ray))
     for name in settings.retrievers:
         if name != BM25_NAME:
             vectors = _vectors(name, queries, documents, settings, store, beside, ray)
             teachers.append(vectors)
-            documents_ND = vectors.documents_ND[: len(documents)]
-            exact = partial(_by_vectors, [d.id for d in documents], documents_ND, settings.depth)
-            rankings.append(_searched(exact, vectors.queries_QD[: len(queries)], name, ray))
+            documents_ND = vectors.documents_ND if ray is None else vectors.documents_ND.loaded()
+            exact = partial(_by_vectors, name, [d.id for d in documents], documents_ND, settings.depth)
+            rankings.append(_searched(exact, vectors.queries_QD[: len(queries)], ray))
     if len(rankings) == 1:
         return Rankings(rankings[0], teachers)
     weights = [1.0 / len(rankings)] * len(rankings)
@@ -105,37 +104,42 @@ def _vectors(
             precision = resolve_precision(settings.precision, default_device())  # as of this encoder
             store.spread = SpreadEncoding(name, settings.max_length, precision, ray)
     texts = [d.full_text for d in documents]
-    documents_ND = store.documents(encoder, [*texts, *beside.documents]).vectors_ND
+    documents_ND = store.document_blocks(encoder, [*texts, *beside.documents])
     queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND
     return Vectors(queries_QD, documents_ND, encoder.fingerprint)
 
 
 def _searched(
-    make: Make[Any, list[list[Hit]]], queries: Sequence[str] | Array, name: str, ray: RaySettings | None
+    make: Make[Any, list[list[Hit]]], queries: Sequence[str] | Array, ray: RaySettings | None
 ) -> list[list[Hit]]:
-    """The hits of each query; blocks of queries are the unit of work."""
-    size = _QUERIES if ray is None else min(_QUERIES, -(-len(queries) // (4 * ray.actors)) or 1)
+    """The hits of each query; actors get a few blocks of queries each, this process all at once."""
+    size = max(1, len(queries) if ray is None else -(-len(queries) // (4 * ray.actors)))
     blocks = [queries[i : i + size] for i in range(0, len(queries), size)]
-    found: list[list[Hit]] = []
-    with progress(f"label: {name}", len(queries)) as bar:
-        for hits in work_through(make, blocks, ray):
-            found += hits
-            bar.advance(len(hits))
-    return found
+    return [hits for found in work_through(make, blocks, ray) for hits in found]
 
 
 def _by_bm25(bm25: BM25, depth: int) -> Callable[[Sequence[str]], list[list[Hit]]]:
-    return partial(bm25.search, k=depth)
+    return lambda queries: [bm25.search([q], depth)[0] for q in track(queries, "label: bm25")]
 
 
-def _by_vectors(ids: list[str], documents_ND: Array, depth: int) -> Callable[[Array], list[list[Hit]]]:
+def _by_vectors(
+    name: str, ids: list[str], documents_ND: Blocks, depth: int
+) -> Callable[[Array], list[list[Hit]]]:
     def search(queries_QD: Array) -> list[list[Hit]]:
-        starts = range(0, len(ids), _SHARD)
-        return exact_search(
-            queries_QD, ((ids[i : i + _SHARD], documents_ND[i : i + _SHARD]) for i in starts), depth
-        )
+        return exact_search(queries_QD, track(_named(ids, documents_ND), f"label: {name}"), depth)
 
     return search
+
+
+def _named(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[str], Array]]:
+    """Vectors with their ids; what stands behind the ids is left out."""
+    first = 0
+    for part_ND in documents_ND.parts():
+        here = list(ids[first : first + len(part_ND)])
+        if not here:
+            return
+        yield here, part_ND[: len(here)]
+        first += len(here)
 
 
 def keep_vectors(
@@ -155,12 +159,18 @@ def keep_vectors(
     """
     made_by = {"models": [t.made_by for t in teachers]}
     scale = len(teachers) ** -0.5
-    for part, rows, matrices in (
-        ("queries", list(queries), [t.queries_QD for t in teachers]),
-        ("documents", [(d.id, i) for i, d in enumerate(documents)], [t.documents_ND for t in teachers]),
-    ):
-        writer = VectorWriter(folder / part, sum(m.shape[1] for m in matrices), "float16", made_by)
-        for shard, i in enumerate(range(0, len(rows), _SHARD)):
-            ids, at = zip(*rows[i : i + _SHARD], strict=True)
-            block = np.concatenate([m[list(at)] * scale for m in matrices], axis=1)
-            writer.write(shard, list(ids), block)
+
+    def writer(part: str) -> VectorWriter:
+        width = sum(t.queries_QD.shape[1] for t in teachers)
+        return VectorWriter(folder / part, width, "float16", made_by)
+
+    of_queries, of_documents = writer("queries"), writer("documents")
+    for shard, i in enumerate(range(0, len(queries), _SHARD)):
+        names, at = zip(*queries[i : i + _SHARD], strict=True)
+        block = np.concatenate([t.queries_QD[list(at)] * scale for t in teachers], axis=1)
+        of_queries.write(shard, list(names), block)
+    ids = [d.id for d in documents]
+    each = zip(*(_named(ids, t.documents_ND) for t in teachers), strict=True)
+    for shard, parts in enumerate(each):
+        block = np.concatenate([part_ND * scale for _, part_ND in parts], axis=1)
+        of_documents.write(shard, parts[0][0], block)
