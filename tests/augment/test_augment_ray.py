@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +26,27 @@ STORE = 300 * 2**20
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE})
-    nodes.add_node(num_cpus=1, object_store_memory=STORE)
-    ray.init(address=nodes.address, log_to_driver=False)
-    yield nodes
-    ray.shutdown()
-    nodes.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")  # niced actors starve where other work is going on
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        node = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
+        nodes = Cluster(initialize_head=True, head_node_args=node)
+        nodes.add_node(**node)
+        ray.init(address=nodes.address, log_to_driver=False)
+        yield nodes
+        ray.shutdown()
+        nodes.shutdown()
 
 
 def actors() -> list[Any]:
-    """Processes of this test's actors."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if child.name().startswith("ray::") or _title(child)]
-
-
-def _title(process: Any) -> bool:
-    try:
-        return "MapWorker" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
+    """Processes of this test's actors that are at work: not those that still start."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            title = " ".join(child.cmdline())
+            if title.startswith("ray::MapWorker") and "__init__" not in title:
+                found.append(child)
+    return found
 
 
 def asked(path: Path) -> int:
