@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.settings import LanguageCheck
 from drama.augment.synthesize import parse_query
 from drama.augment.windows import scale_windows
 from drama.errors import DramaError
@@ -63,6 +64,20 @@ def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
     assert parse_query(answer, "The wing produces lift.")[1] == outcome
 
 
+@pytest.mark.parametrize(
+    ("lang", "check", "outcome"),
+    [
+        ("de", "detector", "wrong language"),
+        ("de", "script", "ok"),
+        ("", "detector", "ok"),
+        ("en", "detector", "ok"),
+    ],
+)
+def test_an_english_query_for_a_german_text(lang: str, check: LanguageCheck, outcome: str) -> None:
+    text = "Der Flügel erzeugt den Auftrieb, der das Flugzeug trägt."
+    assert parse_query("how does a wing carry the plane", text, lang, check)[1] == outcome
+
+
 @given(st.text())
 def test_any_answer_has_an_outcome(answer: str) -> None:
     query, outcome = parse_query(answer, "some text")
@@ -91,6 +106,13 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
         assert not set(row.positive_ids) & set(row.negative_ids)
         assert len(row.positive_ids) == len(row.positive_scores)
         assert len(row.negative_ids) == len(row.negative_scores)
+    (scores,) = manifest.figures["histograms"].values()
+    counted = {name: sum(counts) for name, counts in scores["counts"].items()}
+    assert counted["hard negatives"] == sum(len(row.negative_ids) for row in rows)
+    found = sum(1 for row in rows for score in row.positive_scores if score != 0)
+    assert counted["positives"] >= found
+    dropped = manifest.counts.get("label: hard negative is origin, dropped", 0)
+    assert counted.get("dropped: origin", 0) == dropped
     qgen = sum(n for outcome, n in manifest.counts.items() if outcome.startswith("qgen: "))
     assert qgen >= 3
     assert set(VectorReader(tmp_path / "out/teacher/queries").load()[0]) == {r.id for r in rows}

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from drama.augment import AugmentSettings, MixtureSettings, augment, describe
 from drama.augment.candidate import Candidate
+from drama.augment.histogram import Histogram
 from drama.augment.label import label
 from drama.augment.mixture import allot
 from drama.augment.settings import LabelSettings
@@ -86,13 +87,18 @@ def test_hard_negatives_near_the_positives_are_dropped_and_counted() -> None:
     ranked = [(Candidate("q", "?", "sent", Document("d0", "", "text", "en", "s")), hits)]
     ranks = {"positive_ranks": (1, 2), "negative_ranks": (3, 9), "scale_to_corpus": False}
 
+    near = "label: hard negative too near to the positives, dropped"
+
     def negatives(below: float | None) -> tuple[list[str], Counter[str]]:
         counts: Counter[str] = Counter()
         settings = LabelSettings.parse({**ranks, "negatives_below": below}, "label")
-        [row] = label(ranked, 10, settings, lambda outcome: counts.update([outcome]))
+        scores = Histogram()
+        [row] = label(ranked, 10, settings, lambda outcome: counts.update([outcome]), scores)
+        counted = {name: sum(n) for name, n in scores.figures()["counts"].items()}
+        assert counted.get("hard negatives", 0) == len(row.negative_ids)
+        assert counted.get("dropped: too near to the positives", 0) == counts[near]
         return row.negative_ids, counts
 
-    near = "label: hard negative too near to the positives, dropped"
     assert negatives(None)[0] == [f"d{i}" for i in range(2, 9)]
     assert negatives(0.65)[0] == [f"d{i}" for i in range(4, 9)]
     assert negatives(0.65)[1][near] == 2

@@ -10,7 +10,8 @@ import pytest
 
 from drama import Retriever
 from drama.augment import AugmentSettings, augment
-from drama.records import read_examples
+from drama.records import Document, Example, read_examples, write_examples, write_passages
+from drama.workspace import read_manifest
 
 pytest.importorskip("peft")
 
@@ -51,3 +52,29 @@ def test_a_test_split_is_refused(tiny_llm: Path, small_collection: Path, tmp_pat
     assert done.returncode == 2
     assert "a test split is for evaluation" in done.stderr
     assert not any(tmp_path.iterdir())
+
+
+def test_the_improvement_round_trains_on_preferences_too(
+    tiny_llm: Path, small_collection: Path, texts: list[str], tmp_path: Path
+) -> None:
+    collection = shutil.copytree(small_collection, tmp_path / "judged")
+    (collection / "qrels/test.tsv").rename(collection / "qrels/train.tsv")
+    passages, examples = tmp_path / "p.parquet", tmp_path / "e.parquet"
+    write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(texts)])
+    names = [f"d{i}" for i in range(5)]
+    write_examples(
+        examples, [Example("rerank-a", "which?", names[:1], names[1:], [1.0], [0.1] * 4, "rerank")]
+    )
+    command = [
+        sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(collection), "--out",
+        str(tmp_path / "out"), "--steps", "2", "--set", "batch_size=4", "--examples", str(examples),
+    ]  # fmt: skip
+    alone = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert alone.returncode == 2
+    assert "--examples and --passages go together" in alone.stderr
+    done = subprocess.run(
+        [*command, "--passages", str(passages)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    counts = read_manifest(tmp_path / "out/train").counts
+    assert (counts["examples: supervised"], counts["examples: rerank"]) == (8, 1)

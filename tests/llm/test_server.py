@@ -105,6 +105,13 @@ def test_answers_come_in_the_order_of_the_prompts(monkeypatch: pytest.MonkeyPatc
     assert {h["Authorization"] for h in fake.headers} == {"Bearer secret"}
 
 
+def test_tokens_are_priced() -> None:
+    with serving(echo) as fake:
+        server = Server(fake.name, ServerSettings(prices=(1.0, 10.0)))
+        ask(server, 10)
+    assert server.usage.figures()["cost"] == pytest.approx((30 * 1.0 + 20 * 10.0) / 1e6)
+
+
 def test_failures_that_pass_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     first: list[Reply] = [(500, {}, {"error": "oops"}), (429, {"Retry-After": "0.4"}, {})]

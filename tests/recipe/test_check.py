@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,11 @@ def test_a_missing_library_is_found_before_anything_runs(
     for library, extra, path, value in [
         ("tensorboardX", "tensorboard", "train.tensorboard", True),
         ("peft", "lora", "train.lora", {"rank": 4}),
+        ("datasets", "datasets", "corpus.inputs", ["python-docs", "hf://owner/name"]),
+        ("ray", "ray", "augment.ray", {}),
     ]:
+        if find_spec(library) is None:
+            continue
         check(Recipe.parse(changed(values, path, value), ""))
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, library, None)

@@ -51,6 +51,8 @@ def run(tmp_path: Path) -> Path:
         maps = [{"title": "heads: $kept$", "rows": "layer", "columns": "head", "values": values}]
         write_json(stage.folder / "round-1/maps.json", maps)
     with open_stage(folder / "augment", "augment", Demo(), {}, seed=7) as stage:
+        counts = {"positives": [0, 1, 3], "<dropped> $x": [2, 0, 0]}
+        stage.figures["histograms"] = {"scores": {"edges": [0.0, 0.5, 1.0, 1.5], "counts": counts}}
         stage.figures["groups"] = [{"source": "web", "kind": "sent", "lang": "fi", "query_words": 8.25}]
     with open_stage(folder / "train", "train", Demo(), {}, seed=7) as stage:
         stage.figures["masked pairs"] = 41
@@ -93,10 +95,11 @@ def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:
     assert "<th>query words</th>" in text
     assert "<td>fi</td><td class=n>8.25</td>" in text
     assert "query_words" not in text
-    assert text.count("<svg") == 4  # bars, widths, one loss curve, one figure of heat maps
+    assert text.count("<svg") == 5  # bars, widths, one loss curve, heat maps, one histogram
     assert "<td>&lt;yo&gt;</td><td>yes</td><td>no</td><td class=n>20.00</td><td class=n>900.00</td>" in text
     assert "<p>lost (more than 2 times): &lt;yo&gt; (x3.06)</p>" in text
     assert text.count("lost (more") == 1
+    assert "edges" not in text
     parser = Nesting()
     parser.feed(text)
     assert parser.outside == []

@@ -1,7 +1,8 @@
 """Unlabelled passages become training examples: crop or write queries, label them with retrievers, let an LLM
-rerank, and mix what came out."""
+rerank or write triplets, and mix what came out."""
 
 from drama.augment.describe import Group, describe
+from drama.augment.preferences import add_preferences
 from drama.augment.settings import (
     AugmentSettings,
     CropSettings,
@@ -10,6 +11,7 @@ from drama.augment.settings import (
     RerankSettings,
     SupervisedSettings,
     SynthesizeSettings,
+    TripletSettings,
 )
 from drama.augment.stage import augment
 from drama.augment.supervised import supervised_files
@@ -23,6 +25,8 @@ __all__ = [
     "RerankSettings",
     "SupervisedSettings",
     "SynthesizeSettings",
+    "TripletSettings",
+    "add_preferences",
     "augment",
     "describe",
     "supervised_files",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from drama.augment.candidate import Candidate
+from drama.augment.histogram import Histogram
 from drama.augment.settings import LabelSettings
 from drama.augment.windows import Windows, scale_windows
 from drama.console import note
@@ -14,8 +15,9 @@ def label(
     corpus_size: int,
     settings: LabelSettings,
     count: Callable[[str], None],
+    scores: Histogram,
 ) -> Iterator[Example]:
-    """Cut the windows out of every candidate's ranking (paper, section 3).
+    """Cut the windows out of every candidate's ranking (paper, section 3); `scores` gets what is found where.
 
     A query without a positive (possible only where `origin_is_positive` is off) is left out and counted.
     Of a query that people judged the positives are theirs, and no window's.
@@ -29,7 +31,7 @@ def label(
     )
     note(f"label: positives at ranks {windows.positives}, hard negatives at {windows.negatives}")
     for candidate, hits in ranked:
-        example = _example(candidate, hits, windows, settings, count)
+        example = _example(candidate, hits, windows, settings, count, scores)
         if example is not None:
             yield example
 
@@ -40,6 +42,7 @@ def _example(
     windows: Windows,
     settings: LabelSettings,
     count: Callable[[str], None],
+    histogram: Histogram,
 ) -> Example | None:
     origin = "" if candidate.judged else candidate.document.id
     first, last = windows.positives
@@ -54,18 +57,20 @@ def _example(
     if not positives:
         count("label: no positive found, left out")
         return None
+    histogram.add("positives", [s for i, s in positives.items() if i in scores])
     negatives = {}
     if windows.negatives is not None:
         low, high = windows.negatives
-        negatives = {
-            h.document_id: h.score
-            for h in hits[low - 1 : high]
-            if h.document_id not in positives and h.document_id != origin
-        }
+        negatives = {h.document_id: h.score for h in hits[low - 1 : high]}
+    for known in [i for i in negatives if i in positives or i == origin]:
+        name = "origin" if known == origin else "judged relevant"
+        count(f"label: hard negative is {name}, dropped")
+        histogram.add(f"dropped: {name}", [negatives.pop(known)])
     if not negatives:
         count("label: no hard negatives (ranking too short)")
     elif settings.negatives_below is not None:
-        negatives = _below(negatives, settings.negatives_below * max(positives.values()), count)
+        negatives = _below(negatives, settings.negatives_below * max(positives.values()), count, histogram)
+    histogram.add("hard negatives", negatives.values())
     count("label: ok")
     return Example(
         candidate.id,
@@ -81,7 +86,9 @@ def _example(
     )
 
 
-def _below(negatives: dict[str, float], bound: float, count: Callable[[str], None]) -> dict[str, float]:
+def _below(
+    negatives: dict[str, float], bound: float, count: Callable[[str], None], histogram: Histogram
+) -> dict[str, float]:
     """Negatives that score below the bound: the others may be positives that nobody labelled (NV-Retriever,
     Moreira et al. 2024, section 3: TopK-PercPos)."""
     kept = {}
@@ -90,6 +97,7 @@ def _below(negatives: dict[str, float], bound: float, count: Callable[[str], Non
             kept[document] = score
         else:
             count("label: hard negative too near to the positives, dropped")
+            histogram.add("dropped: too near to the positives", [score])
     if not kept:
         count("label: no hard negatives (all too near to the positives)")
     return kept

@@ -1,24 +1,43 @@
-"""Whether a query can't be in its document's language, told by its script alone.
-
-Languages that share a script can't be told from each other in a text as short as a query.
-"""
+"""Whether a query can't be in its document's language: by its script, and by a detector where it is sure."""
 
 import unicodedata
 from collections import Counter
 from functools import lru_cache
 
+from drama.augment.settings import LanguageCheck
+from drama.corpus import surely_another_language
 
-def wrong_language(query: str, text: str) -> bool:
+
+def wrong_language(query: str, text: str, lang: str, check: LanguageCheck) -> bool:
+    """Whether a query is not in the language of its text.
+
+    Args:
+        query: what an LLM wrote.
+        text: what it read.
+        lang: the text's language; empty where it is not known.
+        check: `script`, `detector` (script, and then the detector), or `none`.
+
+    >>> wrong_language("how do wings lift a plane", "Der Flügel", "de", "detector")
+    True
+    >>> wrong_language("how do wings lift a plane", "Der Flügel", "de", "script")
+    False
+    """
+    if check == "none":
+        return False
+    return wrong_script(query, text) or (check == "detector" and surely_another_language(query, lang))
+
+
+def wrong_script(query: str, text: str) -> bool:
     """Whether a query holds no letter of the script that its text is in for the most part.
 
     Scripts are Unicode's; those of Japanese and Chinese are one. Digits and signs don't count. A query or
     text without letters is never wrong; nor is a foreign name beside words of the right script.
 
-    >>> wrong_language("how do wings lift", "飛行機の翼は揚力を得る"), wrong_language("Python 3", "1 + 2")
+    >>> wrong_script("how do wings lift", "飛行機の翼は揚力を得る"), wrong_script("Python 3", "1 + 2")
     (True, False)
-    >>> wrong_language("Python 入門", "プログラミング入門"), wrong_language("wings", "Der Flügel")
+    >>> wrong_script("Python 入門", "プログラミング入門"), wrong_script("wings", "Der Flügel")
     (False, False)
-    >>> wrong_language("长城的历史", "กำแพงเมืองจีน"), wrong_language("长城", "日本の歴史")
+    >>> wrong_script("长城的历史", "กำแพงเมืองจีน"), wrong_script("长城", "日本の歴史")
     (True, False)
     """
     asked, wanted = _scripts(query), _scripts(text)

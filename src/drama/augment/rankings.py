@@ -3,7 +3,8 @@
 Legend: N documents, Q queries, D dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,20 +14,33 @@ import numpy.typing as npt
 from drama.augment.candidate import Candidate
 from drama.augment.settings import LabelSettings
 from drama.console import track
+from drama.models import default_device, resolve_precision
 from drama.records import Document, Hit
-from drama.retriever import EmbeddingStore, Encoder, load_encoder
+from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
+from drama.workers import Make, RaySettings, work_through
 from drama.workspace import VectorWriter
 
 _SHARD = 8192
 Array = npt.NDArray[Any]
 
 
+class Beside(NamedTuple):
+    """Texts that get vectors too, and have no part in the rankings."""
+
+    queries: Sequence[str] = ()
+    documents: Sequence[str] = ()
+
+
+_NOTHING = Beside()
+
+
 class Vectors(NamedTuple):
-    """One dense model's vectors of the candidates and of the corpus, and its fingerprint."""
+    """One dense model's vectors of the candidates and of the corpus, what is `Beside` them behind, and its
+    fingerprint."""
 
     queries_QD: Array
-    documents_ND: Array
+    documents_ND: Blocks
     made_by: str
 
 
@@ -42,8 +56,12 @@ def rank_corpus(
     documents: Sequence[Document],
     settings: LabelSettings,
     store: Path | None,
+    beside: Beside = _NOTHING,
+    ray: RaySettings | None = None,
 ) -> Rankings:
     """Rank the corpus for every candidate by each retriever; several are fused with equal weights.
+
+    With `ray`, actors embed by the models and search; LSA's vectors are made here.
 
     Raises:
         DramaError: a model is missing.
@@ -52,13 +70,15 @@ def rank_corpus(
     rankings = []
     teachers: list[Vectors] = []
     if BM25_NAME in settings.retrievers:
-        bm25 = BM25.build(documents)
-        rankings.append([bm25.search([q], settings.depth)[0] for q in track(queries, "label: bm25")])
+        make = partial(_by_bm25, BM25.build(documents), settings.depth)
+        rankings.append(_searched(make, queries, ray))
     for name in settings.retrievers:
         if name != BM25_NAME:
-            vectors = _vectors(name, candidates, documents, settings, EmbeddingStore(store))
+            vectors = _vectors(name, queries, documents, settings, store, beside, ray)
             teachers.append(vectors)
-            rankings.append(_ranked(vectors, name, [d.id for d in documents], settings.depth))
+            documents_ND = vectors.documents_ND if ray is None else vectors.documents_ND.loaded()
+            exact = partial(_by_vectors, name, [d.id for d in documents], documents_ND, settings.depth)
+            rankings.append(_searched(exact, vectors.queries_QD[: len(queries)], ray))
     if len(rankings) == 1:
         return Rankings(rankings[0], teachers)
     weights = [1.0 / len(rankings)] * len(rankings)
@@ -67,27 +87,59 @@ def rank_corpus(
 
 def _vectors(
     name: str,
-    candidates: Sequence[Candidate],
+    queries: Sequence[str],
     documents: Sequence[Document],
     settings: LabelSettings,
-    store: EmbeddingStore,
+    folder: Path | None,
+    beside: Beside,
+    ray: RaySettings | None,
 ) -> Vectors:
     encoder: Encoder
+    store = EmbeddingStore(folder)
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
         encoder = load_encoder(name, settings.max_length, settings.precision)
-    documents_ND = store.documents(encoder, [d.full_text for d in documents]).vectors_ND
-    queries_QD = store.queries(encoder, [c.query for c in candidates]).vectors_ND
+        if ray is not None:
+            precision = resolve_precision(settings.precision, default_device())  # as of this encoder
+            store.spread = SpreadEncoding(name, settings.max_length, precision, ray)
+    texts = [d.full_text for d in documents]
+    documents_ND = store.document_blocks(encoder, [*texts, *beside.documents])
+    queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND
     return Vectors(queries_QD, documents_ND, encoder.fingerprint)
 
 
-def _ranked(vectors: Vectors, name: str, ids: list[str], depth: int) -> list[list[Hit]]:
-    blocks = (
-        (ids[i : i + _SHARD], vectors.documents_ND[i : i + _SHARD])
-        for i in track(range(0, len(ids), _SHARD), f"label: {name}")
-    )
-    return exact_search(vectors.queries_QD, blocks, depth)
+def _searched(
+    make: Make[Any, list[list[Hit]]], queries: Sequence[str] | Array, ray: RaySettings | None
+) -> list[list[Hit]]:
+    """The hits of each query; actors get a few blocks of queries each, this process all at once."""
+    size = max(1, len(queries) if ray is None else -(-len(queries) // (4 * ray.actors)))
+    blocks = [queries[i : i + size] for i in range(0, len(queries), size)]
+    return [hits for found in work_through(make, blocks, ray) for hits in found]
+
+
+def _by_bm25(bm25: BM25, depth: int) -> Callable[[Sequence[str]], list[list[Hit]]]:
+    return lambda queries: [bm25.search([q], depth)[0] for q in track(queries, "label: bm25")]
+
+
+def _by_vectors(
+    name: str, ids: list[str], documents_ND: Blocks, depth: int
+) -> Callable[[Array], list[list[Hit]]]:
+    def search(queries_QD: Array) -> list[list[Hit]]:
+        return exact_search(queries_QD, track(_named(ids, documents_ND), f"label: {name}"), depth)
+
+    return search
+
+
+def _named(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[str], Array]]:
+    """Vectors with their ids; what stands behind the ids is left out."""
+    first = 0
+    for part_ND in documents_ND.parts():
+        here = list(ids[first : first + len(part_ND)])
+        if not here:
+            return
+        yield here, part_ND[: len(here)]
+        first += len(here)
 
 
 def keep_vectors(
@@ -102,17 +154,23 @@ def keep_vectors(
     Args:
         folder: `queries/` and `documents/` go here.
         queries: id of a row, and which candidate's vector it has.
-        documents: the corpus.
+        documents: the corpus, and behind it what was `Beside` it.
         teachers: what `rank_corpus` made.
     """
     made_by = {"models": [t.made_by for t in teachers]}
     scale = len(teachers) ** -0.5
-    for part, rows, matrices in (
-        ("queries", list(queries), [t.queries_QD for t in teachers]),
-        ("documents", [(d.id, i) for i, d in enumerate(documents)], [t.documents_ND for t in teachers]),
-    ):
-        writer = VectorWriter(folder / part, sum(m.shape[1] for m in matrices), "float16", made_by)
-        for shard, i in enumerate(range(0, len(rows), _SHARD)):
-            ids, at = zip(*rows[i : i + _SHARD], strict=True)
-            block = np.concatenate([m[list(at)] * scale for m in matrices], axis=1)
-            writer.write(shard, list(ids), block)
+
+    def writer(part: str) -> VectorWriter:
+        width = sum(t.queries_QD.shape[1] for t in teachers)
+        return VectorWriter(folder / part, width, "float16", made_by)
+
+    of_queries, of_documents = writer("queries"), writer("documents")
+    for shard, i in enumerate(range(0, len(queries), _SHARD)):
+        names, at = zip(*queries[i : i + _SHARD], strict=True)
+        block = np.concatenate([t.queries_QD[list(at)] * scale for t in teachers], axis=1)
+        of_queries.write(shard, list(names), block)
+    ids = [d.id for d in documents]
+    each = zip(*(_named(ids, t.documents_ND) for t in teachers), strict=True)
+    for shard, parts in enumerate(each):
+        block = np.concatenate([part_ND * scale for _, part_ND in parts], axis=1)
+        of_documents.write(shard, parts[0][0], block)

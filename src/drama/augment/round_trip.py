@@ -4,16 +4,20 @@
 from collections.abc import Callable, Sequence
 
 from drama.augment.candidate import Candidate
+from drama.augment.histogram import Histogram
 from drama.records import Hit
 
 
-def leads_back(candidate: Candidate, hits: Sequence[Hit], k: int, count: Callable[[str], None]) -> bool:
+def leads_back(
+    candidate: Candidate, hits: Sequence[Hit], k: int, count: Callable[[str], None], scores: Histogram
+) -> bool:
     """Whether the document that an LLM wrote this query for is among its first k hits.
 
     Queries that are the document's own words are kept as they are; so is everything where k is 0. A query
-    that is dropped is counted.
+    that is dropped is counted, and `scores` gets its best hit's.
     """
     if k == 0 or candidate.kind != "qgen" or candidate.document.id in {h.document_id for h in hits[:k]}:
         return True
     count("qgen: does not lead back to its document, left out")
+    scores.add("best hits of queries that do not lead back", [hit.score for hit in hits[:1]])
     return False

@@ -9,9 +9,13 @@ from drama.llm import Sampling, ServerSettings, is_server, server_address
 from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
+from drama.workers import RaySettings
 
-KINDS = ("sent", "title", "qgen", "rerank", "supervised")
+KINDS = ("sent", "title", "qgen", "rerank", "triplet", "supervised")
 """How a row's query and labels were made."""
+
+LanguageCheck = Literal["detector", "script", "none"]
+"""How an LLM's text is held against the language it should be in."""
 
 MOST_LETTERS = 26
 """Passages that single letters can name."""
@@ -50,13 +54,15 @@ class SynthesizeSettings(Section):
     precision: Precision = "auto"
     """Of an LLM in this process: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     prompts: list[str] = ["question"]
-    """One query for each, of every chosen document: `question`, `keyword`, `claim`, `title`, or the path of
-    a YAML file."""
+    """One query for each, of every chosen document: `question`, `question-any-language`, `keyword`, `claim`,
+    `title`, `code`, or the path of a YAML file."""
     batch_size: int = Field(default=32, ge=1)
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""
     round_trip: int = Field(default=0, ge=0)
     """Drop a query whose document is not among the first so many hits of the label retrievers; 0 = keep."""
+    language_check: LanguageCheck = "detector"
+    """`script`: no letter of the document's script; `detector`: that, or surely another language."""
     sampling: Sampling = Sampling()
 
     @model_validator(mode="after")
@@ -65,6 +71,31 @@ class SynthesizeSettings(Section):
         stems = [Path(name).stem for name in self.prompts]
         if not stems or len({*stems}) < len(stems):
             raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
+        return self
+
+
+class TripletSettings(Section):
+    """Queries with passages that an LLM makes up (paper, section 3: Triplet)."""
+
+    count: int = Field(default=0, ge=0)
+    """How many are asked for in each language; 0 = none."""
+    languages: list[str] = ["en"]
+    llm: str = "smollm2-135m"
+    """As in `synthesize`."""
+    precision: Precision = "auto"
+    """As in `synthesize`."""
+    prompt: str = "triplet"
+    """Or the path of a YAML file."""
+    batch_size: int = Field(default=8, ge=1)
+    language_check: Literal["detector", "none"] = "detector"
+    """What is surely in another language than asked for is left out."""
+    sampling: Sampling = Sampling(max_new_tokens=512)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _no_precision_of_a_server(self.llm, self.precision)
+        if not all(self.languages) or not self.languages or len({*self.languages}) < len(self.languages):
+            raise ValueError(f"languages must name each language once, and one at least: {self.languages}")
         return self
 
 
@@ -207,12 +238,17 @@ class AugmentSettings(Section):
 
     crop: CropSettings = CropSettings()
     synthesize: SynthesizeSettings = SynthesizeSettings()
+    triplets: TripletSettings = TripletSettings()
     label: LabelSettings = LabelSettings()
     rerank: RerankSettings = RerankSettings()
     supervised: SupervisedSettings = SupervisedSettings()
     mixture: MixtureSettings = MixtureSettings()
     server: ServerSettings = ServerSettings()
-    """How an LLM behind a server is asked, by `synthesize` and `rerank` alike."""
+    """How an LLM behind a server is asked, by `synthesize`, `triplets` and `rerank` alike."""
+
+    ray: RaySettings | None = None
+    """Actors that generate, embed and search; None is this process. A server is asked from this process, and
+    `likelihood` and `first_identifier` rerank in it."""
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
@@ -247,6 +283,14 @@ class AugmentSettings(Section):
         names = [name for name in self.label.retrievers if name not in FITTED]
         return list(dict.fromkeys([*names, *(name for name in self._llms() if not is_server(name))]))
 
+    def prompt_files(self) -> list[str]:
+        """Prompts of the user's own that the stage will read."""
+        names = list(self.synthesize.prompts) if self.synthesize.documents else []
+        names += [self.triplets.prompt] if self.triplets.count else []
+        names += [self.rerank.prompt] if self.rerank.method != "none" and self.rerank.prompt else []
+        return [name for name in names if name.endswith((".yaml", ".yml"))]
+
     def _llms(self) -> list[str]:
         names = [self.synthesize.llm] if self.synthesize.documents else []
+        names += [self.triplets.llm] if self.triplets.count else []
         return names if self.rerank.method == "none" else [*names, self.rerank.llm]

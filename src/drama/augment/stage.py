@@ -7,18 +7,20 @@ from pathlib import Path
 from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
 from drama.augment.describe import describe
+from drama.augment.histogram import Histogram
 from drama.augment.label import label
 from drama.augment.mixture import mix
-from drama.augment.rankings import keep_vectors, rank_corpus
+from drama.augment.rankings import Beside, Rankings, keep_vectors, rank_corpus
 from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
 from drama.augment.round_trip import leads_back
 from drama.augment.settings import AugmentSettings
 from drama.augment.supervised import supervised, supervised_files
 from drama.augment.synthesize import synthesize
+from drama.augment.triplets import write_triplets
 from drama.corpus import count_words
 from drama.errors import DramaError
 from drama.models import resolve
-from drama.records import Document, Example, Hit, read_passages, write_examples
+from drama.records import WRITTEN, Document, Example, Hit, read_passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
 
@@ -38,7 +40,8 @@ def augment(
         settings: the recipe's `augment` section.
         passages: Parquet.
         out: `examples.parquet`, `generated.jsonl`, `teacher/` and the manifest go here; with a mixture also
-            `labelled.parquet`, the rows that it is drawn from.
+            `labelled.parquet`, the rows that it is drawn from; with triplets `written.parquet`, their
+            passages.
         seed: of every draw.
         store: a folder that outlives changed settings and may be shared with other stages: vectors and
             the LLM's answers by content. Without one, `out/embeddings`, which a changed setting clears.
@@ -48,37 +51,53 @@ def augment(
             supervised set does not fit the passages, or the mixture names what is not there.
     """
     inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in settings.models()}}
+    inputs |= {f"prompt {name}": Path(name) for name in settings.prompt_files()}
     inputs |= supervised_files(settings.supervised)
     with open_stage(out, "augment", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
         store = store or out / "embeddings"
         documents = list(read_passages(passages))
+        llm_at = (out, store, seed, run.count, run.figures, settings.server, settings.ray)
+        triplets = write_triplets(documents, settings.triplets, *llm_at)
         made: Iterable[Candidate] = (
             *supervised(documents, settings.supervised, run.count),
             *crop(documents, settings.crop, seed, run.count),
-            *synthesize(
-                documents, settings.synthesize, out, store, seed, run.count, run.figures, settings.server
-            ),
+            *synthesize(documents, settings.synthesize, *llm_at),
+            *(triplet.candidate() for triplet in triplets),
         )
-        candidates = list(_unique(made, run.count))
-        if not candidates:
+        unique = list(_unique(made, run.count))
+        kept_ids = {c.id for c in unique}
+        triplets = [triplet for triplet in triplets if triplet.id in kept_ids]
+        written = [d for triplet in triplets for d in (triplet.positive, triplet.negative)]
+        if written:
+            write_passages(out / WRITTEN, written)
+        candidates = [c for c in unique if c.kind != "triplet"]
+        if not unique:
             raise DramaError(
                 "augment: no query could be made from these passages",
                 hint="lower augment.crop.min_words, or turn augment.synthesize on",
             )
-        hits, teachers = rank_corpus(candidates, documents, settings.label, store)
+        beside = Beside()
+        if settings.label.keep_vectors:
+            beside = Beside([t.query for t in triplets], [d.full_text for d in written])
+        hits, teachers = Rankings([], [])
+        if candidates or settings.label.keep_vectors:
+            hits, teachers = rank_corpus(candidates, documents, settings.label, store, beside, settings.ray)
         k = settings.synthesize.round_trip
-        kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count)]
+        scores = Histogram()
+        kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count, scores)]
         rows = [(candidates[i], hits[i]) for i in kept]
         chosen = choose([candidate for candidate, _ in rows], settings.rerank, seed)
         if settings.label.keep_vectors:
             vectors = [(candidates[i].id, i) for i in kept]
             vectors += [(rerank_id(candidates[kept[row]].id), kept[row]) for row in chosen]
-            keep_vectors(out / "teacher", vectors, documents, teachers)
+            vectors += [(triplet.id, row) for row, triplet in enumerate(triplets, start=len(candidates))]
+            keep_vectors(out / "teacher", vectors, [*documents, *written], teachers)
         examples = chain(
-            label(rows, len(documents), settings.label, run.count),
+            label(rows, len(documents), settings.label, run.count, scores),
             _reranked([rows[row] for row in chosen], documents, settings, store, run),
+            (triplet.example() for triplet in triplets),
         )
         path = out / ("labelled.parquet" if settings.mixture.on else "examples.parquet")
         labelled = write_examples(path, examples)
@@ -93,7 +112,10 @@ def augment(
             run.figures["labelled"] = labelled
             labelled = write_examples(out / "examples.parquet", mixed)
         run.figures["examples"] = labelled
-        words = {d.id: count_words(d.full_text) for d in documents}
+        if distribution := scores.figures():
+            retrievers = " + ".join(settings.label.retrievers)
+            run.figures["histograms"] = {f"scores of labels by {retrievers}": distribution}
+        words = {d.id: count_words(d.full_text) for d in (*documents, *written)}
         run.figures["groups"] = [g.figures() for g in describe(out / "examples.parquet", words)]
     return run.manifest
 
@@ -111,7 +133,7 @@ def _reranked(
     if not chosen:
         run.count("rerank: no query to rerank")
         return
-    reranker, llm = load_reranker(settings.rerank, settings.server, store)
+    reranker, llm = load_reranker(settings.rerank, settings.server, store, settings.ray)
     best = [(candidate, hits[: settings.rerank.depth]) for candidate, hits in chosen]
     yield from rerank_examples(best, documents, reranker, settings.rerank.text_words, run.folder, run.count)
     run.figures["llm: rerank"] = llm.usage.figures()

@@ -13,10 +13,11 @@ from typing import Any
 
 from drama.augment.candidate import Candidate
 from drama.augment.language import wrong_language
-from drama.augment.settings import SynthesizeSettings
+from drama.augment.settings import LanguageCheck, SynthesizeSettings
 from drama.corpus import count_words, cut_words
 from drama.llm import AnswerCache, ChatModel, ServerSettings, cached_answers, load_prompt, open_chat
 from drama.records import Document
+from drama.workers import RaySettings
 from drama.workspace import write_text
 
 _LONGEST_WORDS = 40
@@ -32,6 +33,7 @@ def synthesize(
     count: Callable[[str], None],
     figures: dict[str, Any],
     server: ServerSettings,
+    ray: RaySettings | None = None,
 ) -> Iterator[Candidate]:
     """A query by each prompt for each of `settings.documents` documents, by a seeded choice.
 
@@ -44,6 +46,7 @@ def synthesize(
         count: one call for the outcome of each document and prompt.
         figures: gets what the LLM was asked in this process, as `llm: synthesize`.
         server: how the LLM is asked, where it is a server's.
+        ray: where it runs, where it is not; None is this process.
 
     Raises:
         DramaError: no such LLM or prompt, or its server does not answer.
@@ -53,7 +56,7 @@ def synthesize(
     rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
     # Prompts of like length go together, so that a batch holds little padding.
     chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
-    llm = open_chat(settings.llm, server, settings.precision)
+    llm = open_chat(settings.llm, server, settings.precision, ray=ray)
     lines, made = [], []
     for name in settings.prompts:
         stem = Path(name).stem
@@ -64,7 +67,9 @@ def synthesize(
             if answer is None:
                 query, outcome = "", "text too long for the LLM"
             else:
-                query, outcome = parse_query(answer, document.full_text)
+                query, outcome = parse_query(
+                    answer, document.full_text, document.lang, settings.language_check
+                )
             count(f"{series}: {outcome}")
             lines.append(
                 {
@@ -84,12 +89,12 @@ def synthesize(
     yield from made
 
 
-def parse_query(answer: str, text: str) -> tuple[str, str]:
-    """(query, outcome) of an LLM's answer.
+def parse_query(answer: str, text: str, lang: str = "", check: LanguageCheck = "detector") -> tuple[str, str]:
+    """(query, outcome) of an LLM's answer about a text in a language.
 
     Outcomes: `ok`; `repaired` (a label, quotes or further lines were taken off); `empty`; `too short` (one
     word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order); `wrong
-    language` (another script than the text's).
+    language` (see `wrong_language`).
 
     >>> parse_query("why do cats purr", "Cats purr when content.")
     ('why do cats purr', 'ok')
@@ -112,7 +117,7 @@ def parse_query(answer: str, text: str) -> tuple[str, str]:
         return query, "too long"
     if words >= 3 and _plain(query) in _plain(text):
         return query, "copied"
-    if wrong_language(query, text):
+    if wrong_language(query, text, lang, check):
         return query, "wrong language"
     return query, outcome
 

@@ -1,9 +1,12 @@
 """`drama augment`: passages → labelled examples."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+_KINDS = ("sent", "title", "qgen", "rerank", "triplet")
+_TRIPLETS = 100
 
 
 def augment(
@@ -11,9 +14,17 @@ def augment(
         Path, typer.Argument(help="passages.parquet that `drama corpus` wrote, or its folder.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for examples.parquet.")],
+    kinds: Annotated[
+        str | None,
+        typer.Option(help="Of sent, title, qgen, rerank, triplet, with commas: these, and no others."),
+    ] = None,
     crops: Annotated[int, typer.Option(help="Sentences a document as queries.")] = 1,
-    synthesize: Annotated[int, typer.Option(help="Documents that get a query by the LLM.")] = 0,
-    llm: Annotated[str, typer.Option(help="The LLM that writes queries.")] = "smollm2-135m",
+    synthesize: Annotated[
+        int | None, typer.Option(help="Documents that get a query by the LLM; of `--kinds qgen` all.")
+    ] = None,
+    llm: Annotated[
+        str, typer.Option(help="The LLM that writes and reranks: a model, or http://host/v1#model.")
+    ] = "smollm2-135m",
     retriever: Annotated[
         list[str] | None, typer.Option(help="Labels the queries: bm25 or a model; several are fused.")
     ] = None,
@@ -49,8 +60,7 @@ def augment(
             passages, "not a passages .parquet", hint=f"make one: drama corpus {passages} --out DIR"
         )
     values = {
-        "crop": {"per_document": crops},
-        "synthesize": {"documents": synthesize, "llm": llm},
+        **_kinds(kinds, crops, synthesize, llm, passages),
         "label": {"retrievers": retriever or ["bm25"], "keep_vectors": keep_vectors},
         "supervised": {"collections": list(map(str, supervised or []))},
     }
@@ -63,13 +73,41 @@ def augment(
     typer.echo(str(out / "examples.parquet"))
 
 
+def _kinds(
+    kinds: str | None, crops: int, synthesize: int | None, llm: str, passages: Path
+) -> dict[str, dict[str, Any]]:
+    """The sections that make the kinds; without any, as many crops and written queries as are asked for."""
+    if kinds is None:
+        return {"crop": {"per_document": crops}, "synthesize": {"documents": synthesize or 0, "llm": llm}}
+    from drama.errors import DramaError
+    from drama.records import count_passages
+
+    asked = [kind.strip() for kind in kinds.split(",")]
+    unknown = [kind for kind in asked if kind not in _KINDS]
+    if unknown:
+        raise DramaError(f"--kinds: no kind '{unknown[0]}'", hint=f"there are: {', '.join(_KINDS)}")
+    written = (synthesize or count_passages(passages)) if "qgen" in asked else 0
+    values: dict[str, dict[str, Any]] = {
+        "crop": {"per_document": crops if "sent" in asked else 0, "titles": "title" in asked},
+        "synthesize": {"documents": written, "llm": llm},
+    }
+    if "triplet" in asked:
+        values["triplets"] = {"count": _TRIPLETS, "llm": llm}
+    if "rerank" in asked:
+        queries = [kind for kind in ("qgen", "sent", "title") if kind in asked]
+        values["rerank"] = {"method": "listwise", "llm": llm, "kinds": queries[:1]}
+    return values
+
+
 def _show(examples: Path, passages: Path, seed: int) -> None:
     """A table of the rows by source, kind and language, and two of each, to stdout."""
     from drama.augment import describe
     from drama.corpus import count_words, cut_words
-    from drama.records import read_passages
+    from drama.records import WRITTEN, read_passages
 
-    texts = {d.id: d.full_text for d in read_passages(passages)}
+    written = examples.with_name(WRITTEN)
+    places = [passages, written] if written.is_file() else [passages]
+    texts = {d.id: d.full_text for place in places for d in read_passages(place)}
     groups = describe(examples, {i: count_words(text) for i, text in texts.items()}, samples=2, seed=seed)
     rows = [list(group.figures().values()) for group in groups]
     header = ["source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives"]

@@ -10,7 +10,8 @@ def corpus(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="python-docs, a BEIR folder, a .jsonl, .csv, .tsv or .parquet, or a folder of text and HTML."
+            help="python-docs, a BEIR folder, a .jsonl, .csv, .tsv or .parquet, a folder of text and HTML, "
+            "or hf://owner/name?split=train&text=body."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for passages.parquet.")],

@@ -30,20 +30,28 @@ def teach(
         Literal["last", "mean"], typer.Option(help="last: the state of EOS, causal; mean: bidirectional.")
     ] = "last",
     steps: Annotated[int, typer.Option(help="Updates.", min=1)] = 200,
+    examples: Annotated[
+        Path | None,
+        typer.Option(help="Improvement round: examples.parquet with reranked rows, as many as are judged."),
+    ] = None,
+    passages: Annotated[Path | None, typer.Option(help="The passages.parquet that they name.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the train section: negatives=15.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
     """Fine-tune an LLM as a retriever that labels corpora: LoRA, InfoNCE, BM25's best as hard negatives."""
-    from drama.augment import AugmentSettings, augment
+    from drama.augment import AugmentSettings, add_preferences, augment
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus
+    from drama.errors import DramaError
     from drama.models import resolve
     from drama.settings import apply_overrides
     from drama.train import TrainSettings
     from drama.train import train as run_train
 
+    if (examples is None) != (passages is None):
+        raise DramaError("teach: --examples and --passages go together", hint="name both files")
     places = [str(folder) for folder in collections]
     retriever = {
         "pooling": pooling,
@@ -53,15 +61,19 @@ def teach(
     }
     values = apply_overrides({**TRAIN, "steps": steps, "retriever": retriever}, set_ or [])
     train = TrainSettings.parse(values, where="train")
-    judged = {"collections": places, "split": split}
+    supervised = {"collections": places, "split": split}
     label = AugmentSettings.parse(
-        {"crop": {"per_document": 0}, "supervised": judged, "label": LABEL}, "augment"
+        {"crop": {"per_document": 0}, "supervised": supervised, "label": LABEL}, "augment"
     )
     folder = resolve(llm)
     build_corpus(CorpusSettings.parse({"inputs": places}, where="corpus"), out / "corpus", seed)
-    passages = out / "corpus" / "passages.parquet"
-    augment(label, passages, out / "augment", seed)
-    manifest = run_train(train, folder, passages, out / "augment" / "examples.parquet", out / "train", seed)
+    judged = out / "augment" / "examples.parquet", out / "corpus" / "passages.parquet"
+    augment(label, judged[1], out / "augment", seed)
+    if examples is not None and passages is not None:
+        mixed = out / "preferences"
+        add_preferences(*judged, examples, passages, mixed, seed)
+        judged = mixed / "examples.parquet", mixed / "passages.parquet"
+    manifest = run_train(train, folder, judged[1], judged[0], out / "train", seed)
     for name, value in manifest.figures.items():
         note(f"  {name}: {value}")
     typer.echo(str(out / "train" / "model"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from drama.corpus.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
 from drama.corpus.tables import read_table
 from drama.corpus.web_page import read_web_page
 from drama.errors import DramaError, FileError
@@ -14,11 +15,14 @@ _TEXT_FILES = (".txt", ".md", *_WEB_PAGES)
 
 
 def read_input(name: str) -> Iterator[Document]:
-    """Stream the documents of a BEIR folder, a .jsonl, .csv, .tsv or .parquet, or a folder of text files.
+    """Stream the documents of a BEIR folder, a .jsonl, .csv, .tsv or .parquet, a folder of text files, or a
+    dataset of the hub (`hf://…`).
 
     Raises:
-        FileError: missing, broken, or of a form that is not known.
+        DramaError: missing, broken, or of a form that is not known.
     """
+    if name.startswith(SCHEME):
+        return read_hub_dataset(name, input_name(name))
     path = Path(name)
     if path.is_dir():
         if (path / "corpus.jsonl").is_file():
@@ -36,15 +40,28 @@ def read_input(name: str) -> Iterator[Document]:
         return read_passages(path)
     raise DramaError(
         f"{path}: can't tell what this is",
-        hint="give a BEIR folder, a .jsonl, .csv or .tsv, a passages .parquet, or a folder of .txt, .md and "
-        ".html files",
+        hint="give a BEIR folder, a .jsonl, .csv or .tsv, a passages .parquet, a folder of .txt, .md and "
+        ".html files, or hf://owner/name",
     )
 
 
 def input_name(name: str) -> str:
     """What an input is called in ids and in `source`."""
+    if name.startswith(SCHEME):
+        return Path(hub_dataset(name).name).name
     path = Path(name)
     return path.name if path.is_dir() else path.stem
+
+
+def hashed_part(name: str) -> Path | None:
+    """What decides whether an input is the same as before: judgments beside a corpus don't.
+
+    None for a dataset of the hub, which is told by its name alone.
+    """
+    if name.startswith(SCHEME):
+        return hub_dataset(name).folder
+    path = Path(name)
+    return path / "corpus.jsonl" if (path / "corpus.jsonl").is_file() else path
 
 
 def _text_files(folder: Path) -> Iterator[Document]:

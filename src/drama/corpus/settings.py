@@ -27,7 +27,7 @@ class CorpusSettings(Section):
 
     inputs: list[str] = ["python-docs"]
     """Each `python-docs`, a BEIR folder (only its corpus is read), a .jsonl, .csv or .tsv, a passages
-    .parquet, or a folder of .txt, .md and .html files."""
+    .parquet, a folder of .txt, .md and .html files, or `hf://owner/name?split=train&text=body`."""
     languages: list[str] = []
     """What the language of documents that name none may be; none given: any that can be detected; one: that
     one, without a look at the text."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drama.console import track
 from drama.corpus.chunks import Chunker
-from drama.corpus.inputs import input_name, read_input
+from drama.corpus.inputs import hashed_part, input_name, read_input
 from drama.corpus.languages import LanguageDetector
 from drama.corpus.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
@@ -44,7 +44,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
     twice = [n for n in names if names.count(n) > 1]
     if twice:
         raise DramaError(f"corpus.inputs: two inputs are called '{twice[0]}'", hint="rename one of them")
-    inputs = {f"input {name}": _hashed_part(Path(name)) for name in files}
+    inputs = {f"input {name}": path for name in files if (path := hashed_part(name)) is not None}
     if embedded:
         inputs[f"input {SOURCE}"] = release_file()
     tokenizer = _tokenizer_file(settings)
@@ -114,12 +114,6 @@ def _chunks(
                     raise DramaError(f"corpus: a chunk and a document are both called '{chunk.id}'")
                 numbered.add(chunk.id)
             yield chunk
-
-
-def _hashed_part(path: Path) -> Path:
-    """Only what is read decides whether the stage runs again: judgments beside a corpus don't."""
-    corpus = path / "corpus.jsonl"
-    return corpus if corpus.is_file() else path
 
 
 def _unique(documents: Iterable[Document], count: Callable[..., None]) -> Iterator[Document]:

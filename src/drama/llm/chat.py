@@ -1,7 +1,7 @@
 """What any chat LLM offers, in this process or behind a server, and what it was asked so far."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import InitVar, asdict, dataclass
 from typing import Protocol
 
 from pydantic import Field
@@ -24,16 +24,35 @@ class Usage:
 
     >>> Usage(requests=2, prompt_tokens=30).figures()["prompt_tokens"]
     30
+    >>> Usage(prompt_tokens=2_000_000, completion_tokens=500_000, prices=(0.1, 0.4)).figures()["cost"]
+    0.4
     """
 
     requests: int = 0
     retries: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    prices: InitVar[tuple[float, float] | None] = None
+    """Of a million tokens of prompts, and of answers."""
 
-    def figures(self) -> dict[str, int]:
-        """As a stage's manifest holds it."""
-        return asdict(self)
+    def __post_init__(self, prices: tuple[float, float] | None) -> None:
+        self._prices = prices
+
+    def add(self, other: "Usage") -> None:
+        """What another process asked is counted here too."""
+        self.requests += other.requests
+        self.retries += other.retries
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+
+    def figures(self) -> dict[str, float]:
+        """As a stage's manifest holds it; with prices, `cost` too, in their currency."""
+        figures: dict[str, float] = asdict(self)
+        if self._prices is not None:
+            prompts, answers = self._prices
+            cost = (self.prompt_tokens * prompts + self.completion_tokens * answers) / 1e6
+            figures["cost"] = round(cost, 6)
+        return figures
 
 
 class ChatModel(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from drama.console import note
 from drama.errors import DramaError
@@ -36,7 +36,7 @@ class Engine:
         tokenizer: Any,
         name: str,
         longest: int = LONGEST_PROMPT,
-        precision: str = "fp32",
+        precision: Precision = "fp32",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -146,13 +146,16 @@ class Engine:
         return ids
 
 
-def load_engine(name: str | Path, precision: Precision = "auto", longest: int = LONGEST_PROMPT) -> Engine:
+def load_engine(
+    name: str | Path, precision: Precision = "auto", longest: int = LONGEST_PROMPT, weights: bool = True
+) -> Engine:
     """Load an LLM: a folder, a short name, a GGUF file or a hub id.
 
     Args:
         name: see `drama.models.resolve`.
         precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
         longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
+        weights: without them the engine can tell tokens, lengths and its identity, and generate nothing.
 
     Raises:
         DramaError: no such model.
@@ -162,7 +165,11 @@ def load_engine(name: str | Path, precision: Precision = "auto", longest: int = 
     dtype = torch.bfloat16 if resolved == "bf16" else torch.float32
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        if weights:
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        else:
+            with torch.device("meta"):
+                model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:

@@ -3,7 +3,9 @@
 from drama.llm.chat import ChatModel
 from drama.llm.engine import LONGEST_PROMPT, load_engine
 from drama.llm.server import Server, ServerSettings, is_server
+from drama.llm.spread import SpreadEngine
 from drama.models import Precision
+from drama.workers import RaySettings
 
 
 def open_chat(
@@ -11,6 +13,7 @@ def open_chat(
     server: ServerSettings | None = None,
     precision: Precision = "auto",
     longest: int = LONGEST_PROMPT,
+    ray: RaySettings | None = None,
 ) -> ChatModel:
     """The LLM of that name.
 
@@ -19,8 +22,13 @@ def open_chat(
         server: how a server is asked.
         precision: of an LLM in this process; a server has its own.
         longest: tokens of a prompt at most, in this process; a server has its own limit.
+        ray: where a model that is no server's runs; None is this process.
 
     Raises:
         DramaError: no such LLM, or an address that names none.
     """
-    return Server(name, server) if is_server(name) else load_engine(name, precision, longest)
+    if is_server(name):
+        return Server(name, server)
+    if ray is not None:
+        return SpreadEngine(name, ray, precision, longest)
+    return load_engine(name, precision, longest)

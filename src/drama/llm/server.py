@@ -20,7 +20,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -34,6 +34,7 @@ from drama.settings import Section
 KEY_VARIABLE = "DRAMA_LLM_API_KEY"
 """The environment variable that holds the server's API key. Keys stand nowhere else."""
 
+NonNegative = Annotated[float, Field(ge=0)]
 _PASSING = {408, 425, 429, 500, 502, 503, 504, 529}
 _LONGEST_WAIT = 600.0
 _LONGEST_BACKOFF = 60.0
@@ -53,6 +54,8 @@ class ServerSettings(Section):
     """After a time-out, a broken connection, or status 408, 425, 429, 500, 502, 503, 504, 529."""
     backoff: float = Field(default=1.0, ge=0)
     """Seconds before the first retry; they double each time. A longer Retry-After is waited for."""
+    prices: tuple[NonNegative, NonNegative] | None = None
+    """Of a million tokens of prompts, and of answers, in any currency: the figures then hold the `cost`."""
 
 
 class ServerAddress(NamedTuple):
@@ -105,7 +108,7 @@ class Server:
         self.name = name
         self.address = server_address(name)
         self.settings = settings or ServerSettings()
-        self.usage = Usage()
+        self.usage = Usage(prices=self.settings.prices)
         self._lock = threading.Lock()
         self._opener = urllib.request.build_opener(_NoRedirect)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from drama.augment import supervised_files
 from drama.console import warn
+from drama.corpus.hub_dataset import SCHEME
 from drama.corpus.inputs import input_name
 from drama.errors import DramaError, MissingExtraError
 from drama.evaluate import Collection, EvaluateSettings, check_evaluation
@@ -27,6 +28,7 @@ def check(recipe: Recipe) -> None:
         DramaError: a model that can't be had, a shape that can't be cut, a width above the student's, a
             broken collection, or a stage that would miss what another does not leave.
     """
+    _check_extras(recipe)
     label, distill = recipe.augment.label, recipe.train.distill
     if distill.on and not label.keep_vectors:
         raise DramaError(
@@ -41,15 +43,28 @@ def check(recipe: Recipe) -> None:
     _check_training(recipe.train, recipe.evaluate)
 
 
+def _check_extras(recipe: Recipe) -> None:
+    """Optional libraries that a section needs."""
+    for wanted, library, extra in (
+        (recipe.train.tensorboard, "tensorboardX", "tensorboard"),
+        (recipe.train.lora is not None, "peft", "lora"),
+        (recipe.augment.ray is not None, "ray", "ray"),
+        (any(name.startswith(SCHEME) for name in recipe.corpus.inputs), "datasets", "datasets"),
+    ):
+        if wanted and find_spec(library) is None:
+            raise MissingExtraError(library, extra)
+
+
 def _check_sources(recipe: Recipe) -> None:
     """Supervised sets and the mixture's sources are inputs of the corpus."""
     names = [input_name(name) for name in recipe.corpus.inputs]
     supervised_files(recipe.augment.supervised)
     asked = {"supervised.collections": [Path(place).name for place in recipe.augment.supervised.collections]}
     asked["mixture.sources"] = list(recipe.augment.mixture.sources)
+    written = ["written"] if recipe.augment.triplets.count else []
     for setting, sources in asked.items():
         for source in sources:
-            if source not in names:
+            if source not in [*names, *written]:
                 raise DramaError(
                     f"augment.{setting}: '{source}' is not among corpus.inputs",
                     hint=f"these are there: {', '.join(names)}",
@@ -95,12 +110,6 @@ def _check_evaluation(recipe: Recipe) -> None:
 
 
 def _check_training(train: TrainSettings, evaluate: EvaluateSettings) -> None:
-    for wanted, library, extra in (
-        (train.tensorboard, "tensorboardX", "tensorboard"),
-        (train.lora is not None, "peft", "lora"),
-    ):
-        if wanted and find_spec(library) is None:
-            raise MissingExtraError(library, extra)
     if train.leaks is not None:
         judged_texts(train.leaks.collections, train.leaks.split)
     chosen = train.validation

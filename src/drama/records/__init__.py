@@ -2,23 +2,26 @@
 
 from drama.records.document import (
     Document,
+    count_passages,
     read_documents_jsonl,
     read_passages,
     write_documents_jsonl,
     write_passages,
 )
-from drama.records.example import Example, read_examples, write_examples
+from drama.records.example import WRITTEN, Example, read_examples, write_examples
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.query import Query, read_queries, write_queries
 
 __all__ = [
+    "WRITTEN",
     "Document",
     "Example",
     "Hit",
     "Qrels",
     "Query",
     "Run",
+    "count_passages",
     "rank",
     "read_documents_jsonl",
     "read_examples",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from drama.errors import FileError
 from drama.records.jsonl import id_field, read_jsonl, text_field
-from drama.records.parquet import read_rows, write_rows
+from drama.records.parquet import count_rows, read_rows, write_rows
 
 PASSAGE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "title", "text", "lang", "source", "chunk_of")]
@@ -81,6 +81,15 @@ def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
 def write_passages(path: Path, documents: Iterable[Document]) -> int:
     """Stream documents into one Parquet file, written atomically. Returns how many were written."""
     return write_rows(path, documents, PASSAGE_SCHEMA)
+
+
+def count_passages(path: Path) -> int:
+    """How many documents a Parquet passages file holds, by its footer.
+
+    Raises:
+        FileError: missing file, or not Parquet.
+    """
+    return count_rows(path)
 
 
 def read_passages(path: Path) -> Iterator[Document]:

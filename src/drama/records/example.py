@@ -23,13 +23,16 @@ EXAMPLE_SCHEMA = pa.schema(
     ]
 )
 
+WRITTEN = "written.parquet"
+"""Beside a file of examples: passages that are in no corpus, because an LLM wrote them for these examples."""
+
 
 class Example(NamedTuple):
     """A query with its positive and hard negative documents.
 
-    `kind` is how the query was made (`sent`, `title`, `qgen`, `rerank`, `supervised`), `source` the corpus,
-    `origin` the id of the document the query was made from (empty when there is none). Scores are the
-    labelling retriever's, parallel to the ids, in its own unit.
+    `kind` is how the query was made (`sent`, `title`, `qgen`, `rerank`, `triplet`, `supervised`), `source`
+    the corpus (`written` for a triplet), `origin` the id of the document the query was made from or with
+    (empty when there is none). Scores are the labelling retriever's, parallel to the ids, in its own unit.
     """
 
     id: str

@@ -39,12 +39,7 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
     Raises:
         FileError: missing file, not Parquet, or another column is missing.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise FileError(path, f"not a Parquet file ({error})") from None
+    file = _opened(path)
     needed = [name for name in schema.names if name not in optional]
     missing = [name for name in needed if name not in file.schema_arrow.names]
     if missing:
@@ -52,3 +47,21 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
     names = [name for name in schema.names if name in file.schema_arrow.names]
     for batch in file.iter_batches(_ROWS_PER_GROUP, columns=names):
         yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a file holds, by its footer.
+
+    Raises:
+        FileError: missing file, or not Parquet.
+    """
+    return int(_opened(path).metadata.num_rows)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise FileError(path, "no such file")
+    try:
+        return pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise FileError(path, f"not a Parquet file ({error})") from None

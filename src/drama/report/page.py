@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from drama.report.plots import bars, courses, heat_maps, loss_curve, pruning_curves, widths
+from drama.report.plots import bars, courses, heat_maps, histogram, loss_curve, pruning_curves, widths
 from drama.report.read import RunFiles, read_run
 from drama.report.tables import COLUMNS, p_text, short_name
 from drama.workspace import write_text
@@ -19,9 +19,11 @@ pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
 """
 
 _GROUPS = "groups"
-"""The figure of `augment` that is a table of its own."""
+"""A figure that is a table of its own: what was trained on."""
 _LANGUAGES, _LOST = "perplexity_by_language", "languages_lost"
 """Those of `prune`: the table, and the same in words."""
+_HISTOGRAMS = "histograms"
+"""A figure that is plotted: title → `edges`, and `counts` by name."""
 
 
 def write_report(folder: Path) -> Path:
@@ -77,7 +79,10 @@ def _plots(run: RunFiles) -> list[str]:
         if events:
             found += [loss_curve(events, names[stage]), courses(events, names[stage]) or ""]
     found += pruning_curves(run.events.get("prune", []))
-    return found + [heat_maps(maps, f"{name}, by layer") for name, maps in run.maps.items() if maps]
+    found += [heat_maps(maps, f"{name}, by layer") for name, maps in run.maps.items() if maps]
+    for manifest in run.manifests.values():
+        found += [histogram(h, title) for title, h in manifest.figures.get(_HISTOGRAMS, {}).items()]
+    return found
 
 
 def _languages(run: RunFiles) -> str:
@@ -121,7 +126,7 @@ def _figures(run: RunFiles) -> str:
         [name, key, str(value)]
         for name, manifest in run.manifests.items()
         for key, value in manifest.figures.items()
-        if key not in (_GROUPS, _LANGUAGES, _LOST)
+        if key not in (_GROUPS, _LANGUAGES, _LOST, _HISTOGRAMS)
     ]
     return "<h2>Figures</h2>" + _table(["stage", "figure", "value"], rows, text_columns=2)
 

@@ -114,6 +114,23 @@ def _course(
     return points
 
 
+def histogram(counted: dict[str, Any], title: str) -> str:
+    """Share of each name's values by bin; names may hold very different numbers of them."""
+    figure = Figure(figsize=(7, 3))
+    axis = figure.subplots()
+    names = []
+    for name, counts in counted["counts"].items():
+        total = sum(counts)
+        names.append(f"{name} ({total:,})")
+        axis.stairs([n / total for n in counts], counted["edges"], linewidth=1.5)
+    for text in axis.legend(names, fontsize=8).get_texts():
+        text.set_parse_math(False)
+    axis.set_ylabel("share")
+    axis.set_title(title, parse_math=False)
+    axis.grid(alpha=0.3)
+    return _svg(figure)
+
+
 def pruning_curves(events: Sequence[dict[str, Any]]) -> list[str]:
     """Sparsity against its ramp, λ, losses and shares of languages; those of which there are events."""
     masks = [e for e in events if "sparsity" in e]

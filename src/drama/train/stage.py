@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from drama.errors import DramaError, FileError
-from drama.records import Example, read_examples
+from drama.records import WRITTEN, Example, read_examples
 from drama.retriever import Retriever
 from drama.train.health import suspicions
 from drama.train.hold_out import hold_out
@@ -40,7 +40,8 @@ def train(
         settings: the recipe's `train` section.
         backbone: folder of a causal LM (from `prune`, or any other), or of a retriever to go on from.
         passages: the documents, Parquet.
-        examples: queries with positive and hard negative ids, Parquet.
+        examples: queries with positive and hard negative ids, Parquet; passages that an LLM wrote for them
+            lie beside it, in `written.parquet`.
         out: `model/`, `checkpoints/`, `events.jsonl` and the manifest go here.
         seed: of batches and draws.
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
@@ -49,6 +50,9 @@ def train(
         DramaError: no usable examples, a passage that is missing, a width above the model's, NaN loss.
     """
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
+    written = examples.with_name(WRITTEN)
+    if written.is_file():
+        inputs["written"] = written
     if teacher is not None:
         inputs["teacher"] = teacher
     if settings.validation is not None and settings.validation.collection is not None:
@@ -78,7 +82,8 @@ def train(
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        documents = document_tokens(retriever, passages, [*rows, *held], settings.longest_document, out)
+        places = [passages, written] if written.is_file() else [passages]
+        documents = document_tokens(retriever, places, [*rows, *held], settings.longest_document, out)
         queries = query_tokens(retriever, rows, settings.query_length)
         vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
         data = TrainData(rows, queries, documents, vectors)

@@ -17,7 +17,7 @@ _BLOCK = 4096
 
 
 def document_tokens(
-    retriever: Retriever, passages: Path, examples: Sequence[Example], max_length: int, folder: Path
+    retriever: Retriever, passages: Sequence[Path], examples: Sequence[Example], max_length: int, folder: Path
 ) -> TokenFile:
     """Token ids of each passage that the examples name, in a file in `folder`; passages are streamed.
 
@@ -26,14 +26,14 @@ def document_tokens(
     """
     wanted = {i for e in examples for i in (*e.positive_ids, *e.negative_ids)}
     found = TokenFile(folder)
-    chosen = (d for d in read_passages(passages) if d.id in wanted)
+    chosen = (d for path in passages for d in read_passages(path) if d.id in wanted)
     while block := list(islice(chosen, _BLOCK)):
         tokens = retriever.tokens([d.full_text for d in block], "document", max_length)
         found.add([d.id for d in block], tokens)
     missing = wanted - found.keys()
     if missing:
         raise FileError(
-            passages,
+            passages[0],
             f"{len(missing)} passages that the examples name are not there, e.g. '{min(missing)}'",
             hint="examples and passages must come from the same corpus",
         )

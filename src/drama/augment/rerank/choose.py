@@ -12,6 +12,7 @@ from drama.augment.rerank.prompt import FOLDER, load_list_prompt
 from drama.augment.rerank.reranked import Reranker
 from drama.augment.settings import RerankSettings
 from drama.llm import AnswerCache, ChatModel, ServerSettings, load_engine, load_prompt, open_chat
+from drama.workers import RaySettings
 
 LONGEST = 8192
 """Tokens of a window's prompt, at most; the LLM's own context bounds it too."""
@@ -28,7 +29,7 @@ def choose(candidates: Sequence[Candidate], settings: RerankSettings, seed: int)
 
 
 def load_reranker(
-    settings: RerankSettings, server: ServerSettings, store: Path
+    settings: RerankSettings, server: ServerSettings, store: Path, ray: RaySettings | None = None
 ) -> tuple[Reranker, ChatModel]:
     """The reranker that the settings name, and its LLM. Scores and answers lie in `store/answers.sqlite`.
 
@@ -40,7 +41,7 @@ def load_reranker(
     prompt = settings.prompt or settings.method
     windows = (settings.window, settings.step)
     if settings.method == "listwise":
-        llm = open_chat(settings.llm, server, settings.precision, LONGEST)
+        llm = open_chat(settings.llm, server, settings.precision, LONGEST, ray)
         return Listwise(llm, load_list_prompt(prompt), cache, size, *windows), llm
     engine = load_engine(settings.llm, settings.precision, LONGEST)
     if settings.method == "likelihood":

@@ -1,0 +1,83 @@
+"""The LLM retriever's improvement round: an LLM's preferences beside judged queries (paper, section 3)."""
+
+import random
+from itertools import chain
+from pathlib import Path
+
+from drama.errors import FileError
+from drama.records import Example, read_examples, read_passages, write_examples, write_passages
+from drama.settings import Section
+from drama.workspace import Manifest, open_stage
+
+KIND = "rerank"
+_MARK = "preferred/"
+
+
+class PreferenceSettings(Section):
+    """There is nothing to set: as many preferences as judged queries, as in the paper."""
+
+
+def add_preferences(
+    judged: Path, judged_passages: Path, preferred: Path, preferred_passages: Path, out: Path, seed: int = 0
+) -> Manifest:
+    """Put as many reranked rows beside the judged ones as there are of those, by a seeded draw; all if fewer.
+
+    Both have passages of their own, whose ids may be the same: ids of the preferences begin with
+    `preferred/` in the new files.
+
+    Args:
+        judged: examples, all of which are kept.
+        judged_passages: their corpus.
+        preferred: examples with rows of kind `rerank`; the others in it are left alone.
+        preferred_passages: their corpus.
+        out: `examples.parquet` and `passages.parquet` (what the examples name, and no more) go here.
+        seed: of the draw.
+
+    Raises:
+        FileError: a file is missing or broken, or `preferred` holds no reranked row.
+    """
+    inputs = {
+        "judged": judged,
+        "judged passages": judged_passages,
+        "preferred": preferred,
+        "preferred passages": preferred_passages,
+    }
+    with open_stage(out, "preferences", PreferenceSettings(), inputs, seed) as run:
+        if run.done:
+            return run.manifest
+        rows = list(read_examples(judged))
+        found = [row for row in read_examples(preferred) if row.kind == KIND]
+        if not found:
+            hint = "let an LLM rerank: drama augment … --set rerank.method=listwise"
+            raise FileError(preferred, f"holds no row of kind '{KIND}'", hint=hint)
+        rng = random.Random(f"{seed}\0preferences")
+        chosen = sorted(rng.sample(range(len(found)), min(len(found), len(rows))))
+        run.count("judged", len(rows))
+        run.count("preferred", len(chosen))
+        run.count("preferred: not in the draw", len(found) - len(chosen))
+        preferences = [_marked(found[row]) for row in chosen]
+        named = _named(rows)
+        wanted = _named(preferences)
+        theirs = (d._replace(id=_MARK + d.id) for d in read_passages(preferred_passages))
+        write_passages(
+            out / "passages.parquet",
+            chain(
+                (d for d in read_passages(judged_passages) if d.id in named),
+                (d for d in theirs if d.id in wanted),
+            ),
+        )
+        run.figures["examples"] = write_examples(out / "examples.parquet", [*rows, *preferences])
+    return run.manifest
+
+
+def _marked(row: Example) -> Example:
+    return row._replace(
+        id=_MARK + row.id,
+        positive_ids=[_MARK + i for i in row.positive_ids],
+        negative_ids=[_MARK + i for i in row.negative_ids],
+        origin=_MARK + row.origin if row.origin else "",
+    )
+
+
+def _named(rows: list[Example]) -> set[str]:
+    return {i for row in rows for i in (*row.positive_ids, *row.negative_ids)}

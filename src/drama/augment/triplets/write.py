@@ -1,0 +1,108 @@
+"""Asking an LLM for triplets. What it writes never reaches the corpus: passages lie beside the examples."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from drama.augment.candidate import Candidate
+from drama.augment.settings import TripletSettings
+from drama.augment.triplets.parse import parse_triplet
+from drama.augment.triplets.prompt import LANGUAGE, load_triplet_prompt
+from drama.corpus import LANGUAGE_NAMES
+from drama.errors import DramaError
+from drama.llm import AnswerCache, ServerSettings, cached_answers, open_chat
+from drama.records import Document, Example
+from drama.workers import RaySettings
+from drama.workspace import write_text
+
+KIND = "triplet"
+SOURCE = "written"
+"""The source of these rows, which come from no corpus."""
+
+
+class Triplet(NamedTuple):
+    """A query with the two passages that were written for it."""
+
+    id: str
+    query: str
+    positive: Document
+    negative: Document
+
+    def candidate(self) -> Candidate:
+        """As a query among the others, so that none stands twice."""
+        return Candidate(self.id, self.query, KIND, self.positive)
+
+    def example(self) -> Example:
+        """As written: nothing is ranked, so the scores only tell one from the other."""
+        lang = self.positive.lang
+        pair = [self.positive.id], [self.negative.id]
+        return Example(self.id, self.query, *pair, [1.0], [0.0], KIND, lang, SOURCE, self.positive.id)
+
+
+def write_triplets(
+    documents: Sequence[Document],
+    settings: TripletSettings,
+    folder: Path,
+    store: Path,
+    seed: int,
+    count: Callable[[str], None],
+    figures: dict[str, Any],
+    server: ServerSettings,
+    ray: RaySettings | None = None,
+) -> list[Triplet]:
+    """The triplets of `settings.count` answers in each language.
+
+    Args:
+        documents: the corpus, whose ids are not given to written passages too.
+        settings: how many, in which languages, by which LLM and prompt.
+        folder: `triplets.jsonl` goes here: what was asked, the raw answers and what became of them.
+        store: `answers.sqlite` goes here.
+        seed: of the draw of requests and of the sampling.
+        count: one call for the outcome of each answer.
+        figures: gets what the LLM was asked in this process, as `llm: triplets`.
+        server: how the LLM is asked, where it is a server's.
+        ray: where it runs, where it is not; None is this process.
+
+    Raises:
+        DramaError: no such LLM or prompt, fewer different requests than asked for, the server does not
+            answer, or the corpus has an id of ours.
+    """
+    if settings.count == 0:
+        return []
+    prompt = load_triplet_prompt(settings.prompt)
+    asked = [
+        (lang, {**values, LANGUAGE: LANGUAGE_NAMES.get(lang, lang)})
+        for lang in settings.languages
+        for values in prompt.draw(settings.count, seed)
+    ]
+    llm = open_chat(settings.llm, server, settings.precision, ray=ray)
+    chats = [prompt.messages(values) for _, values in asked]
+    if not all(map(llm.fits, chats)):
+        raise DramaError(f"augment.triplets.prompt: '{settings.prompt}' is too long for {settings.llm}")
+    cache = AnswerCache(store / "answers.sqlite")
+    title = "write triplets"
+    answers = cached_answers(llm, chats, settings.sampling, settings.batch_size, seed, cache, title)
+    cache.close()
+    figures["llm: triplets"] = llm.usage.figures()
+    lines, made = [], []
+    for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
+        parts, outcome = parse_triplet(answer, lang, settings.language_check == "detector")
+        count(f"{KIND}: {outcome}")
+        identity = f"{KIND}-{number:06d}"
+        lines.append({"id": identity, "asked": values, "answer": answer, "outcome": outcome})
+        if parts is not None:
+            positive, negative = (
+                Document(f"{identity}/{name}", "", text, lang, SOURCE)
+                for name, text in (("positive", parts.positive), ("negative", parts.negative))
+            )
+            made.append(Triplet(identity, parts.query, positive, negative))
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    write_text(folder / "triplets.jsonl", text)
+    taken = {d.id for d in documents} & {d.id for t in made for d in (t.positive, t.negative)}
+    if taken:
+        raise DramaError(
+            f"a document of the corpus is called '{min(taken)}', as a written passage is",
+            hint="rename it, or give the corpus a second input, which puts its name before every id",
+        )
+    return made
