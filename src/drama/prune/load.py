@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from drama.errors import DramaError
-from drama.prune.shards import like
+from drama.processes import like
 from drama.workspace import atomic_folder
 
 

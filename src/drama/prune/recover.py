@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
+from drama.processes import clip, load_moments, split_layers, whole
 from drama.prune.load import model_state, restore
 from drama.prune.precision import computing_in
 from drama.prune.settings import RecoverySettings
-from drama.prune.shards import clip, load_moments, split_layers, whole
 from drama.prune.world import World
 from drama.workspace.checkpoint import optimiser_tensors
 
@@ -57,7 +57,7 @@ class Recovery:
             child.gradient_checkpointing_enable({"use_reentrant": False})
         self.split = shard
         if shard:
-            split_layers(child)
+            split_layers(child.model.layers, child.device)
         self.optimiser = torch.optim.AdamW(
             child.parameters(), betas=(0.9, 0.95), weight_decay=0.0, foreach=False if shard else None
         )

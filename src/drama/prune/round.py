@@ -22,10 +22,10 @@ from drama.prune.load import load_causal_lm, save_causal_lm
 from drama.prune.maps import heat_maps
 from drama.prune.methods import METHODS, Task
 from drama.prune.plan import make_plan
+from drama.prune.put_together import put_together
 from drama.prune.recover import Match, Recovery
 from drama.prune.settings import PruneSettings, RecoverySettings
 from drama.prune.shape import Shape, parent_shape
-from drama.prune.shards import put_together
 from drama.prune.slice import slice_model
 from drama.prune.updates import Log, update
 from drama.prune.world import World

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from drama.processes import clip, is_split, load_moments, whole
 from drama.train.settings import TrainSettings
-from drama.train.shards import clip, is_split, like, whole
-from drama.workspace.checkpoint import load_optimisers, optimiser_tensors
+from drama.workspace.checkpoint import optimiser_tensors
 from drama.workspace.schedule import schedule
 
 
@@ -63,10 +63,7 @@ class Optimiser:
     def step(self, step: int) -> tuple[float, float]:
         """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers)."""
         share = schedule(step, self.settings.steps, self.settings.warmup)
-        if self.split:
-            norm = clip(self.layers, self.settings.clip)
-        else:
-            norm = float(torch.nn.utils.clip_grad_norm_(self.layers, self.settings.clip))
+        norm = clip(self.layers, self.settings.clip)
         for optimiser, rates in zip(self._all, self._rates, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * share
@@ -80,13 +77,4 @@ class Optimiser:
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `tensors` gave."""
-        owners = {
-            f"optimiser.{o}.{i}": parameter
-            for o, optimiser in enumerate(self._all)
-            for i, parameter in enumerate(p for group in optimiser.param_groups for p in group["params"])
-        }
-        moments = {name: t for name, t in tensors.items() if name.startswith("optimiser.")}
-        for name, tensor in moments.items():
-            if tensor.dim() > 0:
-                moments[name] = like(tensor, owners[name.rpartition(".")[0]])
-        load_optimisers(self._all, moments)
+        load_moments(self._all, tensors)

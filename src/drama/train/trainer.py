@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from drama.errors import DramaError
+from drama.processes import like, split_layers, whole
 from drama.records import Example
 from drama.retriever import Retriever
 from drama.retriever.packed import computing_again
@@ -22,7 +23,6 @@ from drama.train.objective import Objective
 from drama.train.optimiser import Optimiser
 from drama.train.sampler import Sampler, cut
 from drama.train.settings import TrainSettings
-from drama.train.shards import like, split_layers, whole
 from drama.train.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.texts import TeacherVectors
 from drama.train.world import World
@@ -77,7 +77,7 @@ class Trainer:
             self._enter_teacher_space(data.teacher)
         retriever.check_trainable_dims()
         if settings.shard:
-            split_layers(retriever.backbone)
+            split_layers(layers_of(retriever.backbone), retriever.backbone.device)
         if settings.compile:
             compile_layers(retriever.backbone)
         self.objective = Objective(retriever, data.teacher, settings, seed)
@@ -176,3 +176,19 @@ class Trainer:
         self.load_weights(tensors)
         self.objective.load(tensors)
         self.optimiser.load(tensors)
+
+
+def layers_of(backbone: Any) -> torch.nn.ModuleList:
+    """The layers of a decoder stack.
+
+    Raises:
+        DramaError: the model has no list of layers.
+    """
+    layers = getattr(backbone, "layers", None)
+    if layers is None:
+        raise DramaError(
+            f"train.shard: a {backbone.config.model_type} backbone can't be split",
+            hint="leave train.shard out: the whole model is then on each process",
+        )
+    found: torch.nn.ModuleList = layers
+    return found

@@ -7,6 +7,7 @@ import torch
 
 from drama.console import note
 from drama.errors import DramaError
+from drama.processes import clip, load_moments, split_layers, whole
 from drama.prune.families import Family
 from drama.prune.load import model_state, restore
 from drama.prune.masked import masked
@@ -20,11 +21,11 @@ from drama.prune.methods.shearing.hard_concrete import (
     without_noise,
 )
 from drama.prune.precision import computing_in
+from drama.prune.put_together import put_together
 from drama.prune.recover import held_out_loss, losses
 from drama.prune.scores import Scores
 from drama.prune.settings import ShearingSettings
 from drama.prune.shape import Shape, parent_shape
-from drama.prune.shards import clip, load_moments, put_together, split_layers, whole
 from drama.prune.updates import update
 from drama.prune.world import World
 from drama.workspace.checkpoint import optimiser_tensors
@@ -79,7 +80,7 @@ class MaskLearner:
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
         self.split = shard
         if shard:
-            split_layers(family.model)
+            split_layers(family.model.model.layers, family.model.device)
         kept = LOG_ALPHA_BOUNDS[1]
         self.log_alpha = {
             name: torch.full((kind.rows, kind.parts), kept, requires_grad=True, device=self.device)

@@ -1,12 +1,10 @@
 """Layers split over the processes (FSDP2): each keeps its part of weights, gradients and moments.
 
-The token embeddings, the last norm and the head stay whole on every process. A layer is put together for its
-own pass only, so all processes must make the same number of passes.
+What is not in a layer (token embeddings, last norm, head) stays whole on every process. A layer is put
+together for its own pass only; so all processes must make the same number of passes.
 """
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,14 +13,15 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from drama.workspace.checkpoint import load_optimisers
 
 
-def split_layers(model: Any) -> None:
-    """Split the layers of a causal LM, in place."""
+def split_layers(layers: Iterable[torch.nn.Module], device: torch.device) -> None:
+    """Split layers over all processes, in place; does nothing where they are split already."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    mesh = init_device_mesh(model.device.type, (dist.get_world_size(),))
-    for layer in model.model.layers:
-        fully_shard(layer, mesh=mesh, reshard_after_forward=True)
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+    for layer in layers:
+        if not any(is_split(parameter) for parameter in layer.parameters()):
+            fully_shard(layer, mesh=mesh, reshard_after_forward=True)
 
 
 def is_split(tensor: torch.Tensor | None) -> bool:
@@ -42,16 +41,6 @@ def like(tensor: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
     return distribute_tensor(tensor.to(own.device), own.device_mesh, own.placements)
 
 
-def put_together(model: Any) -> Any:
-    """A plain model with these weights; itself, if nothing is split. All processes must call this."""
-    if not any(is_split(p) for p in model.parameters()):
-        return model
-    plain = type(model)(model.config)
-    plain.load_state_dict(whole(model.state_dict()))
-    plain.generation_config = copy.deepcopy(model.generation_config)
-    return plain.to(model.device)
-
-
 def clip(parameters: Iterable[torch.nn.Parameter], largest: float) -> float:
     """Scale the gradients down to a norm over whole and split ones together; returns the norm before."""
     found = list(parameters)
@@ -60,9 +49,11 @@ def clip(parameters: Iterable[torch.nn.Parameter], largest: float) -> float:
     gradients = [p.grad for p in found if p.grad is not None]
     parts = [g.to_local() for g in gradients if isinstance(g, DTensor)]
     rest = [g for g in gradients if not isinstance(g, DTensor)]
-    squares = torch.stack([g.square().sum() for g in parts]).sum()
+    squares = torch.stack([g.float().square().sum() for g in parts]).sum()
     dist.all_reduce(squares)
-    norm = float((squares + torch.stack([g.square().sum() for g in rest]).sum()).sqrt())
+    if rest:
+        squares = squares + torch.stack([g.float().square().sum() for g in rest]).sum()
+    norm = float(squares.sqrt())
     for gradient in [*parts, *rest]:
         gradient.mul_(min(1.0, largest / (norm + 1e-6)))
     return norm
