@@ -13,8 +13,8 @@ OUTCOMES = ("ok", "repaired", "wrong language", "copied", "malformed")
 HEAD = """# What small LLMs write
 
 `drama bench yields` ([augment](augment.md)) with its default sampling. `ok` means that an answer has the form
-of a query in the document's language, not that it fits the document: read the samples, which are drawn by seed
-and not edited. This page is written by `benchmarks/studies/samples.py` from `{folder}/`.
+of a query in the document's language, not that it fits the document: read the samples, which are drawn by
+seed and not edited. This page is written by `benchmarks/studies/samples.py` from `{folder}/`.
 """
 
 
