@@ -153,7 +153,7 @@ class TrainSettings(Section):
     """Keep only each layer's input and compute the layer again in the backward pass."""
     compile: bool = False
     """Compile the layers (torch.compile); of the padded path only."""
-    chunk_tokens: int = Field(default=2048, ge=64)
+    chunk_tokens: int = Field(default=1024, ge=64)
     """Tokens in one forward pass; texts of like length go together."""
     kept_tokens: int = Field(default=12288, ge=0)
     """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
