@@ -9,12 +9,6 @@ from typing import Any
 from drama.errors import DramaError, MissingExtraError
 from drama.workers.settings import RaySettings
 
-try:
-    import ray
-    import ray.data
-except ImportError:
-    raise MissingExtraError("ray", "ray") from None
-
 _MOST_BLOCKS = 4096
 """Items beyond share blocks; a block is the unit of work."""
 
@@ -23,6 +17,8 @@ class _Worker:
     """The actor: its function is made when it starts."""
 
     def __init__(self, made_of: Any) -> None:
+        import ray
+
         self._work, self._failure = None, None
         try:
             self._work = ray.get(made_of)()
@@ -42,6 +38,12 @@ class _Worker:
 
 def on_ray(make: Any, items: Sequence[Any], settings: RaySettings) -> Iterator[Any]:
     """See `work_through`."""
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise MissingExtraError("ray", "ray") from None
+
     logging.getLogger("ray").setLevel(logging.WARNING)
     if not ray.is_initialized():
         ray.init(address=settings.address, log_to_driver=False)
