@@ -40,6 +40,21 @@ MaskLearner.backward = backward
 main()
 """
 
+LEFT = """
+import atexit, os, sys
+from pathlib import Path
+from drama.cli import main
+
+def check():
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").glob("*")]
+    if any("gloo" in name for name in names):
+        print("the group's threads are still there at exit", file=sys.stderr, flush=True)
+        os._exit(3)
+
+atexit.register(check)
+main()
+"""
+
 
 @pytest.mark.parametrize(("size", "switches"), [(3, []), (4, ["shard=true"])], ids=["whole", "sharded"])
 def test_two_processes_equal_one(
@@ -52,11 +67,13 @@ def test_two_processes_equal_one(
     ]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (tmp_path / "killed.py").write_text(KILLED)
+    (tmp_path / "left.py").write_text(LEFT)
+    last = ["-m", "drama.cli"] if switches else [str(tmp_path / "left.py")]  # DTensor keeps its group
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     for out, start in (
         ("1", ["-m", "drama.cli"]),
         ("2", [*torchrun, str(tmp_path / "killed.py")]),
-        ("2", [*torchrun, "-m", "drama.cli"]),
+        ("2", [*torchrun, *last]),
     ):
         command = [sys.executable, *start, "prune", str(tiny_llm), "--data", str(source)]
         command += ["--out", str(tmp_path / out), "--method", "shearing", "--layers", "3"]

@@ -3,6 +3,7 @@
 Legend: M rows sent, D dimensions.
 """
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Self
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn
 
 from drama.console import console
 from drama.models import default_device
@@ -30,7 +32,12 @@ class World:
 
     @classmethod
     def join(cls) -> Self:
-        """Join the processes that torchrun started; alone where it did not."""
+        """Join the processes that torchrun started; alone where it did not.
+
+        `torch.distributed.nn` must have been imported before: its functions take the group there is at that
+        moment as a default and never let it go. Gloo's threads then outlive `leave`, and where one still
+        holds a tensor as Python exits, the process ends with SIGABRT.
+        """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
@@ -120,6 +127,11 @@ class World:
         ).coalesce()
 
     def leave(self) -> None:
-        """The last message has been sent. A group of processes that was there before `join` stays."""
+        """The last message has been sent. A group of processes that was there before `join` stays.
+
+        What is split still knows the group after it ends (DTensor caches its mesh), so gloo's threads may
+        live on; the collection gives them the time to let go of the last tensors.
+        """
         if self._joined:
             dist.destroy_process_group()
+            gc.collect()

@@ -64,6 +64,7 @@ def train(
     world = World.join()
     with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
+            world.leave()
             return run.manifest
         rows = []
         for example in read_examples(examples):
