@@ -1,5 +1,6 @@
 """Encoding streams and the store: nothing is encoded twice, nothing stale is reused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from drama.errors import FileError
 from drama.records import Document
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus
+from drama.retriever.pooling import Array
 from drama.workspace import VectorReader
 
 
@@ -62,3 +64,30 @@ def test_the_store_gives_the_same_vectors_from_disk(
     assert files == {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
     queries = store.queries(retriever, texts)
     assert not np.allclose(queries.vectors_ND, first.vectors_ND)  # the prefix is part of the key
+
+
+def test_no_text_is_embedded_twice(
+    retriever: Retriever, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drama.retriever.store._BLOCK", 2)
+    monkeypatch.setattr("drama.retriever.store._PART", 3)
+    encoded: list[str] = []
+    real = Retriever.encode_documents
+
+    def watched(self: Retriever, some: Sequence[str], dim: int | None = None) -> Array:
+        encoded.extend(some)
+        return real(self, some, dim)
+
+    monkeypatch.setattr(Retriever, "encode_documents", watched)
+    store = EmbeddingStore(tmp_path)
+    store.documents(retriever, texts[1:4])
+    changed = [texts[4], texts[2], texts[0], *texts[1:6], texts[0]]  # what is known comes in another order
+    found = store.documents(retriever, changed)
+    assert sorted(encoded) == sorted(texts[:6])
+    np.testing.assert_allclose(found.vectors_ND, real(retriever, changed), atol=1e-6)
+    parts = list(store.document_blocks(retriever, changed).parts())
+    assert [len(part) for part in parts] == [3, 3, 3]
+    np.testing.assert_array_equal(np.concatenate(parts), found.vectors_ND)
+    next(tmp_path.glob("*.npy")).unlink()  # a lost block is made again
+    np.testing.assert_allclose(store.documents(retriever, changed).vectors_ND, found.vectors_ND, atol=1e-6)
+    assert 6 < len(encoded) <= 8

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.llm import Sampling, ServerSettings, is_server, server_address
+from drama.llm import Sampling, ServerSettings, is_offline, is_server, model_of, server_address
 from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
@@ -170,8 +170,9 @@ class RerankSettings(Section):
         _no_precision_of_a_server(self.llm, self.precision)
         if self.method == "likelihood" and (self.window, self.step) != (20, 10):
             raise ValueError("likelihood scores documents one by one: it has no window and no step")
-        if self.method in ("likelihood", "first_identifier") and is_server(self.llm):
-            raise ValueError(f"{self.method} needs the LLM's logits: a server can do listwise only")
+        far = is_server(self.llm) or is_offline(self.llm)
+        if self.method in ("likelihood", "first_identifier") and far:
+            raise ValueError(f"{self.method} needs the LLM's logits: a server and vLLM can do listwise only")
         if self.step >= self.window:
             raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
         if self.method == "first_identifier" and self.window > MOST_LETTERS:
@@ -247,8 +248,8 @@ class AugmentSettings(Section):
     """How an LLM behind a server is asked, by `synthesize`, `triplets` and `rerank` alike."""
 
     ray: RaySettings | None = None
-    """Actors that generate, embed and search; None is this process. A server is asked from this process, and
-    `likelihood` and `first_identifier` rerank in it."""
+    """Actors that generate, embed and search; None is this process. A server is asked from this process; vLLM
+    runs, and `likelihood` and `first_identifier` rerank, in it."""
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
@@ -281,7 +282,8 @@ class AugmentSettings(Section):
     def models(self) -> list[str]:
         """Names of the models that the stage will load into this process."""
         names = [name for name in self.label.retrievers if name not in FITTED]
-        return list(dict.fromkeys([*names, *(name for name in self._llms() if not is_server(name))]))
+        names += [model_of(name) for name in self._llms() if not is_server(name)]
+        return list(dict.fromkeys(names))
 
     def prompt_files(self) -> list[str]:
         """Prompts of the user's own that the stage will read."""

@@ -1,9 +1,10 @@
-"""Text generation: one engine in this process, a client for servers, prompt files, and a cache of answers."""
+"""Text generation: an engine here, vLLM, a client for servers, prompt files, a cache of answers."""
 
 from drama.llm.ask import cached_answers
 from drama.llm.cache import AnswerCache
 from drama.llm.chat import ChatModel, Sampling, Usage
 from drama.llm.engine import Engine, load_engine
+from drama.llm.offline import Offline, is_offline, model_of
 from drama.llm.open import open_chat
 from drama.llm.prompt import Messages, Prompt, fill, load_prompt, read_prompt_file
 from drama.llm.score import answer_log_likelihoods, next_token_log_probs
@@ -14,6 +15,7 @@ __all__ = [
     "ChatModel",
     "Engine",
     "Messages",
+    "Offline",
     "Prompt",
     "Sampling",
     "Server",
@@ -22,9 +24,11 @@ __all__ = [
     "answer_log_likelihoods",
     "cached_answers",
     "fill",
+    "is_offline",
     "is_server",
     "load_engine",
     "load_prompt",
+    "model_of",
     "next_token_log_probs",
     "open_chat",
     "read_prompt_file",

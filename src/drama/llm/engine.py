@@ -51,10 +51,20 @@ class Engine:
         self.usage = Usage()
         self._prefix: Prefix | None = None
 
+    @property
+    def folder(self) -> Path:
+        """Where the model was loaded from."""
+        return Path(self.model.name_or_path)
+
     @cached_property
+    def weights(self) -> str:
+        """A mark of the model's bytes."""
+        return fingerprint_path(self.folder)
+
+    @property
     def identity(self) -> str:
         """Of the model's bytes and of the precision it computes in."""
-        return f"{fingerprint_path(Path(self.model.name_or_path))}-{self.precision}"
+        return f"{self.weights}-{self.precision}"
 
     def fits(self, prompt: Messages) -> bool:
         """Whether the engine takes a prompt of this length."""
@@ -170,6 +180,8 @@ def load_engine(
         else:
             with torch.device("meta"):
                 model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=dtype)
+            if (folder / "generation_config.json").is_file():  # where an answer ends
+                model.generation_config = GenerationConfig.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:

@@ -1,7 +1,8 @@
-"""One way to any chat LLM: a server's address, or the name of a model for this process."""
+"""One way to any chat LLM: a server's address, or the name of a model for this process or for vLLM in it."""
 
 from drama.llm.chat import ChatModel
 from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.offline import Offline, is_offline
 from drama.llm.server import Server, ServerSettings, is_server
 from drama.llm.spread import SpreadEngine
 from drama.models import Precision
@@ -18,17 +19,19 @@ def open_chat(
     """The LLM of that name.
 
     Args:
-        name: `http://host:port/v1#model-name`, or whatever `load_engine` takes.
+        name: `http://host:port/v1#model-name`, or whatever `load_engine` takes, behind `vllm:` for vLLM.
         server: how a server is asked.
         precision: of an LLM in this process; a server has its own.
         longest: tokens of a prompt at most, in this process; a server has its own limit.
-        ray: where a model that is no server's runs; None is this process.
+        ray: where a model that is neither a server's nor vLLM's runs; None is this process.
 
     Raises:
         DramaError: no such LLM, or an address that names none.
     """
     if is_server(name):
         return Server(name, server)
+    if is_offline(name):
+        return Offline(name, precision, longest)
     if ray is not None:
         return SpreadEngine(name, ray, precision, longest)
     return load_engine(name, precision, longest)

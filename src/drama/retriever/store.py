@@ -1,10 +1,10 @@
-"""Embedding store: no text is embedded twice. Matrices on disk, keyed by model and content."""
+"""Embedding store: no text is embedded twice. Matrices on disk, and an index by model and content."""
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +13,14 @@ import numpy as np
 from drama.console import track
 from drama.retriever.blocks import Blocks
 from drama.retriever.encoder import Encoder
+from drama.retriever.places import Place, Places
 from drama.retriever.pooling import Array
 from drama.retriever.spread import SpreadEncoding
-from drama.workspace import write_json
 
 _BLOCK = 512
+"""Texts that are encoded, and kept, together: what a long encoding that is cut off loses at most."""
+_PART = 8192
+"""Texts of one part of `Blocks`: what is in memory at once."""
 
 
 class Embedded(NamedTuple):
@@ -32,7 +35,7 @@ class EmbeddingStore:
 
     Args:
         root: the folder; None keeps nothing.
-        spread: where blocks are encoded that are not in the folder; None is this process.
+        spread: where texts are encoded that are not in the folder; None is this process.
     """
 
     def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
@@ -50,53 +53,72 @@ class EmbeddingStore:
         """Vectors of documents at full width, left on disk where there is a folder."""
         if self.root is None:
             return Blocks([encoder.encode_documents(texts)])
-        return Blocks(self._blocks(self.root, encoder, texts, "document")[0])
+        return _left_on_disk(self.root, self._places(self.root, encoder, texts, "document"))
 
     def _get(self, encoder: Encoder, texts: Sequence[str], kind: str) -> Embedded:
         if self.root is None:
             begin = time.monotonic()
             return Embedded(_encode(encoder, kind, texts), time.monotonic() - begin)
-        paths, seconds = self._blocks(self.root, encoder, texts, kind)
-        if not paths:
+        if not texts:
             return Embedded(np.zeros((0, encoder.dim), dtype=np.float32), 0.0)
-        return Embedded(np.concatenate([np.load(path, allow_pickle=False) for path in paths]), seconds)
+        places = self._places(self.root, encoder, texts, kind)
+        vectors_ND = np.concatenate(list(_left_on_disk(self.root, places).parts()))
+        return Embedded(vectors_ND, sum(place.seconds for place in places))
 
-    def _blocks(
-        self, root: Path, encoder: Encoder, texts: Sequence[str], kind: str
-    ) -> tuple[list[Path], float]:
-        """The files of all blocks, those made now that were missing; and the seconds that all took."""
-        # Blocks of texts are the unit: a long encoding that is cut off keeps its finished blocks.
-        starts = range(0, len(texts), _BLOCK)
-        paths = [root / f"{_content(encoder, kind, texts[s : s + _BLOCK])}.npy" for s in starts]
-        known = [path.is_file() and path.with_suffix(".json").is_file() for path in paths]
-        far = None
-        if self.spread is not None:
-            missing = [texts[s : s + _BLOCK] for s, there in zip(starts, known, strict=True) if not there]
-            far = self.spread.encode(kind, missing)
-        seconds = 0.0
+    def _places(self, root: Path, encoder: Encoder, texts: Sequence[str], kind: str) -> list[Place]:
+        """Where each text's vector is; those that were missing are made now."""
+        index = Places(root)
+        keys = [_key(encoder, kind, text) for text in texts]
+        known = index.find(list(dict.fromkeys(keys)))
+        there = {place.block: _file(root, place.block).is_file() for place in known.values()}
+        missing = {
+            k: t for k, t in zip(keys, texts, strict=True) if k not in known or not there[known[k].block]
+        }
+        blocks = [list(missing)[start : start + _BLOCK] for start in range(0, len(missing), _BLOCK)]
+        wanted = [[missing[key] for key in block] for block in blocks]
+        far = None if self.spread is None else self.spread.encode(kind, wanted)
         title = f"{encoder.name}: {kind} vectors, blocks of {_BLOCK}"
-        for number in track(range(len(paths)), title):
-            path, block = paths[number], texts[starts[number] : starts[number] + _BLOCK]
-            about = path.with_suffix(".json")
-            if known[number]:
-                seconds += float(json.loads(about.read_text(encoding="utf-8"))["seconds"])
-                continue
+        for number in track(range(len(blocks)), title):
             begin = time.monotonic()
-            vectors_ND, took = (_encode(encoder, kind, block), 0.0) if far is None else next(far)
-            took = took or time.monotonic() - begin
-            root.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as handle:
+            vectors_ND, took = (_encode(encoder, kind, wanted[number]), 0.0) if far is None else next(far)
+            name = hashlib.sha256("".join(blocks[number]).encode()).hexdigest()[:32]
+            unfinished = _file(root, name).with_suffix(".partial")
+            with unfinished.open("wb") as handle:
                 np.save(handle, vectors_ND)
-            os.replace(partial, path)
-            write_json(about, {"model": encoder.name, "kind": kind, "texts": len(block), "seconds": took})
-            seconds += took
-        return paths, seconds
+            os.replace(unfinished, _file(root, name))
+            index.add(name, blocks[number], encoder.name, took or time.monotonic() - begin)
+        found = index.find(list(dict.fromkeys(keys))) if missing else known
+        return [found[key] for key in keys]
+
+
+def _left_on_disk(root: Path, places: Sequence[Place]) -> Blocks:
+    parts = [places[start : start + _PART] for start in range(0, len(places), _PART)]
+    return Blocks([partial(_read, root, part) for part in parts])
+
+
+def _read(root: Path, places: Sequence[Place]) -> Array:
+    """Vectors [N, D] of places, each file opened once."""
+    block_N = np.array([place.block for place in places])
+    row_N = np.array([place.row for place in places])
+    names, at_N = np.unique(block_N, return_inverse=True)
+    vectors_ND: Array | None = None
+    for number, name in enumerate(names):
+        of_block_N = at_N == number
+        stored_MD = np.load(_file(root, name), mmap_mode="r", allow_pickle=False)
+        if vectors_ND is None:
+            vectors_ND = np.empty((len(places), stored_MD.shape[1]), dtype=stored_MD.dtype)
+        vectors_ND[of_block_N] = stored_MD[row_N[of_block_N]]
+    assert vectors_ND is not None
+    return vectors_ND
+
+
+def _file(root: Path, block: str) -> Path:
+    return root / f"{block}.npy"
 
 
 def _encode(encoder: Encoder, kind: str, texts: Sequence[str]) -> Array:
     return encoder.encode_documents(texts) if kind == "document" else encoder.encode_queries(texts)
 
 
-def _content(encoder: Encoder, kind: str, block: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join([encoder.fingerprint, kind, *block]).encode()).hexdigest()[:32]
+def _key(encoder: Encoder, kind: str, text: str) -> str:
+    return hashlib.sha256("\0".join([encoder.fingerprint, kind, text]).encode()).hexdigest()[:32]

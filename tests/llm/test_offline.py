@@ -1,0 +1,65 @@
+"""vLLM in this process; its own answers only where it is installed."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from drama.augment import AugmentSettings
+from drama.errors import DramaError, MissingExtraError
+from drama.llm import Offline, Sampling, load_engine, open_chat
+
+GREEDY = Sampling(max_new_tokens=12, temperature=0.0)
+CHATS = [[{"role": "user", "content": f"What does the {word} do?"}] for word in ("wing", "compiler", "sea")]
+
+
+@pytest.fixture
+def wide_heads(tiny_llm: Path, tmp_path: Path) -> Path:
+    """The tiny LLM's tokenizer and a model with heads of 64: vLLM on a CPU has no kernel for 16."""
+    shutil.copytree(tiny_llm, tmp_path, dirs_exist_ok=True)
+    config = LlamaConfig.from_pretrained(tiny_llm, head_dim=64)
+    torch.manual_seed(1)
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
+def test_answers_are_those_of_the_engine(wide_heads: Path) -> None:
+    engine = load_engine(wide_heads, "fp32")
+    expected = [answer for batch in engine.generate(CHATS, GREEDY, 1) for answer in batch]
+    model = open_chat(f"vllm:{wide_heads}", precision="fp32")
+    batches = list(model.generate(CHATS, GREEDY, 2))
+    assert [len(batch) for batch in batches] == [2, 1]
+    assert [answer for batch in batches for answer in batch] == expected
+    assert model.usage.prompt_tokens == engine.usage.prompt_tokens
+    drawn = Sampling(max_new_tokens=12, temperature=0.8)
+    first = [answer for batch in model.generate(CHATS, drawn, 3, seed=1) for answer in batch]
+    again = [answer for batch in model.generate(CHATS[::-1], drawn, 1, seed=1) for answer in batch]
+    assert first == again[::-1]
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_without_vllm_says_what_to_install(tiny_llm: Path) -> None:
+    with pytest.raises(MissingExtraError, match=r"drama-retrieval\[vllm\]"):
+        list(Offline(f"vllm:{tiny_llm}").generate(CHATS, GREEDY, 2))
+
+
+def test_prompts_and_identity(tiny_llm: Path) -> None:
+    model, engine = Offline(f"vllm:{tiny_llm}"), load_engine(tiny_llm, "fp32")
+    assert model.identity not in (engine.identity, Offline(f"vllm:{tiny_llm}", "bf16").identity)
+    assert model.together(8) == 1
+    assert model.fits(CHATS[0])
+    with pytest.raises(DramaError, match="is longer than 4"):
+        list(Offline(f"vllm:{tiny_llm}", longest=4).generate(CHATS, GREEDY, 2))
+    with pytest.raises(DramaError, match="at most 1024"):
+        list(model.generate(CHATS, Sampling(max_new_tokens=2000), 2))
+
+
+def test_settings_know_its_weights() -> None:
+    settings = AugmentSettings.parse({"synthesize": {"documents": 3, "llm": "vllm:here/model"}}, "augment")
+    assert settings.models() == ["here/model"]
+    with pytest.raises(DramaError, match="logits"):
+        AugmentSettings.parse({"rerank": {"method": "likelihood", "llm": "vllm:here/model"}}, "augment")
