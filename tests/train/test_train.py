@@ -55,6 +55,7 @@ BATCHES = {
 CASES = {
     "plain": {}, "distilled": DISTILL, "filtered": FILTERED, "teacher's space": TEACHER_SPACE,
     "all terms": ALL_TERMS, "batches": BATCHES,
+    "fp16": {"precision": "fp16", "embedding_learning_rate": 1e-3},
 }  # fmt: skip
 
 
@@ -87,6 +88,31 @@ def test_resume_equals_an_uninterrupted_run(
     for name, tensor in weights(whole).items():
         assert torch.equal(tensor, weights(cut)[name]), name
     assert losses(cut) == losses(whole)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_fp16_learns_as_fp32_does_and_survives_an_overflow(
+    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fused: bool
+) -> None:
+    how = {
+        "steps": 8,
+        "fused": fused,
+        "learning_rate": 3e-4,
+        "kept_tokens": 100,
+        "chunk_tokens": 64,
+    }
+    full = losses(inputs.train(tmp_path / "fp32", precision="fp32", **how))
+    monkeypatch.setattr("drama.train.loss_scale.START", 64.0)
+    half = losses(inputs.train(tmp_path / "fp16", precision="fp16", **how))
+    assert half == pytest.approx(full, rel=0.02, abs=0.002)
+    assert half != full
+    monkeypatch.setattr("drama.train.loss_scale.START", 2.0**40)  # far above float16's largest number
+    out = inputs.train(tmp_path / "overflow", precision="fp16", **how | {"steps": 40})
+    factors = [event["loss_scale"] for event in read_events(out / "events.jsonl")]
+    assert factors[0] == 2.0**40
+    assert factors == sorted(factors, reverse=True)
+    assert 1 < factors[-1] < 2.0**30
+    assert losses(out)[-1] < losses(out)[0]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Which arithmetic a device multiplies matrices in natively."""
 
-from typing import Literal
+from typing import Literal, overload
 
 import torch
 
 Precision = Literal["auto", "fp32", "bf16"]
+TrainPrecision = Literal["auto", "fp32", "bf16", "fp16"]
+"""Only training scales its loss, without which gradients vanish in fp16."""
 
 
 def native_bf16(device: torch.device) -> bool:
@@ -17,7 +19,11 @@ def native_bf16(device: torch.device) -> bool:
     return False
 
 
-def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+@overload
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]: ...
+@overload
+def resolve_precision(precision: TrainPrecision, device: torch.device) -> Literal["fp32", "bf16", "fp16"]: ...
+def resolve_precision(precision: TrainPrecision, device: torch.device) -> Literal["fp32", "bf16", "fp16"]:
     """What `auto` means on this device: bf16 where the hardware has it.
 
     >>> resolve_precision("fp32", torch.device("cpu"))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from drama.errors import DramaError
-from drama.models import Precision, default_device, resolve, resolve_precision
+from drama.models import TrainPrecision, default_device, resolve, resolve_precision
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
 from drama.retriever.fused import can_fuse, fused_states
@@ -49,7 +49,7 @@ class Retriever:
     ) -> None:
         self.backbone = backbone
         self.head = head
-        self.precision: Precision = "fp32"
+        self.precision: TrainPrecision = "fp32"
         self.fused = True
         self.tokenizer = tokenizer
         self.settings = settings

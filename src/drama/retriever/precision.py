@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 
-from drama.models import Precision, resolve_precision
+from drama.models import TrainPrecision, resolve_precision
 
 
-def computing_in(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
+def computing_in(precision: TrainPrecision, device: torch.device) -> AbstractContextManager[Any]:
     """Matrix products inside the block run in this precision (torch.autocast)."""
-    if resolve_precision(precision, device) == "fp32":
+    resolved = resolve_precision(precision, device)
+    if resolved == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16 if resolved == "bf16" else torch.float16)

@@ -3,12 +3,14 @@
 A step touches a few thousand of the vocabulary's rows; a dense optimiser would read and write all of them.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from drama.processes import clip, is_split, load_moments, whole
+from drama.train.loss_scale import LossScale
 from drama.train.settings import TrainSettings
 from drama.workspace.checkpoint import optimiser_tensors
 from drama.workspace.schedule import schedule
@@ -35,6 +37,7 @@ class Optimiser:
         table.sparse = settings.embedding_learning_rate > 0
         table.weight.requires_grad_(table.sparse)
         self.settings = settings
+        self._table = table.weight
         self.layers = [p for p in backbone.parameters() if p is not table.weight]
         self.split = any(is_split(p) for p in self.layers)
         matrices = [p for p in self.layers if p.dim() > 1]
@@ -60,16 +63,39 @@ class Optimiser:
             self._all.append(torch.optim.SparseAdam([table.weight], lr=rate, betas=(0.9, 0.98)))
         self._rates = [[group["lr"] for group in o.param_groups] for o in self._all]
 
-    def step(self, step: int) -> tuple[float, float]:
-        """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers)."""
+    def step(self, step: int, scale: LossScale | None = None) -> tuple[float, float]:
+        """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers).
+
+        With `scale` the gradients are its factor too large; where they overflowed nothing is updated.
+        """
         share = schedule(step, self.settings.steps, self.settings.warmup)
+        if scale is not None:
+            self._divide(scale.factor)
         norm = clip(self.layers, self.settings.clip)
+        if scale is not None:
+            overflow = not (math.isfinite(norm) and self._finite_table())
+            scale.after(overflow)
+            if overflow:
+                for optimiser in self._all:
+                    optimiser.zero_grad(set_to_none=True)
+                return share, norm
         for optimiser, rates in zip(self._all, self._rates, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * share
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return share, norm
+
+    def _divide(self, factor: float) -> None:
+        for optimiser in self._all:
+            for group in optimiser.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad.mul_(1 / factor)
+
+    def _finite_table(self) -> bool:
+        gradient = self._table.grad
+        return gradient is None or bool(gradient.coalesce().values().isfinite().all())
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The moments and step counts as named tensors, whole, for a checkpoint."""

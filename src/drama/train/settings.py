@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.models import Precision
+from drama.models import TrainPrecision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
 from drama.train.leaks import LeakSettings
@@ -143,8 +143,9 @@ class TrainSettings(Section):
     """Measures while training, on what is not trained on."""
     leaks: LeakSettings | None = None
     """Judged collections whose queries must not be among the training queries."""
-    precision: Precision = "auto"
-    """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it. Weights stay fp32."""
+    precision: TrainPrecision = "auto"
+    """Of matrix products: `fp32`, `bf16`, `fp16` (the loss is scaled for it), or `auto`: bf16 where the
+    processor has it. Weights stay fp32."""
     padding_free: bool = True
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
     fused: bool = True

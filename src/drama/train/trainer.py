@@ -19,6 +19,7 @@ from drama.train.batches import fill_batch
 from drama.train.compiled import compile_layers
 from drama.train.forward import Forward, in_step, passes
 from drama.train.lora import add_factors
+from drama.train.loss_scale import LossScale
 from drama.train.objective import Objective
 from drama.train.optimiser import Optimiser
 from drama.train.sampler import Sampler, cut
@@ -84,6 +85,7 @@ class Trainer:
         extra = [
             p for layer in (retriever.head, self.objective.projection) if layer for p in layer.parameters()
         ]
+        self.scale = LossScale() if settings.precision == "fp16" else None
         self.optimiser = Optimiser(retriever.backbone, extra, settings, self.objective.log_temperature)
 
     def _enter_teacher_space(self, teacher: TeacherVectors) -> None:
@@ -120,10 +122,14 @@ class Trainer:
                 f"train: the loss is {loss.item()} at step {step + 1}",
                 hint="lower train.learning_rate (and embedding_learning_rate), or raise train.temperature",
             )
-        loss.backward()  # type: ignore[no-untyped-call]
+        scaled = loss
+        if self.scale is not None:
+            scaled = loss * self.scale.factor
+            parts["loss_scale"] = self.scale.factor
+        scaled.backward()  # type: ignore[no-untyped-call]
         forward.finish()
         self.world.sum_gradients(self.retriever.parameters())
-        rate, norm = self.optimiser.step(step)
+        rate, norm = self.optimiser.step(step, self.scale)
         self.objective.after_update()
         real = sum(map(len, own))
         return {
@@ -169,13 +175,16 @@ class Trainer:
 
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors a checkpoint needs."""
-        return self.weights() | self.objective.state() | self.optimiser.tensors()
+        scale = {} if self.scale is None else self.scale.state()
+        return self.weights() | self.objective.state() | self.optimiser.tensors() | scale
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
         self.load_weights(tensors)
         self.objective.load(tensors)
         self.optimiser.load(tensors)
+        if self.scale is not None:
+            self.scale.load(tensors)
 
 
 def layers_of(backbone: Any) -> torch.nn.ModuleList:
