@@ -25,6 +25,14 @@ def test_rows_hold_all_tokens_and_the_held_out_are_spread(tmp_path: Path) -> Non
     assert torch.equal(read_rows(tmp_path / "1", 4)[1], held_RL)
 
 
+def test_each_row_has_the_opening(tmp_path: Path) -> None:
+    file = RowFile(tmp_path / "0", 4, seed=1, opening=[99])
+    file.add(list(range(7)))
+    file.close()
+    rows_RL, held_RL = read_rows(tmp_path / "0", 4)
+    assert torch.cat([held_RL, rows_RL.long()]).tolist() == [[99, 0, 1, 2], [99, 3, 4, 5]]
+
+
 def test_a_text_that_is_shorter_than_a_row_waits(tmp_path: Path) -> None:
     file = RowFile(tmp_path / "0", 8, seed=0)
     file.add([1, 2, 3])

@@ -5,6 +5,7 @@ Legend: R rows, L tokens.
 
 import random
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,14 @@ class RowFile:
         path: the rows to train on; the held-out ones are beside it.
         length: tokens of a row.
         seed: of the choice of rows that are held out.
+        opening: tokens that each row begins with.
     """
 
-    def __init__(self, path: Path, length: int, seed: int) -> None:
+    def __init__(self, path: Path, length: int, seed: int, opening: Sequence[int] = ()) -> None:
         self.texts = 0
         self.rows = 0
-        self._path, self._length = path, length
+        self._path, self._length = path, length - len(opening)
+        self._opening = array("i", opening)
         self._file = path.open("wb")
         self._rest = array("i")
         self._held: list[array[int]] = []
@@ -41,8 +44,9 @@ class RowFile:
             self._put(self._rest[start : start + self._length])
         self._rest = self._rest[end:]
 
-    def _put(self, row: "array[int]") -> None:
+    def _put(self, tokens: "array[int]") -> None:
         """Held out: an even choice among every twentieth row, however many come."""
+        row = self._opening + tokens
         number, self.rows = self.rows, self.rows + 1
         if number % _EVERY == 0:
             place = self._random.randrange(number // _EVERY + 1)

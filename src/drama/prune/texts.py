@@ -25,9 +25,10 @@ _BLOCK, _INDEX = 512, "index.json"
 def calibration_batches(
     texts: Iterable[str], tokenizer: Any, settings: CalibrationSettings, seed: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """(tokens [B, L], mask [B, L]) of a seeded choice of texts."""
-    chosen = _sample(texts, settings.documents, seed)
-    tokens = [t for t in _tokens(chosen, tokenizer, settings.max_length) if t]
+    """(tokens [B, L], mask [B, L]) of a seeded choice of texts, each with its opening."""
+    chosen, first = _sample(texts, settings.documents, seed), opening(tokenizer)
+    length = settings.max_length - len(first)
+    tokens = [first + t for t in _tokens(chosen, tokenizer, length) if t]
     for start in range(0, len(tokens), settings.batch_size):
         batch = tokens[start : start + settings.batch_size]
         longest = max(map(len, batch))
@@ -46,6 +47,9 @@ def domain_rows(
     folder: Path,
 ) -> tuple[list[Domain], dict[str, int]]:
     """Packed rows by language or corpus, and how many texts of each domain are too few for two rows.
+
+    Each row begins with the parent's opening, wherever in a text it starts: a model that has always seen BOS
+    is lost without it.
 
     The texts are read once, as a stream; the rows are kept in the folder, whole or not at all, and taken from
     there where they are.
@@ -86,11 +90,17 @@ def _pack(
         for document, own in zip(block, tokens, strict=True):
             name = domain_of(document, by)
             if name not in files:
-                files[name] = RowFile(folder / str(len(files)), length, seed)
+                files[name] = RowFile(folder / str(len(files)), length, seed, opening(tokenizer))
             files[name].add([*own, tokenizer.eos_token_id])
     for file in files.values():
         file.close()
     write_json(folder / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])
+
+
+def opening(tokenizer: Any) -> list[int]:
+    """What the tokenizer writes before a text: BOS, or nothing."""
+    bare, whole = (list(tokenizer("x", add_special_tokens=own)["input_ids"]) for own in (False, True))
+    return whole[: next(i for i in range(len(whole)) if whole[i : i + len(bare)] == bare)]
 
 
 def domain_of(document: Document, by: Literal["lang", "source"]) -> str:

@@ -1,0 +1,30 @@
+#!/bin/bash
+# Gemma 3 270M in twenty languages: half of its layers, the vocabulary that the corpora use, recovery. And the same
+# with two languages left out of all that: what do they lose?
+#
+#   DATA=path/to/shared/data OUT=runs/study-languages benchmarks/studies/languages.sh
+#
+# A core each, side by side. What is finished is not run again.
+set -euo pipefail
+DATA=$(realpath "${DATA:-../shared/data}")/corpora
+OUT=$(realpath -m "${OUT:-runs/study-languages}")
+PYTHON=$(realpath -s "${PYTHON:-.venv/bin/python}")
+TOKENS=${TOKENS:-40000}
+WITHOUT=${WITHOUT:-[sw,th]}
+CORES=(${CORES:-0 1})
+mkdir -p "$OUT"
+texts=()
+for file in "$DATA"/{ntrex,stories,osguide,globalvoices}-*.jsonl "$DATA"/{udhr-mul,iappwiki-th,gnomehelp-fi}.jsonl; do
+  texts+=(--data "$file")
+done
+
+run() { # name, core, more
+  OMP_NUM_THREADS=1 taskset -c "$2" "$PYTHON" -m drama.cli prune gemma3-270m "${texts[@]}" --out "$OUT/$1" \
+    --method depth --layers 9 --tokens "$TOKENS" --set vocabulary.coverage=0.999 \
+    --set domains.start=even --set domains.update_every=20 --set domains.held_out_rows=1 \
+    --set recovery.checkpoint_every=10 "${@:3}" > "$OUT/$1.log" 2>&1
+}
+
+run all "${CORES[0]}" &
+run without "${CORES[1]}" --set "domains.leave_out=$WITHOUT" &
+wait
