@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -76,7 +77,7 @@ def test_rows_by_language_and_what_is_too_little(tiny_llm: Path, texts: list[str
 
 @pytest.mark.parametrize("method", ["importance", "shearing"])
 def test_the_stage_logs_languages_and_a_cut_changes_nothing(
-    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    tiny_llm: Path, texts: list[str], tmp_path: Path, stopped_after: Any, method: str
 ) -> None:
     passages = tmp_path / "passages.parquet"
     halves = {"en": texts[:4], "fi": texts[4:]}
@@ -112,19 +113,8 @@ def test_the_stage_logs_languages_and_a_cut_changes_nothing(
     assert set(events[1]["domain_losses"]) == set(events[1]["domain_shares"]) == {"en", "fi"}
     assert abs(sum(events[1]["domain_shares"].values()) - 1) < 1e-3
 
-    from drama.prune.recover import Recovery
-
-    real, calls = Recovery.backward, iter(range(99))
-
-    def stops(self, rows_BL: torch.Tensor, step: int):
-        if next(calls) == 5:
-            raise KeyboardInterrupt
-        return real(self, rows_BL, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Recovery, "backward", stops)
-        with pytest.raises(KeyboardInterrupt):
-            prune(chosen, passages, tmp_path / "cut", seed=1)
+    with stopped_after(5):
+        prune(chosen, passages, tmp_path / "cut", seed=1)
     assert prune(chosen, passages, tmp_path / "cut", seed=1).figures == figures
     whole, cut = (load_file(tmp_path / d / "model/model.safetensors") for d in ("whole", "cut"))
     assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items())

@@ -2,6 +2,7 @@
 
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ SMALL = {
 
 
 def test_a_damaged_checkpoint_and_a_full_disk_change_nothing(
-    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_llm: Path, texts: list[str], tmp_path: Path, stopped_after: Any
 ) -> None:
     passages = tmp_path / "passages.parquet"
     write_passages(passages, [Document(f"d{i}", "", " ".join(texts[i:] + texts[:i])) for i in range(8)])
@@ -32,17 +33,8 @@ def test_a_damaged_checkpoint_and_a_full_disk_change_nothing(
     prune(chosen, passages, tmp_path / "whole", seed=1)
     whole = load_file(tmp_path / "whole/model/model.safetensors")
 
-    real, calls = Recovery.backward, iter(range(99))
-
-    def stops(self, rows_BL: torch.Tensor, step: int):
-        if next(calls) == 7:
-            raise KeyboardInterrupt
-        return real(self, rows_BL, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Recovery, "backward", stops)
-        with pytest.raises(KeyboardInterrupt):
-            prune(chosen, passages, tmp_path / "cut", seed=1)
+    with stopped_after(7):
+        prune(chosen, passages, tmp_path / "cut", seed=1)
     checkpoints = tmp_path / "cut/round-1/recovery"
     assert sorted(p.name for p in checkpoints.iterdir()) == ["step-000003", "step-000006"]
     newest = checkpoints / "step-000006/state.safetensors"

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -70,7 +71,7 @@ def test_a_schedule_that_leads_elsewhere_is_refused(values, message) -> None:
 
 @pytest.mark.parametrize("method", ["importance", "shearing"])
 def test_a_cut_in_the_second_round_changes_nothing(
-    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    tiny_llm: Path, texts: list[str], tmp_path: Path, stopped_after: Any, method: str
 ) -> None:
     passages = tmp_path / "passages.parquet"
     write_passages(passages, [Document(f"d{i}", "", " ".join(texts[i:] + texts[:i])) for i in range(8)])
@@ -86,19 +87,8 @@ def test_a_cut_in_the_second_round_changes_nothing(
     chosen = PruneSettings.parse(values, "prune")
     figures = prune(chosen, passages, tmp_path / "whole", seed=1).figures
 
-    from drama.prune.recover import Recovery
-
-    real, calls = Recovery.backward, iter(range(99))
-
-    def stops(self, rows_BL: torch.Tensor, step: int):
-        if next(calls) == 9:
-            raise KeyboardInterrupt
-        return real(self, rows_BL, step)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Recovery, "backward", stops)
-        with pytest.raises(KeyboardInterrupt):
-            prune(chosen, passages, tmp_path / "cut", seed=1)
+    with stopped_after(9):
+        prune(chosen, passages, tmp_path / "cut", seed=1)
     assert (tmp_path / "cut/round-1/model").is_dir()
     again = prune(chosen, passages, tmp_path / "cut", seed=1).figures
     assert again == figures
