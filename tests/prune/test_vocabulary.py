@@ -113,6 +113,15 @@ def test_a_lower_coverage_keeps_less(parts) -> None:
     assert smaller.decode(smaller(ALL[2], add_special_tokens=False)["input_ids"]) == ALL[2]
 
 
+def test_a_language_that_is_not_read_has_no_say_and_is_told(parts) -> None:
+    model, tokenizer, _, _, figures = parts
+    _, _, less = cut_vocabulary(model, tokenizer, seen, 1.0, unread=["1"])
+    assert less["vocabulary_kept"] < figures["vocabulary_kept"]
+    assert less["tokens_per_word_parent"] == figures["tokens_per_word_parent"]
+    assert less["tokens_per_word_kept"]["0"] == figures["tokens_per_word_kept"]["0"]
+    assert less["tokens_per_word_kept"]["1"] > figures["tokens_per_word_kept"]["1"]
+
+
 def test_other_tokenizers_are_refused() -> None:
     words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0})))
     with pytest.raises(DramaError, match="only BPE tokenizers that fall back on bytes"):

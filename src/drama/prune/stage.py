@@ -17,7 +17,7 @@ from drama.prune.languages import compared, in_words
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.opened import opened
 from drama.prune.round import Round, Texts, run_round
-from drama.prune.settings import DomainSettings, PruneSettings, VocabularySettings
+from drama.prune.settings import DomainSettings, PruneSettings
 from drama.prune.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.target import planned_rounds
 from drama.prune.texts import calibration_batches, domain_of, domain_rows
@@ -56,9 +56,11 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         shapes = planned_rounds(settings)
         by = settings.domains.by
 
-        def texts_to_read() -> Iterator[tuple[str, str]]:
-            named = ((domain_of(d, by), d.full_text) for d in read_passages(passages))
-            return ((name, text) for name, text in named if name not in settings.domains.leave_out)
+        def named_texts() -> Iterator[tuple[str, str]]:
+            return ((domain_of(d, by), d.full_text) for d in read_passages(passages))
+
+        def texts_to_read() -> Iterator[str]:
+            return (text for name, text in named_texts() if name not in settings.domains.leave_out)
 
         config = AutoConfig.from_pretrained(folder)
         _describe("parent", config, parent_shape(config), run.figures)
@@ -66,7 +68,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         if settings.vocabulary is not None:
             parent = out / "parent"
             with world.in_turn():
-                _cut_vocabulary(folder, texts_to_read, settings.vocabulary, parent, run)
+                _cut_vocabulary(folder, named_texts, settings, parent, run)
         tokenizer = load_tokenizer(parent)
         config = AutoConfig.from_pretrained(parent)
         _describe("pruned", config, shapes[-1], run.figures)
@@ -86,9 +88,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             domains,
             measured,
             references["probes"],
-            lambda: calibration_batches(
-                (text for _, text in texts_to_read()), tokenizer, settings.calibration, seed
-            ),
+            lambda: calibration_batches(texts_to_read(), tokenizer, settings.calibration, seed),
         )
         settings = _with_steps(settings, len(shapes), texts, run.figures)
         source = parent
@@ -189,16 +189,19 @@ def _figures(out: Path, shapes: list[Shape]) -> dict[str, Any]:
 def _cut_vocabulary(
     folder: Path,
     texts: Callable[[], Iterator[tuple[str, str]]],
-    settings: VocabularySettings,
+    settings: PruneSettings,
     out: Path,
     run: StageRun,
 ) -> None:
     """Leave a parent with fewer tokens in `out`, and say in the manifest what it saves."""
+    assert settings.vocabulary is not None
     record = out.with_name("vocabulary.json")
     if not out.is_dir():
         note("prune: cutting the vocabulary")
         parts = load_causal_lm(folder), load_tokenizer(folder)
-        model, tokenizer, figures = cut_vocabulary(*parts, texts, settings.coverage)
+        model, tokenizer, figures = cut_vocabulary(
+            *parts, texts, settings.vocabulary.coverage, settings.domains.leave_out
+        )
         write_json(record, figures)
         save_causal_lm(out, model, tokenizer)
     run.figures.update(json.loads(record.read_text(encoding="utf-8")))

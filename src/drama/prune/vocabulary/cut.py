@@ -7,7 +7,7 @@ Legend: V tokens, U of them stay, D hidden.
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,11 @@ _BLOCK = 512
 
 
 def cut_vocabulary(
-    model: Any, tokenizer: Any, texts: Callable[[], Iterable[tuple[str, str]]], coverage: float
+    model: Any,
+    tokenizer: Any,
+    texts: Callable[[], Iterable[tuple[str, str]]],
+    coverage: float,
+    unread: Collection[str] = (),
 ) -> tuple[Any, Any, dict[str, Any]]:
     """A causal LM and a tokenizer with the tokens that the texts need, and figures about them.
 
@@ -30,15 +34,16 @@ def cut_vocabulary(
     Args:
         model: a causal LM; it stays as it is.
         tokenizer: its tokenizer.
-        texts: gives (language, text) of what the frequencies are counted over; is asked twice.
+        texts: gives (language, text); is asked twice.
         coverage: share of the texts' tokens that stays by frequency, above 0 and at most 1.
+        unread: languages whose tokens have no say; their tokens a word are told with the others'.
 
     Raises:
         DramaError: not a BPE tokenizer that falls back on bytes.
     """
     spec = _bpe(tokenizer)
     counts: Counter[int] = Counter()
-    before = _tokens_per_word(tokenizer, texts(), counts)
+    before = _tokens_per_word(tokenizer, texts(), counts, unread)
     kept = kept_tokens(spec, counts, coverage)
     smaller = smaller_tokenizer(tokenizer, spec, kept)
     child = _with_rows(model, kept)
@@ -48,22 +53,23 @@ def cut_vocabulary(
         "vocabulary_kept": len(kept),
         "vocabulary_parameters_saved": saved,
         "tokens_per_word_parent": before,
-        "tokens_per_word_kept": _tokens_per_word(smaller, texts(), Counter()),
+        "tokens_per_word_kept": _tokens_per_word(smaller, texts(), Counter(), unread),
     }
     return child, smaller, figures
 
 
 def _tokens_per_word(
-    tokenizer: Any, texts: Iterable[tuple[str, str]], counts: Counter[int]
+    tokenizer: Any, texts: Iterable[tuple[str, str]], counts: Counter[int], unread: Collection[str]
 ) -> dict[str, float]:
-    """By language; how often each token is used is added to the counts."""
+    """By language; how often each token is used in those that are read is added to the counts."""
     tokens: Counter[str] = Counter()
     words: Counter[str] = Counter()
     stream = iter(texts)
     while block := list(islice(stream, _BLOCK)):
         found = tokenizer([text for _, text in block], add_special_tokens=False)["input_ids"]
         for (language, text), ids in zip(block, found, strict=True):
-            counts.update(ids)
+            if language not in unread:
+                counts.update(ids)
             tokens[language] += len(ids)
             words[language] += len(text.split())
     return {name: round(count / max(words[name], 1), 4) for name, count in sorted(tokens.items())}
