@@ -35,6 +35,7 @@ from drama.prune.texts import calibration_batches, domain_rows
 from drama.prune.updates import Log, update
 from drama.records import read_passages
 from drama.workspace import Manifest, fingerprint_path, open_stage, write_json
+from drama.workspace.manifest import machine, versions
 from drama_bench.prune_retrieval import Retrieval
 from drama_bench.result import write_result
 from drama_bench.torch_pruned import Importance, torch_pruned
@@ -98,7 +99,8 @@ def bench_prune(
             place = work / path.stem
             row = _run(place, passages, parent, method, share, tokens)
             row |= retrieval.run(place / "model", place.with_name(f"{path.stem}-retrieval"))
-            write_json(path, {"method": method, "share": share, **same, **row})
+            made = {"machine": machine(), "versions": versions()}
+            write_json(path, {"method": method, "share": share, **same, **row, **made})
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "prune").glob("*.json"))]
     rows = [row for row in rows if same.items() <= row.items()]
     return write_result(
