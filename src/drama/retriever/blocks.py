@@ -8,6 +8,7 @@ from drama.retriever.pooling import Array
 class Blocks:
     """Rows [N, D] in parts, each in memory or read when it is asked for; read as often as wanted.
 
+    >>> import numpy as np
     >>> [part.tolist() for part in Blocks([np.array([[1.0]]), lambda: np.array([[2.0]])]).parts()]
     [[[1.0]], [[2.0]]]
     """
