@@ -13,6 +13,7 @@ from drama.records import Document, Example, read_examples, write_examples, writ
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
 from drama.train.compiled import has_compiler
+from drama.train.loss_scale import LossScale
 from drama.train.optimiser import Optimiser
 from drama.train.trainer import TrainData, Trainer
 from drama.workspace import read_events
@@ -113,6 +114,14 @@ def test_fp16_learns_as_fp32_does_and_survives_an_overflow(
     assert factors == sorted(factors, reverse=True)
     assert 1 < factors[-1] < 2.0**30
     assert losses(out)[-1] < losses(out)[0]
+
+
+def test_an_overflow_at_any_scale_ends_the_training() -> None:
+    scale = LossScale()
+    for _ in range(32):  # from 2^16 to 2^-16
+        scale.after(overflow=True)
+    with pytest.raises(DramaError, match="however small the loss"):
+        scale.after(overflow=True)
 
 
 @pytest.mark.parametrize(

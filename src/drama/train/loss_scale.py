@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 import torch
 
+from drama.errors import DramaError
+
 START = 2.0**16
 GROWS_AFTER = 2000
 """Updates without an overflow."""
+SMALLEST = 2.0**-16
 _NAME = "loss_scale"
 
 
@@ -22,10 +25,19 @@ class LossScale:
         self.factor, self._good = START, 0
 
     def after(self, overflow: bool) -> None:
-        """A step has ended."""
+        """A step has ended.
+
+        Raises:
+            DramaError: gradients overflow at any factor.
+        """
         self._good = 0 if overflow else self._good + 1
         if overflow:
             self.factor /= 2
+            if self.factor < SMALLEST:
+                raise DramaError(
+                    "train: gradients overflow in fp16 however small the loss is made",
+                    hint="set train.precision to bf16 or fp32, or lower train.learning_rate",
+                )
         elif self._good == GROWS_AFTER:
             self.factor, self._good = self.factor * 2, 0
 
