@@ -32,6 +32,8 @@ class Histogram:
         bins = self._bins.setdefault(name, Counter())
         for score in scores:
             at = math.floor(score / self._width)
+            if at == 0 and score < 0:  # a quotient too small for a float
+                at = -1
             bins[at] += 1
             empty = self._high < self._low
             self._low, self._high = (at, at) if empty else (min(self._low, at), max(self._high, at))
