@@ -84,7 +84,7 @@ def test_supervised_sets_that_cannot_be_used(judged: Path, tmp_path: Path) -> No
 
 def test_hard_negatives_near_the_positives_are_dropped_and_counted() -> None:
     hits = [Hit(f"d{i}", 1.0 - i / 10, i + 1) for i in range(10)]
-    ranked = [(Candidate("q", "?", "sent", Document("d0", "", "text", "en", "s")), hits)]
+    ranked = [(Candidate("q", "?", "sent", "d0", "en", "s"), hits)]
     ranks = {"positive_ranks": (1, 2), "negative_ranks": (3, 9), "scale_to_corpus": False}
 
     near = "label: hard negative too near to the positives, dropped"

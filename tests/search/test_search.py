@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.errors import DramaError, FileError
-from drama.records import Document, rank
+from drama.records import Document, Passages, rank, write_passages
 from drama.retriever import Retriever, RetrieverSettings
-from drama.search import BM25, Index, build_index, encode_for_index, exact_search, fuse
+from drama.search import BM25, LSA, Index, build_index, encode_for_index, exact_search, fuse
 from drama.search.analysis import analyse
 
 
@@ -110,6 +110,19 @@ def test_bm25_scores_as_lucene_does() -> None:
 )
 def test_the_language_is_the_documents_or_guessed(documents: list[Document], lang: str) -> None:
     assert BM25.build(documents).lang == lang
+
+
+def test_a_corpus_on_disk_is_the_same_corpus(tmp_path: Path) -> None:
+    corpus = [Document(f"d{i}", "", f"red {'apple ' * (i % 3)} {10 + i % 5}") for i in range(300)]
+    write_passages(tmp_path / "passages.parquet", corpus)
+    on_disk = Passages(tmp_path / "passages.parquet")
+    assert list(on_disk) == corpus
+    assert list(on_disk) == corpus
+    for query in ("red apple", "14"):
+        here, there = (BM25.build(documents).search([query], k=20) for documents in (corpus, on_disk))
+        assert here == there
+    here_QD, there_QD = (LSA.build(documents).encode_queries(["apple 13"]) for documents in (corpus, on_disk))
+    np.testing.assert_array_equal(here_QD, there_QD)
 
 
 def test_bm25_of_nothing_is_refused() -> None:

@@ -2,18 +2,18 @@
 
 from typing import NamedTuple
 
-from drama.records import Document
-
 
 class Candidate(NamedTuple):
-    """A query, how it was made, and the document it was made from.
+    """A query, how it was made, and the document it was made from, with its language and corpus.
 
-    A query that people judged was made from no document: `document` is then the first of the `judged` ones.
+    A query that people judged was made from no document: `document_id` is then the first of the `judged`.
     """
 
     id: str
     query: str
     kind: str
-    document: Document
+    document_id: str
+    lang: str = ""
+    source: str = ""
     judged: tuple[str, ...] = ()
     """Ids of the documents that people call relevant."""

@@ -22,8 +22,9 @@ def crop(
     """
     number = 0
     for row, document in enumerate(documents):
+        origin = (document.id, document.lang, document.source)
         if settings.titles and count_words(document.title) >= settings.min_words:
-            yield Candidate(f"title-{row:06d}", document.title, "title", document)
+            yield Candidate(f"title-{row:06d}", document.title, "title", *origin)
             count("title: made")
         sentences = [
             piece
@@ -35,6 +36,6 @@ def crop(
             count("sent: no sentence long enough")
         rng = random.Random(f"{seed}\0{document.id}")
         for sentence in rng.sample(sentences, min(settings.per_document, len(sentences))):
-            yield Candidate(f"sent-{number:06d}", sentence, "sent", document)
+            yield Candidate(f"sent-{number:06d}", sentence, "sent", *origin)
             number += 1
             count("sent: made")

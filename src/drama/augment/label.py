@@ -1,6 +1,6 @@
 """Labels: windows of a query's ranking give positives and hard negatives."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from drama.augment.candidate import Candidate
 from drama.augment.histogram import Histogram
@@ -11,7 +11,7 @@ from drama.records import Example, Hit
 
 
 def label(
-    ranked: Sequence[tuple[Candidate, Sequence[Hit]]],
+    ranked: Iterable[tuple[Candidate, Sequence[Hit]]],
     corpus_size: int,
     settings: LabelSettings,
     count: Callable[[str], None],
@@ -44,7 +44,7 @@ def _example(
     count: Callable[[str], None],
     histogram: Histogram,
 ) -> Example | None:
-    origin = "" if candidate.judged else candidate.document.id
+    origin = "" if candidate.judged else candidate.document_id
     first, last = windows.positives
     scores = {h.document_id: h.score for h in hits}
     if candidate.judged:
@@ -80,8 +80,8 @@ def _example(
         list(positives.values()),
         list(negatives.values()),
         candidate.kind,
-        candidate.document.lang,
-        candidate.document.source,
+        candidate.lang,
+        candidate.source,
         origin,
     )
 

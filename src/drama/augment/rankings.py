@@ -5,6 +5,7 @@ Legend: N documents, Q queries, D dimensions.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.augment.candidate import Candidate
+from drama.augment.hit_lists import HitLists
 from drama.augment.settings import LabelSettings
 from drama.console import track
 from drama.models import default_device, resolve_precision
-from drama.records import Document, Hit
+from drama.records import Documents, Hit, Texts
 from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
 from drama.workers import Make, RaySettings, work_through
 from drama.workspace import VectorWriter
 
 _SHARD = 8192
+_QUERIES = 65536
+"""Queries that one pass over the corpus' vectors searches for."""
 Array = npt.NDArray[Any]
 
 
@@ -36,24 +40,25 @@ _NOTHING = Beside()
 
 
 class Vectors(NamedTuple):
-    """One dense model's vectors of the candidates and of the corpus, what is `Beside` them behind, and its
-    fingerprint."""
+    """One dense model's vectors of the candidates and, behind them, the queries `Beside` them; of the corpus;
+    of the documents beside it. And the model's fingerprint."""
 
     queries_QD: Array
     documents_ND: Blocks
+    beside_ND: Blocks
     made_by: str
 
 
 class Rankings(NamedTuple):
     """The hits of each candidate, best first, and the vectors of each dense model."""
 
-    hits: list[list[Hit]]
+    hits: Sequence[list[Hit]]
     teachers: list[Vectors]
 
 
 def rank_corpus(
     candidates: Sequence[Candidate],
-    documents: Sequence[Document],
+    documents: Documents,
     settings: LabelSettings,
     store: Path | None,
     beside: Beside = _NOTHING,
@@ -82,13 +87,14 @@ def rank_corpus(
     if len(rankings) == 1:
         return Rankings(rankings[0], teachers)
     weights = [1.0 / len(rankings)] * len(rankings)
-    return Rankings([fuse(each, weights, settings.depth) for each in zip(*rankings, strict=True)], teachers)
+    fused = (fuse(each, weights, settings.depth) for each in zip(*rankings, strict=True))
+    return Rankings(HitLists(fused), teachers)
 
 
 def _vectors(
     name: str,
     queries: Sequence[str],
-    documents: Sequence[Document],
+    documents: Documents,
     settings: LabelSettings,
     folder: Path | None,
     beside: Beside,
@@ -103,19 +109,19 @@ def _vectors(
         if ray is not None:
             precision = resolve_precision(settings.precision, default_device())  # as of this encoder
             store.spread = SpreadEncoding(name, settings.max_length, precision, ray)
-    texts = [d.full_text for d in documents]
-    documents_ND = store.document_blocks(encoder, [*texts, *beside.documents])
+    documents_ND = store.document_blocks(encoder, Texts(documents))
+    beside_ND = store.document_blocks(encoder, beside.documents) if beside.documents else Blocks([])
     queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND
-    return Vectors(queries_QD, documents_ND, encoder.fingerprint)
+    return Vectors(queries_QD, documents_ND, beside_ND, encoder.fingerprint)
 
 
 def _searched(
     make: Make[Any, list[list[Hit]]], queries: Sequence[str] | Array, ray: RaySettings | None
-) -> list[list[Hit]]:
+) -> HitLists:
     """The hits of each query; actors get a few blocks of queries each, this process all at once."""
-    size = max(1, len(queries) if ray is None else -(-len(queries) // (4 * ray.actors)))
-    blocks = [queries[i : i + size] for i in range(0, len(queries), size)]
-    return [hits for found in work_through(make, blocks, ray) for hits in found]
+    size = _QUERIES if ray is None else max(1, min(_QUERIES, -(-len(queries) // (4 * ray.actors))))
+    blocks = (queries[i : i + size] for i in range(0, len(queries), size))
+    return HitLists(chain.from_iterable(work_through(make, blocks, ray)))
 
 
 def _by_bm25(bm25: BM25, depth: int) -> Callable[[Sequence[str]], list[list[Hit]]]:
@@ -132,20 +138,18 @@ def _by_vectors(
 
 
 def _named(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[str], Array]]:
-    """Vectors with their ids; what stands behind the ids is left out."""
+    """Vectors with their ids."""
     first = 0
     for part_ND in documents_ND.parts():
-        here = list(ids[first : first + len(part_ND)])
-        if not here:
-            return
-        yield here, part_ND[: len(here)]
-        first += len(here)
+        yield list(ids[first : first + len(part_ND)]), part_ND
+        first += len(part_ND)
 
 
 def keep_vectors(
     folder: Path,
     queries: Sequence[tuple[str, int]],
-    documents: Sequence[Document],
+    documents: Sequence[str],
+    beside: Sequence[str],
     teachers: Sequence[Vectors],
 ) -> None:
     """Leave the vectors for distillation; those of several models side by side, so that the cosine of two
@@ -154,7 +158,8 @@ def keep_vectors(
     Args:
         folder: `queries/` and `documents/` go here.
         queries: id of a row, and which candidate's vector it has.
-        documents: the corpus, and behind it what was `Beside` it.
+        documents: ids of the corpus.
+        beside: ids of the documents that were `Beside` it.
         teachers: what `rank_corpus` made.
     """
     made_by = {"models": [t.made_by for t in teachers]}
@@ -169,8 +174,8 @@ def keep_vectors(
         names, at = zip(*queries[i : i + _SHARD], strict=True)
         block = np.concatenate([t.queries_QD[list(at)] * scale for t in teachers], axis=1)
         of_queries.write(shard, list(names), block)
-    ids = [d.id for d in documents]
-    each = zip(*(_named(ids, t.documents_ND) for t in teachers), strict=True)
-    for shard, parts in enumerate(each):
+    corpus = zip(*(_named(documents, t.documents_ND) for t in teachers), strict=True)
+    behind = zip(*(_named(beside, t.beside_ND) for t in teachers), strict=True)
+    for shard, parts in enumerate(chain(corpus, behind)):
         block = np.concatenate([part_ND * scale for _, part_ND in parts], axis=1)
         of_documents.write(shard, parts[0][0], block)

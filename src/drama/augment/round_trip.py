@@ -16,7 +16,7 @@ def leads_back(
     Queries that are the document's own words are kept as they are; so is everything where k is 0. A query
     that is dropped is counted, and `scores` gets its best hit's.
     """
-    if k == 0 or candidate.kind != "qgen" or candidate.document.id in {h.document_id for h in hits[:k]}:
+    if k == 0 or candidate.kind != "qgen" or candidate.document_id in {h.document_id for h in hits[:k]}:
         return True
     count("qgen: does not lead back to its document, left out")
     scores.add("best hits of queries that do not lead back", [hit.score for hit in hits[:1]])

@@ -20,7 +20,7 @@ from drama.augment.triplets import write_triplets
 from drama.corpus import count_words
 from drama.errors import DramaError
 from drama.models import resolve
-from drama.records import WRITTEN, Document, Example, Hit, read_passages, write_examples, write_passages
+from drama.records import WRITTEN, Documents, Example, Hit, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
 
@@ -57,7 +57,7 @@ def augment(
         if run.done:
             return run.manifest
         store = store or out / "embeddings"
-        documents = list(read_passages(passages))
+        documents = Passages(passages)
         llm_at = (out, store, seed, run.count, run.figures, settings.server, settings.ray)
         triplets = write_triplets(documents, settings.triplets, *llm_at)
         made: Iterable[Candidate] = (
@@ -87,16 +87,17 @@ def augment(
         k = settings.synthesize.round_trip
         scores = Histogram()
         kept = [i for i, c in enumerate(candidates) if leads_back(c, hits[i], k, run.count, scores)]
-        rows = [(candidates[i], hits[i]) for i in kept]
-        chosen = choose([candidate for candidate, _ in rows], settings.rerank, seed)
+        chosen = [kept[at] for at in choose([candidates[i] for i in kept], settings.rerank, seed)]
         if settings.label.keep_vectors:
             vectors = [(candidates[i].id, i) for i in kept]
-            vectors += [(rerank_id(candidates[kept[row]].id), kept[row]) for row in chosen]
+            vectors += [(rerank_id(candidates[i].id), i) for i in chosen]
             vectors += [(triplet.id, row) for row, triplet in enumerate(triplets, start=len(candidates))]
-            keep_vectors(out / "teacher", vectors, [*documents, *written], teachers)
+            ids, beside_ids = [d.id for d in documents], [d.id for d in written]
+            keep_vectors(out / "teacher", vectors, ids, beside_ids, teachers)
+        ranked = ((candidates[i], hits[i]) for i in kept)
         examples = chain(
-            label(rows, len(documents), settings.label, run.count, scores),
-            _reranked([rows[row] for row in chosen], documents, settings, store, run),
+            label(ranked, len(documents), settings.label, run.count, scores),
+            _reranked([(candidates[i], hits[i]) for i in chosen], documents, settings, store, run),
             (triplet.example() for triplet in triplets),
         )
         path = out / ("labelled.parquet" if settings.mixture.on else "examples.parquet")
@@ -115,14 +116,14 @@ def augment(
         if distribution := scores.figures():
             retrievers = " + ".join(settings.label.retrievers)
             run.figures["histograms"] = {f"scores of labels by {retrievers}": distribution}
-        words = {d.id: count_words(d.full_text) for d in (*documents, *written)}
+        words = {d.id: count_words(d.full_text) for d in chain(documents, written)}
         run.figures["groups"] = [g.figures() for g in describe(out / "examples.parquet", words)]
     return run.manifest
 
 
 def _reranked(
     chosen: Sequence[tuple[Candidate, Sequence[Hit]]],
-    documents: Sequence[Document],
+    documents: Documents,
     settings: AugmentSettings,
     store: Path,
     run: StageRun,

@@ -1,12 +1,12 @@
 """Supervised sets: judged queries of a collection's train split, beside the made ones (paper, section 4)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.settings import SupervisedSettings
 from drama.errors import DramaError, FileError
-from drama.records import Document, read_qrels, read_queries
+from drama.records import Documents, read_qrels, read_queries
 
 KIND = "supervised"
 
@@ -30,7 +30,7 @@ def supervised_files(settings: SupervisedSettings) -> dict[str, Path]:
 
 
 def supervised(
-    documents: Sequence[Document], settings: SupervisedSettings, count: Callable[[str], None]
+    documents: Documents, settings: SupervisedSettings, count: Callable[[str], None]
 ) -> Iterator[Candidate]:
     """The judged queries of each collection; their positives are what people judged above 0.
 
@@ -43,8 +43,10 @@ def supervised(
     """
     for place in settings.collections:
         folder = Path(place)
-        by_id = {d.id.removeprefix(f"{folder.name}/"): d for d in documents if d.source == folder.name}
         qrels = read_qrels(folder / "qrels" / f"{settings.split}.tsv")
+        relevant = {i for grades in qrels.values() for i, grade in grades.items() if grade > 0}
+        own = (d for d in documents if d.source == folder.name)
+        passages = {i: d for d in own if (i := d.id.removeprefix(f"{folder.name}/")) in relevant}
         test = folder / "qrels" / "test.tsv"
         tested = read_qrels(test) if test.is_file() else {}
         made = 0
@@ -55,7 +57,7 @@ def supervised(
             if query.id in tested:
                 count(f"{KIND}: query of the test split too, left out")
                 continue
-            judged = [by_id[i] for i, grade in sorted(grades.items()) if grade > 0 and i in by_id]
+            judged = [passages[i] for i, grade in sorted(grades.items()) if grade > 0 and i in passages]
             if not judged:
                 count(f"{KIND}: no relevant document among the passages, left out")
                 continue
@@ -63,7 +65,9 @@ def supervised(
                 f"{KIND}-{folder.name}-{query.id}",
                 query.text,
                 KIND,
-                judged[0]._replace(lang=query.lang or judged[0].lang),
+                judged[0].id,
+                query.lang or judged[0].lang,
+                folder.name,
                 tuple(d.id for d in judged),
             )
             made += 1

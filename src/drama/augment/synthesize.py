@@ -16,7 +16,7 @@ from drama.augment.language import wrong_language
 from drama.augment.settings import LanguageCheck, SynthesizeSettings
 from drama.corpus import count_words, cut_words
 from drama.llm import AnswerCache, ChatModel, ServerSettings, cached_answers, load_prompt, open_chat
-from drama.records import Document
+from drama.records import Document, Documents
 from drama.workers import RaySettings
 from drama.workspace import write_text
 
@@ -25,7 +25,7 @@ _LABEL = re.compile(r"^(query|question|search query|answer|keywords?|claim|title
 
 
 def synthesize(
-    documents: Sequence[Document],
+    documents: Documents,
     settings: SynthesizeSettings,
     folder: Path,
     store: Path,
@@ -53,9 +53,10 @@ def synthesize(
     """
     if settings.documents == 0:
         return
-    rows = sorted(random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents))))
+    rows = {*random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents)))}
     # Prompts of like length go together, so that a batch holds little padding.
-    chosen = sorted((documents[row] for row in rows), key=lambda d: (len(d.text), d.id))
+    wanted = (document for row, document in enumerate(documents) if row in rows)
+    chosen = sorted(wanted, key=lambda d: (len(d.text), d.id))
     llm = open_chat(settings.llm, server, settings.precision, ray=ray)
     lines, made = [], []
     for name in settings.prompts:
@@ -81,7 +82,8 @@ def synthesize(
                 }
             )
             if outcome in ("ok", "repaired"):
-                made.append(Candidate(f"{series}-{number:06d}", query, "qgen", document))
+                origin = (document.id, document.lang, document.source)
+                made.append(Candidate(f"{series}-{number:06d}", query, "qgen", *origin))
     figures["llm: synthesize"] = llm.usage.figures()
     write_text(
         folder / "generated.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

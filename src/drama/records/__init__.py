@@ -11,16 +11,20 @@ from drama.records.document import (
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
+from drama.records.passages import Documents, Passages, Texts
 from drama.records.query import Query, read_queries, write_queries
 
 __all__ = [
     "WRITTEN",
     "Document",
+    "Documents",
     "Example",
     "Hit",
+    "Passages",
     "Qrels",
     "Query",
     "Run",
+    "Texts",
     "count_passages",
     "rank",
     "read_documents_jsonl",

@@ -1,7 +1,7 @@
 """A dense model in the actors of a Ray cluster: block by block the vectors that it would make here."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from drama.models import Precision
@@ -25,7 +25,7 @@ class SpreadEncoding:
     def __init__(self, name: str, max_length: int | None, precision: Precision, ray: RaySettings) -> None:
         self._model, self._ray = (name, max_length, precision), ray
 
-    def encode(self, kind: str, blocks: Sequence[Block]) -> Iterator[tuple[Array, float]]:
+    def encode(self, kind: str, blocks: Iterable[Block]) -> Iterator[tuple[Array, float]]:
         """Vectors of each block, and the seconds that they took.
 
         Raises:

@@ -1,26 +1,27 @@
 """Embedding store: no text is embedded twice. Matrices on disk, and an index by model and content."""
 
 import hashlib
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from drama.console import track
+from drama.console import progress
 from drama.retriever.blocks import Blocks
 from drama.retriever.encoder import Encoder
-from drama.retriever.places import Place, Places
+from drama.retriever.missing import KEY, Missing
+from drama.retriever.places import Places
 from drama.retriever.pooling import Array
 from drama.retriever.spread import SpreadEncoding
 
 _BLOCK = 512
 """Texts that are encoded, and kept, together: what a long encoding that is cut off loses at most."""
 _PART = 8192
-"""Texts of one part of `Blocks`: what is in memory at once."""
+"""Texts, and rows of one part of `Blocks`, that are in memory at once."""
 
 
 class Embedded(NamedTuple):
@@ -30,8 +31,35 @@ class Embedded(NamedTuple):
     seconds: float
 
 
+class _Layout(NamedTuple):
+    """Where the vectors of N texts lie: files, which of them each text's is in, and its row there."""
+
+    files: list[Path]
+    file_N: npt.NDArray[np.int32]
+    row_N: npt.NDArray[np.int32]
+    seconds: float
+
+    def blocks(self) -> Blocks:
+        """The vectors, left on disk."""
+        starts = range(0, len(self.file_N), _PART)
+        return Blocks([partial(self._read, slice(start, start + _PART)) for start in starts])
+
+    def _read(self, part: slice) -> Array:
+        """Vectors [N, D] of a part, each file opened once."""
+        file_N, row_N = self.file_N[part], self.row_N[part]
+        vectors_ND: Array | None = None
+        for file in np.unique(file_N):
+            of_file_N = file_N == file
+            stored_MD = np.load(self.files[file], mmap_mode="r", allow_pickle=False)
+            if vectors_ND is None:
+                vectors_ND = np.empty((len(file_N), stored_MD.shape[1]), dtype=stored_MD.dtype)
+            vectors_ND[of_file_N] = stored_MD[row_N[of_file_N]]
+        assert vectors_ND is not None
+        return vectors_ND
+
+
 class EmbeddingStore:
-    """A folder of matrices that stages share.
+    """A folder of matrices that stages share. Texts are read part by part and need not be in memory together.
 
     Args:
         root: the folder; None keeps nothing.
@@ -41,84 +69,74 @@ class EmbeddingStore:
     def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
         self.root, self.spread = root, spread
 
-    def documents(self, encoder: Encoder, texts: Sequence[str]) -> Embedded:
+    def documents(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
         """Vectors of documents at full width, from disk where they are known."""
         return self._get(encoder, texts, "document")
 
-    def queries(self, encoder: Encoder, texts: Sequence[str]) -> Embedded:
+    def queries(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
         """Vectors of queries at full width, from disk where they are known."""
         return self._get(encoder, texts, "query")
 
-    def document_blocks(self, encoder: Encoder, texts: Sequence[str]) -> Blocks:
+    def document_blocks(self, encoder: Encoder, texts: Iterable[str]) -> Blocks:
         """Vectors of documents at full width, left on disk where there is a folder."""
         if self.root is None:
-            return Blocks([encoder.encode_documents(texts)])
-        return _left_on_disk(self.root, self._places(self.root, encoder, texts, "document"))
+            return Blocks([encoder.encode_documents(list(texts))])
+        return self._layout(self.root, encoder, texts, "document").blocks()
 
-    def _get(self, encoder: Encoder, texts: Sequence[str], kind: str) -> Embedded:
+    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
         if self.root is None:
             begin = time.monotonic()
-            return Embedded(_encode(encoder, kind, texts), time.monotonic() - begin)
-        if not texts:
-            return Embedded(np.zeros((0, encoder.dim), dtype=np.float32), 0.0)
-        places = self._places(self.root, encoder, texts, kind)
-        vectors_ND = np.concatenate(list(_left_on_disk(self.root, places).parts()))
-        return Embedded(vectors_ND, sum(place.seconds for place in places))
+            return Embedded(_encode(encoder, kind, list(texts)), time.monotonic() - begin)
+        layout = self._layout(self.root, encoder, texts, kind)
+        parts = list(layout.blocks().parts())
+        vectors_ND = np.concatenate(parts) if parts else np.zeros((0, encoder.dim), dtype=np.float32)
+        return Embedded(vectors_ND, layout.seconds)
 
-    def _places(self, root: Path, encoder: Encoder, texts: Sequence[str], kind: str) -> list[Place]:
-        """Where each text's vector is; those that were missing are made now."""
+    def _layout(self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str) -> _Layout:
+        """Where each text's vector is; those that are missing are made now."""
         index = Places(root)
-        keys = [_key(encoder, kind, text) for text in texts]
-        known = index.find(list(dict.fromkeys(keys)))
-        there = {place.block: _file(root, place.block).is_file() for place in known.values()}
-        missing = {
-            k: t for k, t in zip(keys, texts, strict=True) if k not in known or not there[known[k].block]
-        }
-        blocks = [list(missing)[start : start + _BLOCK] for start in range(0, len(missing), _BLOCK)]
-        wanted = [[missing[key] for key in block] for block in blocks]
-        far = None if self.spread is None else self.spread.encode(kind, wanted)
-        title = f"{encoder.name}: {kind} vectors, blocks of {_BLOCK}"
-        for number in track(range(len(blocks)), title):
+        key = partial(_key, encoder.fingerprint, kind)
+        total = len(texts) if isinstance(texts, Sized) else None
+        new = 0
+        with progress(f"{encoder.name}: {kind} vectors", total) as bar:
+            missing = Missing(index, key, texts, _PART, _BLOCK, bar)
+            for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
+                index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
+                new += len(vectors_ND)
+                bar.advance(0, f"({new} new)")
+        return _layout(index, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
+
+    def _encoded(
+        self, encoder: Encoder, kind: str, blocks: Iterable[list[str]]
+    ) -> Iterator[tuple[Array, float]]:
+        """Vectors of each block, and the seconds that they took."""
+        if self.spread is not None:
+            yield from self.spread.encode(kind, blocks)
+            return
+        for block in blocks:
             begin = time.monotonic()
-            vectors_ND, took = (_encode(encoder, kind, wanted[number]), 0.0) if far is None else next(far)
-            name = hashlib.sha256("".join(blocks[number]).encode()).hexdigest()[:32]
-            unfinished = _file(root, name).with_suffix(".partial")
-            with unfinished.open("wb") as handle:
-                np.save(handle, vectors_ND)
-            os.replace(unfinished, _file(root, name))
-            index.add(name, blocks[number], encoder.name, took or time.monotonic() - begin)
-        found = index.find(list(dict.fromkeys(keys))) if missing else known
-        return [found[key] for key in keys]
+            vectors_ND = _encode(encoder, kind, block)
+            yield vectors_ND, time.monotonic() - begin
 
 
-def _left_on_disk(root: Path, places: Sequence[Place]) -> Blocks:
-    parts = [places[start : start + _PART] for start in range(0, len(places), _PART)]
-    return Blocks([partial(_read, root, part) for part in parts])
-
-
-def _read(root: Path, places: Sequence[Place]) -> Array:
-    """Vectors [N, D] of places, each file opened once."""
-    block_N = np.array([place.block for place in places])
-    row_N = np.array([place.row for place in places])
-    names, at_N = np.unique(block_N, return_inverse=True)
-    vectors_ND: Array | None = None
-    for number, name in enumerate(names):
-        of_block_N = at_N == number
-        stored_MD = np.load(_file(root, name), mmap_mode="r", allow_pickle=False)
-        if vectors_ND is None:
-            vectors_ND = np.empty((len(places), stored_MD.shape[1]), dtype=stored_MD.dtype)
-        vectors_ND[of_block_N] = stored_MD[row_N[of_block_N]]
-    assert vectors_ND is not None
-    return vectors_ND
-
-
-def _file(root: Path, block: str) -> Path:
-    return root / f"{block}.npy"
+def _layout(index: Places, keys_N: npt.NDArray[np.bytes_]) -> _Layout:
+    file_N, row_N = (np.empty(len(keys_N), dtype=np.int32) for _ in range(2))
+    numbers: dict[str, int] = {}
+    seconds = 0.0
+    for start in range(0, len(keys_N), _PART):
+        keys = [key.decode() for key in keys_N[start : start + _PART].tolist()]
+        places = index.find([*dict.fromkeys(keys)])
+        for at, key in enumerate(keys, start=start):
+            place = places[key]
+            file_N[at] = numbers.setdefault(place.block, len(numbers))
+            row_N[at] = place.row
+            seconds += place.seconds
+    return _Layout([index.file(block) for block in numbers], file_N, row_N, seconds)
 
 
 def _encode(encoder: Encoder, kind: str, texts: Sequence[str]) -> Array:
     return encoder.encode_documents(texts) if kind == "document" else encoder.encode_queries(texts)
 
 
-def _key(encoder: Encoder, kind: str, text: str) -> str:
-    return hashlib.sha256("\0".join([encoder.fingerprint, kind, text]).encode()).hexdigest()[:32]
+def _key(fingerprint: str, kind: str, text: str) -> str:
+    return hashlib.sha256("\0".join([fingerprint, kind, text]).encode()).hexdigest()[:KEY]

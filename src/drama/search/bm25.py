@@ -4,8 +4,10 @@ Robertson et al. 1994; Lucene's variant as in Kamphuis et al. 2020. k1 = 1.5 and
 defaults (Lù 2024), and so are the terms of English: stop words, Snowball, no words of one character.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Self
 
 import bm25s
@@ -13,7 +15,7 @@ import numpy as np
 
 from drama.console import track
 from drama.errors import DramaError
-from drama.records import Document, Hit, rank
+from drama.records import Documents, Hit, rank
 from drama.search.analysis import analyse, guess_language
 
 K1, B = 1.5, 0.75
@@ -25,6 +27,7 @@ _SAMPLE = 200
 class BM25:
     """A sparse index in memory.
 
+    >>> from drama.records import Document
     >>> bm25 = BM25.build([Document("a", "", "red apples"), Document("b", "", "green pears")])
     >>> [hit.document_id for hit in bm25.search(["an apple"], k=10)[0]]
     ['a']
@@ -39,7 +42,7 @@ class BM25:
         """Parameters and language, for a result's provenance."""
 
     @classmethod
-    def build(cls, documents: Sequence[Document], k1: float = K1, b: float = B) -> Self:
+    def build(cls, documents: Documents, k1: float = K1, b: float = B) -> Self:
         """Index documents; the language is theirs, or guessed by script where they name none.
 
         Raises:
@@ -48,12 +51,18 @@ class BM25:
         if not documents:
             raise DramaError("BM25: the corpus holds no documents")
         lang = corpus_language(documents)
-        terms = [analyse(d.full_text, lang) for d in track(documents, "bm25: documents")]
-        if not any(terms):
+        ids: list[str] = []
+        numbers: dict[str, int] = {}  # of the terms
+        terms: list[array[int]] = []  # four bytes a word, where a list of strings takes sixty
+        for document in track(documents, "bm25: documents"):
+            ids.append(document.id)
+            found = analyse(document.full_text, lang)
+            terms.append(array("i", (numbers.setdefault(term, len(numbers)) for term in found)))
+        if not numbers:
             raise DramaError("BM25: no document of the corpus holds a word")
         index = bm25s.BM25(k1=k1, b=b, method="lucene")
-        index.index(terms, show_progress=False)
-        return cls(index, [d.id for d in documents], lang)
+        index.index((terms, numbers), show_progress=False)
+        return cls(index, ids, lang)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The k best documents of each query; documents that share no term with it are no hits."""
@@ -74,10 +83,10 @@ class BM25:
         return rank(((self._ids[i], float(scores_N[i])) for i in matching), k)
 
 
-def corpus_language(documents: Sequence[Document]) -> str:
+def corpus_language(documents: Documents) -> str:
     """The most frequent language that the documents name, else a guess by script from a sample."""
     step = max(1, len(documents) // _SAMPLE)
-    sample = documents[::step]
+    sample = list(islice(documents, 0, None, step))
     named = Counter(d.lang for d in sample if d.lang)
     if named:
         return named.most_common(1)[0][0]

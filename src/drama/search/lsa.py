@@ -4,12 +4,13 @@ Deerwester et al. 1990. BM25's term weights, rows of unit length, truncated SVD;
 terms' inverse document frequencies. On a small corpus of one subject it is a strong retriever, and as one of
 the labelling models it tells a student which words of this corpus go together.
 
-Legend: N documents, V terms, D dimensions.
+Legend: N documents, V terms, D dimensions; a sparse matrix [N, V] is all that is kept of the texts.
 """
 
 import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.sparse.linalg import svds
 
 from drama.console import track
 from drama.errors import DramaError
-from drama.records import Document
+from drama.records import Documents, Texts
 from drama.search.analysis import analyse
 from drama.search.bm25 import K1, B, corpus_language
 
@@ -33,6 +34,7 @@ Array = npt.NDArray[np.float32]
 class LSA:
     """An encoder for one corpus; see `retriever.Encoder` for the protocol.
 
+    >>> from drama.records import Document
     >>> texts = ["wings give lift", "aircraft have wings", "yeast makes bread", "bread needs flour"]
     >>> lsa = LSA.build([Document(str(i), "", text) for i, text in enumerate(texts)], dim=2)
     >>> (lsa.encode_queries(["lift"]) @ lsa.encode_documents(texts).T).argsort()[0, ::-1][:2].tolist()
@@ -49,24 +51,26 @@ class LSA:
         self._lang = lang
 
     @classmethod
-    def build(cls, documents: Sequence[Document], dim: int = LSA_DIMENSIONS) -> Self:
+    def build(cls, documents: Documents, dim: int = LSA_DIMENSIONS) -> Self:
         """Fit to a corpus; the width is `dim`, or less where the corpus is smaller.
 
         Raises:
             DramaError: fewer than three documents or different terms.
         """
         lang = corpus_language(documents) if documents else ""
-        counts = [Counter(analyse(d.full_text, lang)) for d in track(documents, "lsa: documents")]
-        frequency = Counter(term for each in counts for term in each)
-        width = min(dim, len(documents) - 1, len(frequency) - 1)
+        found: dict[str, int] = {}
+        texts = track(Texts(documents), "lsa: documents")
+        counts_NV = _counts(texts, lang, found, new_terms=True)
+        width = min(dim, len(documents) - 1, len(found) - 1)
         if width < 2:
             raise DramaError("LSA: the corpus needs at least three documents and three different terms")
-        terms = {term: i for i, term in enumerate(sorted(frequency))}
-        n = np.array([frequency[t] for t in terms], dtype=np.float64)
-        idf_V = np.log(1 + (len(documents) - n + 0.5) / (n + 0.5)).astype(np.float32)
-        length = sum(each.total() for each in counts) / len(counts)
+        terms = {term: i for i, term in enumerate(sorted(found))}
+        counts_NV = counts_NV[:, [found[term] for term in terms]]
+        n_V = counts_NV.getnnz(axis=0).astype(np.float64)
+        idf_V = np.log(1 + (len(documents) - n_V + 0.5) / (n_V + 0.5)).astype(np.float32)
+        length = float(counts_NV.sum()) / len(documents)
         lsa = cls(terms, idf_V, length, np.empty((0, 0), dtype=np.float32), lang)
-        weights_NV = lsa._documents(counts)
+        weights_NV = lsa._of_documents(counts_NV)
         # A fixed start makes ARPACK's answer the same every time; the largest value comes first.
         start = np.random.default_rng(0).normal(size=min(weights_NV.shape)).astype(np.float32)
         _, values_D, axes_DV = svds(weights_NV, k=width, v0=start)
@@ -92,32 +96,25 @@ class LSA:
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries [N, D]; one without a known term is zero."""
-        counts = [Counter(analyse(text, self._lang)) for text in texts]
-        return self._place(self._matrix(counts, lambda c: {t: self._idf_V[self._terms[t]] for t in c}), dim)
+        known_NV = self._known(texts)
+        known_NV.data = self._idf_V[known_NV.indices]
+        return self._place(_unit(known_NV), dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of documents [N, D]; one without a known term is zero."""
-        return self._place(self._documents([Counter(analyse(text, self._lang)) for text in texts]), dim)
+        return self._place(self._of_documents(self._known(texts)), dim)
 
-    def _documents(self, counts: Sequence[Counter[str]]) -> Any:
-        return self._matrix(counts, self._bm25)
+    def _known(self, texts: Sequence[str]) -> Any:
+        return _counts(texts, self._lang, self._terms, new_terms=False)
 
-    def _bm25(self, count: dict[str, int]) -> dict[str, float]:
-        norm = K1 * (1 - B + B * sum(count.values()) / self._length)
-        return {t: n * (K1 + 1) / (n + norm) * self._idf_V[self._terms[t]] for t, n in count.items()}
-
-    def _matrix(self, counts: Sequence[Counter[str]], weigh: Any) -> Any:
-        """Rows of unit length, [N, V] sparse."""
-        rows, columns, values = [], [], []
-        for row, count in enumerate(counts):
-            weights = weigh({t: n for t, n in count.items() if t in self._terms})
-            norm = float(np.sqrt(sum(w * w for w in weights.values()))) or 1.0
-            for term, weight in weights.items():
-                rows.append(row)
-                columns.append(self._terms[term])
-                values.append(weight / norm)
-        shape = (len(counts), len(self._terms))
-        return csr_matrix((np.array(values, dtype=np.float32), (rows, columns)), shape=shape)
+    def _of_documents(self, counts_NV: Any) -> Any:
+        """BM25's weights, rows of unit length."""
+        n = counts_NV.data
+        norm_N = K1 * (1 - B + B * np.asarray(counts_NV.sum(axis=1)).ravel() / self._length)
+        norm = np.repeat(norm_N, np.diff(counts_NV.indptr))
+        weights_NV = counts_NV.copy()
+        weights_NV.data = (n * (K1 + 1) / (n + norm)).astype(np.float32) * self._idf_V[counts_NV.indices]
+        return _unit(weights_NV)
 
     def _place(self, weights_NV: Any, dim: int | None) -> Array:
         if dim not in (None, self.dim):
@@ -126,3 +123,26 @@ class LSA:
         norm_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
         result: Array = vectors_ND / np.maximum(norm_N1, 1e-12)
         return result
+
+
+def _counts(texts: Iterable[str], lang: str, terms: dict[str, int], new_terms: bool) -> Any:
+    """How often each term stands in each text, [N, V] sparse. A term that has no column in `terms` gets the
+    next one if `new_terms`, and is left out if not."""
+    columns, counts, ends = array("i"), array("i"), array("q", [0])
+    for text in texts:
+        for term, count in Counter(analyse(text, lang)).items():
+            column = terms.setdefault(term, len(terms)) if new_terms else terms.get(term)
+            if column is not None:
+                columns.append(column)
+                counts.append(count)
+        ends.append(len(columns))
+    parts = (np.array(counts, dtype=np.int32), np.array(columns, dtype=np.int32), np.array(ends))
+    return csr_matrix(parts, shape=(len(ends) - 1, len(terms)))
+
+
+def _unit(weights_NV: Any) -> Any:
+    """Rows of unit length; empty ones stay empty."""
+    norm_N = np.sqrt(np.asarray(weights_NV.multiply(weights_NV).sum(axis=1)).ravel())
+    norm_N[norm_N == 0] = 1.0
+    weights_NV.data = weights_NV.data / np.repeat(norm_N, np.diff(weights_NV.indptr)).astype(np.float32)
+    return weights_NV

@@ -3,14 +3,15 @@ in work is done again."""
 
 import logging
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from drama.errors import DramaError, MissingExtraError
 from drama.workers.settings import RaySettings
 
-_MOST_BLOCKS = 4096
-"""Items beyond share blocks; a block is the unit of work."""
+_AT_ONCE = 4096
+"""Items of one dataset, each a block of its own; further ones wait where they come from."""
 
 
 class _Worker:
@@ -36,8 +37,12 @@ class _Worker:
         return {"at": row["at"], "result": pickle.dumps(result)}
 
 
-def on_ray(make: Any, items: Sequence[Any], settings: RaySettings) -> Iterator[Any]:
+def on_ray(make: Any, items: Iterable[Any], settings: RaySettings) -> Iterator[Any]:
     """See `work_through`."""
+    source = iter(items)
+    some = list(islice(source, _AT_ONCE))
+    if not some:
+        return
     try:
         import ray
         import ray.data
@@ -49,8 +54,16 @@ def on_ray(make: Any, items: Sequence[Any], settings: RaySettings) -> Iterator[A
         ray.init(address=settings.address, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     made_of = ray.put(make)  # once in the cluster's memory, however many actors read it
+    while some:
+        yield from _dataset(made_of, some, settings)
+        some = list(islice(source, _AT_ONCE))
+
+
+def _dataset(made_of: Any, items: list[Any], settings: RaySettings) -> Iterator[Any]:
+    import ray.data
+
     rows = [{"at": at, "item": pickle.dumps(item)} for at, item in enumerate(items)]
-    dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MOST_BLOCKS)).map(
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
         fn_constructor_args=(made_of,),
         compute=ray.data.ActorPoolStrategy(size=min(settings.actors, len(rows))),

@@ -7,7 +7,7 @@ from pathlib import Path
 from drama.augment.candidate import Candidate
 from drama.augment.rerank.reranked import OK, Reranker
 from drama.corpus import cut_words
-from drama.records import Document, Example, Hit
+from drama.records import Documents, Example, Hit
 from drama.workspace import write_text
 
 KIND = "rerank"
@@ -33,7 +33,7 @@ def negative_ranks(length: int) -> tuple[int, int]:
 
 def rerank_examples(
     chosen: Sequence[tuple[Candidate, Sequence[Hit]]],
-    documents: Sequence[Document],
+    documents: Documents,
     reranker: Reranker,
     text_words: int,
     folder: Path,
@@ -90,7 +90,7 @@ def _example(
 ) -> Example:
     low, high = negative_ranks(len(ids))
     negatives = dict(zip(ids[low - 1 : high], scores[low - 1 : high], strict=True))
-    if negatives.pop(candidate.document.id, None) is not None:
+    if negatives.pop(candidate.document_id, None) is not None:
         count("rerank: origin among the hard negatives, taken out")
     if not negatives:
         count("rerank: no hard negatives")
@@ -103,7 +103,7 @@ def _example(
         scores[:1],
         list(negatives.values()),
         KIND,
-        candidate.document.lang,
-        candidate.document.source,
-        candidate.document.id,
+        candidate.lang,
+        candidate.source,
+        candidate.document_id,
     )

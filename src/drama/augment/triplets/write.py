@@ -1,7 +1,7 @@
 """Asking an LLM for triplets. What it writes never reaches the corpus: passages lie beside the examples."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from drama.augment.triplets.prompt import LANGUAGE, load_triplet_prompt
 from drama.corpus import LANGUAGE_NAMES
 from drama.errors import DramaError
 from drama.llm import AnswerCache, ServerSettings, cached_answers, open_chat
-from drama.records import Document, Example
+from drama.records import Document, Documents, Example
 from drama.workers import RaySettings
 from drama.workspace import write_text
 
@@ -31,7 +31,7 @@ class Triplet(NamedTuple):
 
     def candidate(self) -> Candidate:
         """As a query among the others, so that none stands twice."""
-        return Candidate(self.id, self.query, KIND, self.positive)
+        return Candidate(self.id, self.query, KIND, self.positive.id, self.positive.lang, SOURCE)
 
     def example(self) -> Example:
         """As written: nothing is ranked, so the scores only tell one from the other."""
@@ -41,7 +41,7 @@ class Triplet(NamedTuple):
 
 
 def write_triplets(
-    documents: Sequence[Document],
+    documents: Documents,
     settings: TripletSettings,
     folder: Path,
     store: Path,
@@ -99,10 +99,11 @@ def write_triplets(
             made.append(Triplet(identity, parts.query, positive, negative))
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     write_text(folder / "triplets.jsonl", text)
-    taken = {d.id for d in documents} & {d.id for t in made for d in (t.positive, t.negative)}
-    if taken:
+    names = {d.id for t in made for d in (t.positive, t.negative)}
+    taken = next((d.id for d in documents if d.id in names), None)
+    if taken is not None:
         raise DramaError(
-            f"a document of the corpus is called '{min(taken)}', as a written passage is",
+            f"a document of the corpus is called '{taken}', as a written passage is",
             hint="rename it, or give the corpus a second input, which puts its name before every id",
         )
     return made
