@@ -1,6 +1,7 @@
 """The stage: learns, resumes bit for bit, refuses what it can't use, and follows its golden curve."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from drama.train.compiled import has_compiler
 from drama.train.loss_scale import LossScale
 from drama.train.optimiser import Optimiser
 from drama.train.trainer import TrainData, Trainer
-from drama.workspace import read_events
+from drama.workspace import read_events, read_manifest
 from drama.workspace.schedule import schedule
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
@@ -113,6 +114,11 @@ def test_fp16_learns_as_fp32_does_and_survives_an_overflow(
     assert factors[0] == 2.0**40
     assert factors == sorted(factors, reverse=True)
     assert 1 < factors[-1] < 2.0**30
+    left_out = [event["left_out"] for event in read_events(out / "events.jsonl")]
+    assert left_out[:-1] == [int(after < before) for before, after in pairwise(factors)]
+    manifest = read_manifest(out)
+    assert manifest is not None
+    assert manifest.figures["steps_left_out"] == sum(left_out)
     assert losses(out)[-1] < losses(out)[0]
 
 

@@ -172,6 +172,8 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     figures["padding"] = round(sum(e["padding"] for e in events) / len(events), 4)
     figures["masked_negatives"] = sum(e["masked"] for e in events)
     figures["masked_share"] = round(sum(e["masked_share"] for e in events) / len(events), 6)
+    if settings.precision == "fp16":
+        figures["steps_left_out"] = sum(e["left_out"] for e in events)
     figures["mean_cosine"] = events[-1]["mean_cosine"]
     warnings = suspicions(events, settings.steps)
     if warnings:

@@ -130,6 +130,8 @@ class Trainer:
         forward.finish()
         self.world.sum_gradients(self.retriever.parameters())
         rate, norm = self.optimiser.step(step, self.scale)
+        if self.scale is not None:
+            parts["left_out"] = int(self.scale.factor < parts["loss_scale"])
         self.objective.after_update()
         real = sum(map(len, own))
         return {
