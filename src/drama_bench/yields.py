@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from drama.augment.llm_run import LLMRun
 from drama.augment.settings import SynthesizeSettings
 from drama.augment.synthesize import synthesize
 from drama.console import note
@@ -99,7 +100,8 @@ def _of_language(
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for _ in synthesize(rows, settings, folder, store, seed, lambda _: None, figures, server):
+        run = LLMRun(folder, store, seed, lambda _: None, figures, server)
+        for _ in synthesize(rows, settings, run):
             pass
         text = (folder / "generated.jsonl").read_text(encoding="utf-8")
     answers: dict[str, list[dict[str, Any]]] = {}

@@ -9,6 +9,7 @@ from drama.augment.crop import crop
 from drama.augment.describe import describe
 from drama.augment.histogram import Histogram
 from drama.augment.label import label
+from drama.augment.llm_run import LLMRun
 from drama.augment.mixture import mix
 from drama.augment.rankings import Beside, Rankings, keep_vectors, rank_corpus
 from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
@@ -58,12 +59,12 @@ def augment(
             return run.manifest
         store = store or out / "embeddings"
         documents = Passages(passages)
-        llm_at = (out, store, seed, run.count, run.figures, settings.server, settings.ray)
-        triplets = write_triplets(documents, settings.triplets, *llm_at)
+        llm_run = LLMRun(out, store, seed, run.count, run.figures, settings.server, settings.ray)
+        triplets = write_triplets(documents, settings.triplets, llm_run)
         made: Iterable[Candidate] = (
             *supervised(documents, settings.supervised, run.count),
             *crop(documents, settings.crop, seed, run.count),
-            *synthesize(documents, settings.synthesize, *llm_at),
+            *synthesize(documents, settings.synthesize, llm_run),
             *(triplet.candidate() for triplet in triplets),
         )
         unique = list(_unique(made, run.count))

@@ -7,62 +7,46 @@ The raw answers and what became of them are in `generated.jsonl`.
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from drama.augment.candidate import Candidate
 from drama.augment.language import wrong_language
+from drama.augment.llm_run import LLMRun
 from drama.augment.settings import LanguageCheck, SynthesizeSettings
 from drama.corpus import count_words, cut_words
-from drama.llm import AnswerCache, ChatModel, ServerSettings, cached_answers, load_prompt, open_chat
+from drama.llm import ChatModel, load_prompt
 from drama.records import Document, Documents
-from drama.workers import RaySettings
 from drama.workspace import write_text
 
 _LONGEST_WORDS = 40
 _LABEL = re.compile(r"^(query|question|search query|answer|keywords?|claim|title)\s*:\s*", re.IGNORECASE)
 
 
-def synthesize(
-    documents: Documents,
-    settings: SynthesizeSettings,
-    folder: Path,
-    store: Path,
-    seed: int,
-    count: Callable[[str], None],
-    figures: dict[str, Any],
-    server: ServerSettings,
-    ray: RaySettings | None = None,
-) -> Iterator[Candidate]:
+def synthesize(documents: Documents, settings: SynthesizeSettings, run: LLMRun) -> Iterator[Candidate]:
     """A query by each prompt for each of `settings.documents` documents, by a seeded choice.
 
     Args:
         documents: the corpus.
         settings: how many, by which LLM, prompt and sampling.
-        folder: `generated.jsonl` goes here: the raw answers and what became of them.
-        store: `answers.sqlite` goes here.
-        seed: of the choice of documents and of the sampling.
-        count: one call for the outcome of each document and prompt.
-        figures: gets what the LLM was asked in this process, as `llm: synthesize`.
-        server: how the LLM is asked, where it is a server's.
-        ray: where it runs, where it is not; None is this process.
+        run: its folder gets `generated.jsonl`.
 
     Raises:
         DramaError: no such LLM or prompt, or its server does not answer.
     """
     if settings.documents == 0:
         return
-    rows = {*random.Random(seed).sample(range(len(documents)), min(settings.documents, len(documents)))}
+    number = min(settings.documents, len(documents))
+    rows = {*random.Random(run.seed).sample(range(len(documents)), number)}
     # Prompts of like length go together, so that a batch holds little padding.
     wanted = (document for row, document in enumerate(documents) if row in rows)
     chosen = sorted(wanted, key=lambda d: (len(d.text), d.id))
-    llm = open_chat(settings.llm, server, settings.precision, ray=ray)
+    llm = run.open(settings.llm, settings.precision)
     lines, made = [], []
     for name in settings.prompts:
         stem = Path(name).stem
         series = "qgen" if len(settings.prompts) == 1 else f"qgen-{stem}"
-        answers = _answers(chosen, llm, name, settings, store / "answers.sqlite", seed)
+        answers = _answers(chosen, llm, name, settings, run)
         for number, document in enumerate(chosen):
             answer = answers.get(document.id)
             if answer is None:
@@ -71,7 +55,7 @@ def synthesize(
                 query, outcome = parse_query(
                     answer, document.full_text, document.lang, settings.language_check
                 )
-            count(f"{series}: {outcome}")
+            run.count(f"{series}: {outcome}")
             lines.append(
                 {
                     "document": document.id,
@@ -84,10 +68,9 @@ def synthesize(
             if outcome in ("ok", "repaired"):
                 origin = (document.id, document.lang, document.source)
                 made.append(Candidate(f"{series}-{number:06d}", query, "qgen", *origin))
-    figures["llm: synthesize"] = llm.usage.figures()
-    write_text(
-        folder / "generated.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    )
+    run.figures["llm: synthesize"] = llm.usage.figures()
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    write_text(run.folder / "generated.jsonl", text)
     yield from made
 
 
@@ -133,17 +116,12 @@ def _answers(
     llm: ChatModel,
     prompt_name: str,
     settings: SynthesizeSettings,
-    path: Path,
-    seed: int,
+    run: LLMRun,
 ) -> dict[str, str]:
     """Document id → raw answer; documents whose prompt the LLM can't take are not among them."""
     prompt = load_prompt(prompt_name)
     asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
     asked = {identity: messages for identity, messages in asked.items() if llm.fits(messages)}
-    cache = AnswerCache(path)
     title = f"write queries: {Path(prompt_name).stem}"
-    answers = cached_answers(
-        llm, list(asked.values()), settings.sampling, settings.batch_size, seed, cache, title
-    )
-    cache.close()
+    answers = run.ask(llm, list(asked.values()), settings.sampling, settings.batch_size, title)
     return dict(zip(asked, answers, strict=True))

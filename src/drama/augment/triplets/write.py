@@ -1,19 +1,16 @@
 """Asking an LLM for triplets. What it writes never reaches the corpus: passages lie beside the examples."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from drama.augment.candidate import Candidate
+from drama.augment.llm_run import LLMRun
 from drama.augment.settings import TripletSettings
 from drama.augment.triplets.parse import parse_triplet
 from drama.augment.triplets.prompt import LANGUAGE, load_triplet_prompt
 from drama.corpus import LANGUAGE_NAMES
 from drama.errors import DramaError
-from drama.llm import AnswerCache, ServerSettings, cached_answers, open_chat
 from drama.records import Document, Documents, Example
-from drama.workers import RaySettings
 from drama.workspace import write_text
 
 KIND = "triplet"
@@ -40,29 +37,13 @@ class Triplet(NamedTuple):
         return Example(self.id, self.query, *pair, [1.0], [0.0], KIND, lang, SOURCE, self.positive.id)
 
 
-def write_triplets(
-    documents: Documents,
-    settings: TripletSettings,
-    folder: Path,
-    store: Path,
-    seed: int,
-    count: Callable[[str], None],
-    figures: dict[str, Any],
-    server: ServerSettings,
-    ray: RaySettings | None = None,
-) -> list[Triplet]:
+def write_triplets(documents: Documents, settings: TripletSettings, run: LLMRun) -> list[Triplet]:
     """The triplets of `settings.count` answers in each language.
 
     Args:
         documents: the corpus, whose ids are not given to written passages too.
         settings: how many, in which languages, by which LLM and prompt.
-        folder: `triplets.jsonl` goes here: what was asked, the raw answers and what became of them.
-        store: `answers.sqlite` goes here.
-        seed: of the draw of requests and of the sampling.
-        count: one call for the outcome of each answer.
-        figures: gets what the LLM was asked in this process, as `llm: triplets`.
-        server: how the LLM is asked, where it is a server's.
-        ray: where it runs, where it is not; None is this process.
+        run: its folder gets `triplets.jsonl`, with what was asked; its seed draws the requests.
 
     Raises:
         DramaError: no such LLM or prompt, fewer different requests than asked for, the server does not
@@ -74,21 +55,18 @@ def write_triplets(
     asked = [
         (lang, {**values, LANGUAGE: LANGUAGE_NAMES.get(lang, lang)})
         for lang in settings.languages
-        for values in prompt.draw(settings.count, seed)
+        for values in prompt.draw(settings.count, run.seed)
     ]
-    llm = open_chat(settings.llm, server, settings.precision, ray=ray)
+    llm = run.open(settings.llm, settings.precision)
     chats = [prompt.messages(values) for _, values in asked]
     if not all(map(llm.fits, chats)):
         raise DramaError(f"augment.triplets.prompt: '{settings.prompt}' is too long for {settings.llm}")
-    cache = AnswerCache(store / "answers.sqlite")
-    title = "write triplets"
-    answers = cached_answers(llm, chats, settings.sampling, settings.batch_size, seed, cache, title)
-    cache.close()
-    figures["llm: triplets"] = llm.usage.figures()
+    answers = run.ask(llm, chats, settings.sampling, settings.batch_size, "write triplets")
+    run.figures["llm: triplets"] = llm.usage.figures()
     lines, made = [], []
     for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
         parts, outcome = parse_triplet(answer, lang, settings.language_check == "detector")
-        count(f"{KIND}: {outcome}")
+        run.count(f"{KIND}: {outcome}")
         identity = f"{KIND}-{number:06d}"
         lines.append({"id": identity, "asked": values, "answer": answer, "outcome": outcome})
         if parts is not None:
@@ -98,7 +76,7 @@ def write_triplets(
             )
             made.append(Triplet(identity, parts.query, positive, negative))
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_text(folder / "triplets.jsonl", text)
+    write_text(run.folder / "triplets.jsonl", text)
     names = {d.id for t in made for d in (t.positive, t.negative)}
     taken = next((d.id for d in documents if d.id in names), None)
     if taken is not None:
