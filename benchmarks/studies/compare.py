@@ -2,9 +2,9 @@
 
     python benchmarks/studies/compare.py OUT.json COLLECTIONS_FOLDER NAME=RESULTS.json NAME=A.json,B.json
 
-A RESULTS.json is what `drama evaluate --out` wrote, with its runs beside it; of several seeds each query's
-mean counts. Widths below the full one are left out. The p-value over all collections shuffles signs within
-the mean over collections, each collection alike.
+A RESULTS.json is what `drama evaluate --out` or `drama run` wrote, with its runs beside it; where it holds
+several models, `RESULTS.json@MODEL`. Of several seeds each query's mean counts. Widths below the full one are
+left out. The p-value over all collections shuffles signs within the mean over collections, each alike.
 """
 
 import json
@@ -17,14 +17,18 @@ import numpy as np
 ROUNDS = 10_000
 
 
-def per_query(results: Path, collections: Path) -> dict[str, dict[str, float]]:
+def per_query(place: str, collections: Path) -> dict[str, dict[str, float]]:
     """Collection → query id → nDCG@10."""
     found = {}
-    rows = json.loads(results.read_text())["results"]
+    file, _, model = place.partition("@")
+    results = Path(file)
+    rows = [r for r in json.loads(results.read_text())["results"] if model in ("", r["model"])]
+    widest = max((r["dim"] for r in rows if r["dim"] is not None), default=None)
     for row in rows:
-        if row["dim"] < max(r["dim"] for r in rows):
+        if row["dim"] != widest:
             continue
         folder = results.with_name(results.stem + ".runs")
+        folder = folder if folder.is_dir() else results.parent
         qrels = {}
         for line in (collections / row["collection"] / "qrels/test.tsv").read_text().splitlines()[1:]:
             query, document, grade = line.split("\t")
@@ -58,7 +62,7 @@ def main() -> None:
     values = {}
     for each in runs:
         name, _, place = each.partition("=")
-        seeds = [per_query(Path(each), Path(collections)) for each in place.split(",")]
+        seeds = [per_query(each, Path(collections)) for each in place.split(",")]
         values[name] = {
             c: {q: sum(seed[c][q] for seed in seeds) / len(seeds) for q in of_queries}
             for c, of_queries in seeds[0].items()
