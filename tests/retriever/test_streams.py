@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from drama.console import progress
 from drama.errors import FileError
 from drama.records import Document
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus
+from drama.retriever.missing import KEY, Missing
+from drama.retriever.places import Places
 from drama.retriever.pooling import Array
 from drama.workspace import VectorReader
 
@@ -91,3 +94,12 @@ def test_no_text_is_embedded_twice(
     next(tmp_path.glob("*.npy")).unlink()  # a lost block is made again
     np.testing.assert_allclose(store.documents(retriever, changed).vectors_ND, found.vectors_ND, atol=1e-6)
     assert 6 < len(encoded) <= 8
+
+
+def test_no_text_is_handed_out_twice_while_blocks_are_under_way(tmp_path: Path) -> None:
+    texts = ["a", "b", "a", "c", "b", "d", "c"]
+    with progress("texts", len(texts)) as bar:
+        missing = Missing(Places(tmp_path), lambda text: text * KEY, texts, part=2, block=1, bar=bar)
+        assert list(missing.blocks()) == [["a"], ["b"], ["c"], ["d"]]  # none of them encoded yet
+    assert missing.keys.decode() == "".join(text * KEY for text in texts)
+    assert [missing.encoded() for _ in range(4)] == [["a" * KEY], ["b" * KEY], ["c" * KEY], ["d" * KEY]]
