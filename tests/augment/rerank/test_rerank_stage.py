@@ -68,6 +68,19 @@ def test_reranked_rows_stand_beside_the_others(
     assert (tmp_path / "again/examples.parquet").read_bytes() == before
 
 
+def test_a_document_is_scored_for_new_queries_only(passages: Path, llm: Path, tmp_path: Path) -> None:
+    for name, queries, asked in (("few", 3, 18), ("more", 5, 12)):
+        settings = section(llm, method="likelihood", queries=queries)
+        manifest = augment(settings, passages, tmp_path / name, 1, tmp_path / "store")
+        assert manifest.figures["llm: rerank"]["requests"] == asked
+    few, more = (
+        {row.id: row for row in read_examples(tmp_path / name / "examples.parquet") if row.kind == "rerank"}
+        for name in ("few", "more")
+    )
+    assert len(more) == 5
+    assert all(more[identity] == row for identity, row in few.items())
+
+
 def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_path: Path) -> None:
     settings = section(llm, method="listwise")
     manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")

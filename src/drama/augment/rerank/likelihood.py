@@ -20,21 +20,21 @@ class Likelihood:
         self.engine, self.prompt, self.cache, self.batch_size = engine, prompt, cache, batch_size
 
     def scores(self, document: str, queries: Sequence[str]) -> list[float | None]:
-        """Of each query after the document; None where the two are too long for the LLM."""
+        """Of each (different) query after the document; None where the two are too long for the LLM."""
         prompt = self.prompt.messages(document)
-        key = AnswerCache.key(self.engine.identity, "likelihood", prompt, list(queries))
-        known = self.cache.get(key)
-        if known is not None:
-            scores: list[float | None] = json.loads(known)
-            return scores
-        room = self.engine.longest - len(self.engine.tokens(prompt))
-        tokens = self.engine.tokenizer(list(queries), add_special_tokens=False)["input_ids"]
-        fitting = [query for query, ids in zip(queries, tokens, strict=True) if len(ids) < room]
-        found = answer_log_likelihoods(self.engine, [prompt] * len(fitting), fitting, self.batch_size)
-        by_query = dict(zip(fitting, found, strict=True))
-        scores = [by_query.get(query) for query in queries]
-        self.cache.put({key: json.dumps(scores)})
-        return scores
+        keys = {q: AnswerCache.key(self.engine.identity, "likelihood", prompt, q) for q in queries}
+        known = {query: self.cache.get(key) for query, key in keys.items()}
+        missing = [query for query, score in known.items() if score is None]
+        if missing:
+            room = self.engine.longest - len(self.engine.tokens(prompt))
+            tokens = self.engine.tokenizer(missing, add_special_tokens=False)["input_ids"]
+            fitting = [query for query, ids in zip(missing, tokens, strict=True) if len(ids) < room]
+            found = answer_log_likelihoods(self.engine, [prompt] * len(fitting), fitting, self.batch_size)
+            scores = dict.fromkeys(missing) | dict(zip(fitting, found, strict=True))
+            new = {query: json.dumps(score) for query, score in scores.items()}
+            self.cache.put({keys[query]: score for query, score in new.items()})
+            known |= new
+        return [json.loads(known[query] or "null") for query in queries]
 
     def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
         """See `Reranker`. Scores are mean log-probabilities."""
