@@ -6,7 +6,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+import torch
 
 from drama.augment import AugmentSettings, augment
 from drama.records import Document, write_passages
@@ -21,6 +25,17 @@ def answers(path: Path) -> dict[str, str]:
         return {}
 
 
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Here and in processes that are started: on a busy machine several threads wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     passages = tmp_path / "p.parquet"
     rows = [f"{text} Number {i} says {word}." for word in "xyz" for i, text in enumerate(texts)]

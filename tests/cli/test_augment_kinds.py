@@ -18,11 +18,12 @@ def test_kinds(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     def run(kinds: str) -> dict[str, int]:
         out = tmp_path / kinds.replace(",", "-")
         command = ["augment", str(passages), "--kinds", kinds, "--llm", str(tiny_llm), "--out", str(out)]
-        command += ["--set", "synthesize.sampling.max_new_tokens=4", "--set", "rerank.method=likelihood"]
+        command += ["--set", "synthesize.sampling.max_new_tokens=4"]
         done = CliRunner().invoke(_app(), command, catch_exceptions=False)
         assert done.exit_code == 0
         manifest = read_manifest(out)
         assert manifest is not None
+        assert manifest.settings["rerank"]["method"] == ("likelihood" if "rerank" in kinds else "none")
         rows = [row.kind for row in read_examples(out / "examples.parquet")]
         assert sum(n for name, n in manifest.counts.items() if name.startswith("qgen: ")) in (0, 8)
         short = manifest.counts.get("rerank: fewer than two hits, left out", 0)

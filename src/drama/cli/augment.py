@@ -80,6 +80,7 @@ def _kinds(
     if kinds is None:
         return {"crop": {"per_document": crops}, "synthesize": {"documents": synthesize or 0, "llm": llm}}
     from drama.errors import DramaError
+    from drama.llm import is_offline, is_server
     from drama.records import count_passages
 
     asked = [kind.strip() for kind in kinds.split(",")]
@@ -95,7 +96,9 @@ def _kinds(
         values["triplets"] = {"count": _TRIPLETS, "llm": llm}
     if "rerank" in asked:
         queries = [kind for kind in ("qgen", "sent", "title") if kind in asked]
-        values["rerank"] = {"method": "listwise", "llm": llm, "kinds": queries[:1]}
+        # What runs in this process is small as a rule: it would write no ranking, and take long for it.
+        method = "listwise" if is_server(llm) or is_offline(llm) else "likelihood"
+        values["rerank"] = {"method": method, "llm": llm, "kinds": queries[:1]}
     return values
 
 
