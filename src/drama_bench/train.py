@@ -26,10 +26,10 @@ from drama.models import resolve
 from drama.retriever import Retriever, RetrieverSettings
 from drama.workspace import write_json
 from drama_bench.result import write_result
+from drama_bench.trainers.common import MAX_LENGTH
 
 LAYERS = 4
 DIMS = (256, 128)
-MAX_LENGTH = 256
 STEPS = {64: 3, 256: 2}
 """Batch size → updates a process, the first of which is not timed."""
 PEERS = ("sentence-transformers cached", "sentence-transformers", "tevatron cached", "tevatron")
