@@ -1,16 +1,15 @@
 """Hit lists: the rankings of very many queries in little memory."""
 
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import overload
+from collections.abc import Iterable, Iterator, Sequence
 
 from drama.records import Hit
 
 
-class HitLists(Sequence[list[Hit]]):
+class HitLists:
     """One ranking for each query. Kept as ids and scores; the list of hits is made when it is asked for.
 
-    At 50 hits that is about 1 KB a query; as hits they would take 5.
+    That is 16 bytes a hit; the ids themselves are the corpus' own.
 
     >>> lists = HitLists([[Hit("a", 2.0, 1), Hit("b", 1.0, 2)], []])
     >>> lists[0], lists[1], len(lists)
@@ -27,12 +26,9 @@ class HitLists(Sequence[list[Hit]]):
     def __len__(self) -> int:
         return len(self._ids)
 
-    @overload
-    def __getitem__(self, at: int) -> list[Hit]: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[list[Hit]]: ...
-    def __getitem__(self, at: int | slice) -> list[Hit] | list[list[Hit]]:
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(len(self)))]
+    def __iter__(self) -> Iterator[list[Hit]]:
+        return (self[at] for at in range(len(self)))
+
+    def __getitem__(self, at: int) -> list[Hit]:
         pairs = zip(self._ids[at], self._scores[at], strict=True)
         return [Hit(document_id, score, rank) for rank, (document_id, score) in enumerate(pairs, start=1)]

@@ -52,7 +52,7 @@ class Vectors(NamedTuple):
 class Rankings(NamedTuple):
     """The hits of each candidate, best first, and the vectors of each dense model."""
 
-    hits: Sequence[list[Hit]]
+    hits: HitLists
     teachers: list[Vectors]
 
 

@@ -8,6 +8,7 @@ from drama.augment.candidate import Candidate
 from drama.augment.crop import crop
 from drama.augment.describe import describe
 from drama.augment.histogram import Histogram
+from drama.augment.hit_lists import HitLists
 from drama.augment.label import label
 from drama.augment.llm_run import LLMRun
 from drama.augment.mixture import mix
@@ -82,7 +83,7 @@ def augment(
         beside = Beside()
         if settings.label.keep_vectors:
             beside = Beside([t.query for t in triplets], [d.full_text for d in written])
-        hits, teachers = Rankings([], [])
+        hits, teachers = Rankings(HitLists([]), [])
         if candidates or settings.label.keep_vectors:
             hits, teachers = rank_corpus(candidates, documents, settings.label, store, beside, settings.ray)
         k = settings.synthesize.round_trip
