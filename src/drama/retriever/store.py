@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,22 @@ class _Layout(NamedTuple):
     file_N: npt.NDArray[np.int32]
     row_N: npt.NDArray[np.int32]
     seconds: float
+
+    @classmethod
+    def find(cls, index: Places, keys_N: npt.NDArray[np.bytes_]) -> Self:
+        """Of texts that all have a place."""
+        file_N, row_N = (np.empty(len(keys_N), dtype=np.int32) for _ in range(2))
+        numbers: dict[str, int] = {}
+        seconds = 0.0
+        for start in range(0, len(keys_N), _PART):
+            keys = [key.decode() for key in keys_N[start : start + _PART].tolist()]
+            places = index.find([*dict.fromkeys(keys)])
+            for at, key in enumerate(keys, start=start):
+                place = places[key]
+                file_N[at] = numbers.setdefault(place.block, len(numbers))
+                row_N[at] = place.row
+                seconds += place.seconds
+        return cls([index.file(block) for block in numbers], file_N, row_N, seconds)
 
     def blocks(self) -> Blocks:
         """The vectors, left on disk."""
@@ -104,7 +120,7 @@ class EmbeddingStore:
                 index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
                 new += len(vectors_ND)
                 bar.advance(0, f"({new} new)")
-        return _layout(index, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
+        return _Layout.find(index, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
 
     def _encoded(
         self, encoder: Encoder, kind: str, blocks: Iterable[list[str]]
@@ -117,21 +133,6 @@ class EmbeddingStore:
             begin = time.monotonic()
             vectors_ND = _encode(encoder, kind, block)
             yield vectors_ND, time.monotonic() - begin
-
-
-def _layout(index: Places, keys_N: npt.NDArray[np.bytes_]) -> _Layout:
-    file_N, row_N = (np.empty(len(keys_N), dtype=np.int32) for _ in range(2))
-    numbers: dict[str, int] = {}
-    seconds = 0.0
-    for start in range(0, len(keys_N), _PART):
-        keys = [key.decode() for key in keys_N[start : start + _PART].tolist()]
-        places = index.find([*dict.fromkeys(keys)])
-        for at, key in enumerate(keys, start=start):
-            place = places[key]
-            file_N[at] = numbers.setdefault(place.block, len(numbers))
-            row_N[at] = place.row
-            seconds += place.seconds
-    return _Layout([index.file(block) for block in numbers], file_N, row_N, seconds)
 
 
 def _encode(encoder: Encoder, kind: str, texts: Sequence[str]) -> Array:
