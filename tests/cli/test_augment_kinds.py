@@ -33,3 +33,36 @@ def test_kinds(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     assert run("sent,qgen")["sent"] == 8
     with pytest.raises(DramaError, match="no kind 'cent'"):
         run("cent")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--llm", "smollm2-135m"], "nothing here asks an LLM"),
+        (["--kinds", "sent", "--llm", "smollm2-135m"], "nothing here asks an LLM"),
+        (["--kinds", "sent", "--synthesize", "5"], "--synthesize is for qgen, which --kinds does not name"),
+        (["--kinds", "qgen", "--crops", "2"], "--crops is for sent"),
+        (["--kinds", "qgen", "--synthesize", "0"], "--synthesize 0: no qgen would be made"),
+        (["--kinds", "rerank"], "rerank has no queries"),
+    ],
+)
+def test_no_option_is_ignored(options: list[str], message: str, tmp_path: Path) -> None:
+    passages = tmp_path / "passages.parquet"
+    write_passages(passages, [Document("a", "", "Bees dance for each other.", "en")])
+    with pytest.raises(DramaError, match=message):
+        CliRunner().invoke(
+            _app(), ["augment", str(passages), "--out", str(tmp_path / "out"), *options], catch_exceptions=False
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_describe_never_makes_anything_anew(texts: list[str], tmp_path: Path) -> None:
+    passages = tmp_path / "passages.parquet"
+    write_passages(passages, [Document(f"d{i}", "", text, "en") for i, text in enumerate(texts)])
+    command = ["augment", str(passages), "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(_app(), [*command, "--crops", "2", "--seed", "7"]).exit_code == 0
+    before = (tmp_path / "out/examples.parquet").read_bytes()
+    shown = CliRunner().invoke(_app(), [*command, "--describe"])
+    assert shown.exit_code == 0
+    assert "sent" in shown.stdout
+    assert (tmp_path / "out/examples.parquet").read_bytes() == before

@@ -75,7 +75,7 @@ def test_ids_stand_once_and_texts_are_texts(tmp_path: Path) -> None:
     rows.save_to_disk(str(tmp_path / "set"))
     with pytest.raises(DramaError, match="row 2: document id 'a' stands twice"):
         list(read_input(f"hf://{tmp_path}/set"))
-    with pytest.raises(DramaError, match="row 1: 'n' holds no text but int"):
+    with pytest.raises(DramaError, match="row 1: the text is no string but int"):
         list(read_input(f"hf://{tmp_path}/set?text=n"))
 
 

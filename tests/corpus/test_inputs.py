@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +57,42 @@ def test_broken_tables_are_named(content: bytes, message: str, tmp_path: Path) -
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(FileError, match=message):
         list(read_input(str(tmp_path / "a.csv")))
+
+
+def test_any_parquet_file(tmp_path: Path) -> None:
+    table = pa.table({"id": [7, 8], "text": ["one", "two"], "title": [None, "Two"], "n": [1.0, 2.0]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = list(read_input(str(tmp_path / "a.parquet")))
+    assert [(d.id, d.full_text, d.source) for d in found] == [("7", "one", "a"), ("8", "Two two", "a")]
+    build_corpus(CorpusSettings(inputs=[str(tmp_path / "a.parquet")], languages=["en"]), tmp_path / "out")
+    assert [d.id for d in read_passages(tmp_path / "out/passages.parquet")] == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"body": ["one"]}, r"no column 'text' \(there are: body\)"),
+        ({"id": ["a", "a"], "text": ["one", "two"]}, "row 2: document id 'a' stands twice"),
+        ({"id": ["a", None], "text": ["one", "two"]}, "row 2: the document id is empty"),
+        ({"text": ["one", None]}, "row 2: the text is no string but NoneType"),
+    ],
+)
+def test_broken_parquet_files_are_named(columns: dict[str, list[str]], message: str, tmp_path: Path) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(DramaError, match=message):
+        list(read_input(str(tmp_path / "a.parquet")))
+
+
+def test_files_of_another_kind_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "in/.git").mkdir(parents=True)
+    names = ("A.TXT", "b.md", "c.HTML", "d.pdf", "e.rst", ".git/f.txt")
+    for name in names:
+        (tmp_path / "in" / name).write_text(f"\ufeffThe text of {name}.", encoding="utf-8")
+    settings = CorpusSettings(inputs=[str(tmp_path / "in")], languages=["en"])
+    manifest = build_corpus(settings, tmp_path / "out")
+    assert manifest.counts["files of another kind, left out"] == 2
+    found = {d.id: d.text for d in read_passages(tmp_path / "out/passages.parquet")}
+    assert found == {name: f"The text of {name}." for name in names[:3]}
 
 
 def test_web_pages(tmp_path: Path) -> None:

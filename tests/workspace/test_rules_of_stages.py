@@ -79,6 +79,24 @@ def test_any_change_clears_the_folder(change: str, tmp_path: Path) -> None:
         assert not (out / "old").exists()
 
 
+def test_what_is_found_by_its_content_outlives_changed_settings(tmp_path: Path) -> None:
+    for size in (1, 2):
+        with open_stage(tmp_path, "demo", Demo(size=size), {}, keep=("cache",)) as run:
+            assert not run.done
+            assert (tmp_path / "cache/one").is_file() == (size == 2)
+            (tmp_path / "cache").mkdir(exist_ok=True)
+            (tmp_path / "cache/one").write_text("paid for")
+            (tmp_path / f"made-{size}").write_text("x")
+    assert not (tmp_path / "made-1").exists()
+
+
+def test_another_manner_is_the_same_stage(tmp_path: Path) -> None:
+    with open_stage(tmp_path, "demo", Demo(size=1), {}, manner=("size",)):
+        pass
+    with open_stage(tmp_path, "demo", Demo(size=2), {}, manner=("size",)) as run:
+        assert run.done
+
+
 def test_a_stage_upstream_is_known_by_its_manifest(tmp_path: Path) -> None:
     with open_stage(tmp_path / "first", "first", Demo(), {}):
         (tmp_path / "first/made").write_text("x")

@@ -1,6 +1,7 @@
 """Labels: windows of a query's ranking give positives and hard negatives."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf, nan
 
 from drama.augment.candidate import Candidate
 from drama.augment.histogram import Histogram
@@ -20,7 +21,8 @@ def label(
     """Cut the windows out of every candidate's ranking (paper, section 3); `scores` gets what is found where.
 
     A query without a positive (possible only where `origin_is_positive` is off) is left out and counted.
-    Of a query that people judged the positives are theirs, and no window's.
+    Of a query that people judged the positives are theirs, and no window's. A positive that no retriever found
+    has no score: NaN.
     """
     windows = scale_windows(
         settings.positive_ranks,
@@ -29,7 +31,7 @@ def label(
         settings.depth,
         settings.scale_to_corpus,
     )
-    note(f"label: positives at ranks {windows.positives}, hard negatives at {windows.negatives}")
+    note(f"label: positives at ranks {windows.positives or 'none'}, hard negatives at {windows.negatives}")
     for candidate, hits in ranked:
         example = _example(candidate, hits, windows, settings, count, scores)
         if example is not None:
@@ -45,14 +47,14 @@ def _example(
     histogram: Histogram,
 ) -> Example | None:
     origin = "" if candidate.judged else candidate.document_id
-    first, last = windows.positives
+    first, last = windows.positives or (1, 0)
     scores = {h.document_id: h.score for h in hits}
     if candidate.judged:
-        positives = {i: scores.get(i, 0.0) for i in candidate.judged}
+        positives = {i: scores.get(i, nan) for i in candidate.judged}
     else:
         positives = {h.document_id: h.score for h in hits[first - 1 : last]}
     if origin and settings.origin_is_positive and origin not in positives:
-        positives = {origin: scores.get(origin, 0.0), **positives}
+        positives = {origin: scores.get(origin, nan), **positives}
         count("label: origin not among the positives, added")
     if not positives:
         count("label: no positive found, left out")
@@ -69,7 +71,8 @@ def _example(
     if not negatives:
         count("label: no hard negatives (ranking too short)")
     elif settings.negatives_below is not None:
-        negatives = _below(negatives, settings.negatives_below * max(positives.values()), count, histogram)
+        best = max((s for i, s in positives.items() if i in scores), default=-inf)
+        negatives = _below(negatives, settings.negatives_below * best, count, histogram)
     histogram.add("hard negatives", negatives.values())
     count("label: ok")
     return Example(

@@ -95,7 +95,17 @@ def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, 
     enough = [sizes[g] / share for g, share in shares.items() if share > 0]
     total = min(settings.repeats * min(enough), max(enough)) if enough else 0.0
     total = min(total, settings.examples or total)
-    return {g: int(total * shares[g] + 0.5) for g in sizes}
+    return _whole({g: total * shares[g] for g in sizes})
+
+
+def _whole(wanted: Mapping[Group, float]) -> dict[Group, int]:
+    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders."""
+    almost = 1e-9
+    rows = {group: int(number + almost) for group, number in wanted.items()}
+    left = int(sum(wanted.values()) + almost) - sum(rows.values())
+    for group in sorted(wanted, key=lambda g: rows[g] - wanted[g])[:left]:
+        rows[group] += 1
+    return rows
 
 
 def _shares(

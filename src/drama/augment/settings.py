@@ -105,7 +105,8 @@ class LabelSettings(Section):
     retrievers: list[str] = ["bm25"]
     """`bm25`, `lsa` and models; several are fused with equal weights."""
     depth: int = Field(default=50, ge=2)
-    positive_ranks: tuple[int, int] = (1, 10)
+    positive_ranks: tuple[int, int] | None = (1, 10)
+    """None: no rank makes a positive, only the origin or people's judgments do."""
     negative_ranks: tuple[int, int] = (30, 50)
     negatives_below: float | None = Field(default=None, gt=0.0, le=1.0)
     """Hard negatives must score below this share of the best positive's score; None: any score."""
@@ -128,12 +129,12 @@ class LabelSettings(Section):
         if len({*self.retrievers}) < len(self.retrievers):
             raise ValueError(f"retrievers names one twice: {self.retrievers}")
         for name, (first, last) in (
-            ("positive_ranks", self.positive_ranks),
+            ("positive_ranks", self.positive_ranks or (1, 1)),
             ("negative_ranks", self.negative_ranks),
         ):
             if not 1 <= first <= last:
                 raise ValueError(f"{name} {[first, last]} is no range of ranks from 1")
-        if self.negative_ranks[0] <= self.positive_ranks[1]:
+        if self.positive_ranks is not None and self.negative_ranks[0] <= self.positive_ranks[1]:
             raise ValueError("negative_ranks must begin behind the last of positive_ranks")
         if self.keep_vectors and {*self.retrievers} == {BM25_NAME}:
             raise ValueError("keep_vectors needs a dense model among the retrievers: 'lsa', or a model")
@@ -253,7 +254,7 @@ class AugmentSettings(Section):
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
-        for name in self._llms():
+        for name in self.llms():
             if is_server(name):
                 server_address(name)
         return self
@@ -282,7 +283,7 @@ class AugmentSettings(Section):
     def models(self) -> list[str]:
         """Names of the models that the stage will load into this process."""
         names = [name for name in self.label.retrievers if name not in FITTED]
-        names += [model_of(name) for name in self._llms() if not is_server(name)]
+        names += [model_of(name) for name in self.llms() if not is_server(name)]
         return list(dict.fromkeys(names))
 
     def prompt_files(self) -> list[str]:
@@ -292,7 +293,8 @@ class AugmentSettings(Section):
         names += [self.rerank.prompt] if self.rerank.method != "none" and self.rerank.prompt else []
         return [name for name in names if name.endswith((".yaml", ".yml"))]
 
-    def _llms(self) -> list[str]:
+    def llms(self) -> list[str]:
+        """Names of the LLMs that the stage asks."""
         names = [self.synthesize.llm] if self.synthesize.documents else []
         names += [self.triplets.llm] if self.triplets.count else []
         return names if self.rerank.method == "none" else [*names, self.rerank.llm]

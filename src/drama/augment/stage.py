@@ -25,6 +25,8 @@ from drama.models import resolve
 from drama.records import WRITTEN, Documents, Example, Hit, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
+_STORE = "embeddings"
+
 
 def augment(
     settings: AugmentSettings,
@@ -46,7 +48,7 @@ def augment(
             passages.
         seed: of every draw.
         store: a folder that outlives changed settings and may be shared with other stages: vectors and
-            the LLM's answers by content. Without one, `out/embeddings`, which a changed setting clears.
+            the LLM's answers by content. Without one, `out/embeddings`, which changed settings leave alone.
 
     Raises:
         DramaError: no query could be made or labelled, a model is missing, a server does not answer, a
@@ -55,10 +57,11 @@ def augment(
     inputs = {"passages": passages, **{f"model {name}": resolve(name) for name in settings.models()}}
     inputs |= {f"prompt {name}": Path(name) for name in settings.prompt_files()}
     inputs |= supervised_files(settings.supervised)
-    with open_stage(out, "augment", settings, inputs, seed) as run:
+    opened = open_stage(out, "augment", settings, inputs, seed, manner=("server", "ray"), keep=(_STORE,))
+    with opened as run:
         if run.done:
             return run.manifest
-        store = store or out / "embeddings"
+        store = store or out / _STORE
         documents = Passages(passages)
         llm_run = LLMRun(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         triplets = write_triplets(documents, settings.triplets, llm_run)

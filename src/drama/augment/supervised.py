@@ -26,6 +26,8 @@ def supervised_files(settings: SupervisedSettings) -> dict[str, Path]:
             raise FileError(qrels, "no such split", hint=hint)
         name = Path(place).name
         files |= {f"queries of {name}": Path(place) / "queries.jsonl", f"judgments of {name}": qrels}
+        if (test := qrels.with_name("test.tsv")).is_file():
+            files[f"test judgments of {name}"] = test
     return files
 
 

@@ -7,14 +7,18 @@ FULL_SCALE = 100_000
 
 
 class Windows(NamedTuple):
-    """First and last rank, both included, counted from 1. `negatives` is None where none are left."""
+    """First and last rank, both included, counted from 1. None: no ranks are positives, or none are left."""
 
-    positives: tuple[int, int]
+    positives: tuple[int, int] | None
     negatives: tuple[int, int] | None
 
 
 def scale_windows(
-    positives: tuple[int, int], negatives: tuple[int, int], documents: int, depth: int, scale: bool
+    positives: tuple[int, int] | None,
+    negatives: tuple[int, int],
+    documents: int,
+    depth: int,
+    scale: bool,
 ) -> Windows:
     """The windows for a corpus of this size.
 
@@ -29,8 +33,11 @@ def scale_windows(
     """
     factor = min(1.0, (documents / FULL_SCALE) ** 0.25) if scale else 1.0
     end = min(depth, documents)
-    first = min(max(1, int(positives[0] * factor)), end)
-    last = min(max(first, int(positives[1] * factor)), end)
+    last, of_positives = 0, None
+    if positives is not None:
+        first = min(max(1, int(positives[0] * factor)), end)
+        last = min(max(first, int(positives[1] * factor)), end)
+        of_positives = first, last
     low = max(last + 1, int(negatives[0] * factor))
     high = min(end, max(low, int(negatives[1] * factor)))
-    return Windows((first, last), (low, high) if low <= high else None)
+    return Windows(of_positives, (low, high) if low <= high else None)

@@ -18,13 +18,16 @@ def augment(
         str | None,
         typer.Option(help="Of sent, title, qgen, rerank, triplet, with commas: these, and no others."),
     ] = None,
-    crops: Annotated[int, typer.Option(help="Sentences a document as queries.")] = 1,
+    crops: Annotated[
+        int | None, typer.Option(help="Sentences a document as queries: 1 unless told.", min=0)
+    ] = None,
     synthesize: Annotated[
-        int | None, typer.Option(help="Documents that get a query by the LLM; of `--kinds qgen` all.")
+        int | None, typer.Option(help="Documents that get a query by the LLM; of `--kinds qgen` all.", min=0)
     ] = None,
     llm: Annotated[
-        str, typer.Option(help="The LLM that writes and reranks: a model, or http://host/v1#model.")
-    ] = "smollm2-135m",
+        str | None,
+        typer.Option(help="The LLM that writes and reranks: smollm2-135m, a model, or http://host/v1#model."),
+    ] = None,
     retriever: Annotated[
         list[str] | None, typer.Option(help="Labels the queries: bm25 or a model; several are fused.")
     ] = None,
@@ -42,7 +45,7 @@ def augment(
     ] = None,
     describe: Annotated[
         bool,
-        typer.Option(help="Show what will be trained on, with samples; a stage that is done only shows."),
+        typer.Option(help="Show what will be trained on, with samples; what is done is shown as it stands."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
@@ -50,9 +53,16 @@ def augment(
     from drama.augment import AugmentSettings
     from drama.augment import augment as run_augment
     from drama.console import note
-    from drama.errors import FileError
+    from drama.errors import DramaError, FileError
     from drama.settings import apply_overrides
+    from drama.workspace import read_manifest
 
+    before = read_manifest(out) if describe else None
+    if before is not None and (before.stage, before.status) == ("augment", "complete"):
+        note(f"{out}: shown as it stands; without --describe it is made anew where settings have changed")
+        _show(out / "examples.parquet", Path(before.paths["passages"]), before.seed)
+        typer.echo(str(out / "examples.parquet"))
+        return
     if (passages / "passages.parquet").is_file():
         passages = passages / "passages.parquet"
     elif passages.exists() and passages.suffix != ".parquet":
@@ -65,6 +75,10 @@ def augment(
         "supervised": {"collections": list(map(str, supervised or []))},
     }
     settings = AugmentSettings.parse(apply_overrides(values, set_ or []), where="augment")
+    if llm is not None and llm not in settings.llms():
+        raise DramaError(
+            f"--llm {llm}: nothing here asks an LLM", hint="add --synthesize N, or --kinds with qgen or rerank"
+        )
     manifest = run_augment(settings, passages, out, seed, store)
     for outcome, n in manifest.counts.items():
         note(f"  {outcome}: {n}")
@@ -74,11 +88,15 @@ def augment(
 
 
 def _kinds(
-    kinds: str | None, crops: int, synthesize: int | None, llm: str, passages: Path
+    kinds: str | None, crops: int | None, synthesize: int | None, llm: str | None, passages: Path
 ) -> dict[str, dict[str, Any]]:
     """The sections that make the kinds; without any, as many crops and written queries as are asked for."""
+    from drama.augment import SynthesizeSettings
+
+    llm = llm or SynthesizeSettings().llm
     if kinds is None:
-        return {"crop": {"per_document": crops}, "synthesize": {"documents": synthesize or 0, "llm": llm}}
+        crop = {"per_document": 1 if crops is None else crops}
+        return {"crop": crop, "synthesize": {"documents": synthesize or 0, "llm": llm}}
     from drama.errors import DramaError
     from drama.llm import is_offline, is_server
     from drama.records import count_passages
@@ -87,15 +105,22 @@ def _kinds(
     unknown = [kind for kind in asked if kind not in _KINDS]
     if unknown:
         raise DramaError(f"--kinds: no kind '{unknown[0]}'", hint=f"there are: {', '.join(_KINDS)}")
+    for option, value, kind in (("--crops", crops, "sent"), ("--synthesize", synthesize, "qgen")):
+        if value is not None and kind not in asked:
+            raise DramaError(f"{option} is for {kind}, which --kinds does not name", hint=f"add {kind}")
+        if value == 0:
+            raise DramaError(f"{option} 0: no {kind} would be made", hint=f"leave {kind} out of --kinds")
+    queries = [kind for kind in ("qgen", "sent", "title") if kind in asked]
+    if "rerank" in asked and not queries:
+        raise DramaError("--kinds: rerank has no queries to rerank", hint="add qgen, sent or title")
     written = (synthesize or count_passages(passages)) if "qgen" in asked else 0
     values: dict[str, dict[str, Any]] = {
-        "crop": {"per_document": crops if "sent" in asked else 0, "titles": "title" in asked},
+        "crop": {"per_document": (crops or 1) if "sent" in asked else 0, "titles": "title" in asked},
         "synthesize": {"documents": written, "llm": llm},
     }
     if "triplet" in asked:
         values["triplets"] = {"count": _TRIPLETS, "llm": llm}
     if "rerank" in asked:
-        queries = [kind for kind in ("qgen", "sent", "title") if kind in asked]
         # What runs in this process is small as a rule: it would write no ranking, and take long for it.
         method = "listwise" if is_server(llm) or is_offline(llm) else "likelihood"
         values["rerank"] = {"method": method, "llm": llm, "kinds": queries[:1]}
@@ -110,8 +135,10 @@ def _show(examples: Path, passages: Path, seed: int) -> None:
 
     written = examples.with_name(WRITTEN)
     places = [passages, written] if written.is_file() else [passages]
-    texts = {d.id: d.full_text for place in places for d in read_passages(place)}
-    groups = describe(examples, {i: count_words(text) for i, text in texts.items()}, samples=2, seed=seed)
+    words = {d.id: count_words(d.full_text) for place in places for d in read_passages(place)}
+    groups = describe(examples, words, samples=2, seed=seed)
+    shown = {i for g in groups for e in g.samples for i in (*e.positive_ids[:1], *e.negative_ids[:1])}
+    texts = {d.id: d.full_text for place in places for d in read_passages(place) if d.id in shown}
     rows = [list(group.figures().values()) for group in groups]
     header = ["source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives"]
     cells = [header, *([str(cell) for cell in row] for row in rows)]

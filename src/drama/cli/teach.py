@@ -7,11 +7,12 @@ import typer
 
 LABEL: dict[str, Any] = {
     "retrievers": ["bm25"],
-    "positive_ranks": [1, 1],
-    "negative_ranks": [2, 50],
+    "positive_ranks": None,
+    "negative_ranks": [1, 50],
     "scale_to_corpus": False,
 }
 TRAIN: dict[str, Any] = {
+    "negatives": 15,
     "temperature": 0.01,
     "learning_rate": 1e-4,
     "query_length": 32,

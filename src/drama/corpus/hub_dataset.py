@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from drama.corpus.rows import IDS, RowReader
 from drama.errors import DramaError, MissingExtraError
 from drama.records import Document
 
 SCHEME = "hf://"
-_IDS = ("_id", "id")
 _OPTIONS = ("split", "config", "revision", "text", "title", "id", "lang")
 
 
@@ -61,26 +61,16 @@ def read_hub_dataset(name: str, source: str) -> Iterator[Document]:
     """
     wanted = hub_dataset(name)
     columns: dict[str, str] | None = None
-    seen: set[str] = set()
-    for number, row in enumerate(_rows(name, wanted), start=1):
+    reader = RowReader(name, source, hint="name another column: id=…")
+    for row in _rows(name, wanted):
         if columns is None:
             columns = _columns(name, wanted.options, list(row))
-        values = {part: row[column] for part, column in columns.items()}
-        if not isinstance(values["text"], str):
-            kind = type(values["text"]).__name__
-            raise DramaError(f"{name}, row {number}: '{columns['text']}' holds no text but {kind}")
-        identity = str(values.get("id", number))
-        if not identity or identity in seen:
-            what = f"document id '{identity}' stands twice" if identity else "the document id is empty"
-            raise DramaError(f"{name}, row {number}: {what}", hint="name another column: id=…")
-        seen.add(identity)
-        title, lang = (str(values.get(part) or "") for part in ("title", "lang"))
-        yield Document(identity, title, values["text"], lang, source)
+        yield reader.document({part: row[column] for part, column in columns.items()})
 
 
 def _columns(name: str, options: dict[str, str], there: list[str]) -> dict[str, str]:
     """Part of a document → column."""
-    ids = next((column for column in _IDS if column in there), None)
+    ids = next((column for column in IDS if column in there), None)
     usual = {"text": "text", "title": "title", "id": ids, "lang": "lang"}
     columns = {}
     for part, column in usual.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drama.console import track
 from drama.corpus.chunks import Chunker
-from drama.corpus.inputs import hashed_part, input_name, read_input
+from drama.corpus.inputs import hashed_part, input_name, other_files, read_input
 from drama.corpus.languages import LanguageDetector
 from drama.corpus.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
@@ -58,8 +58,12 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
             prefixed = len(settings.inputs) > 1
             for name in files:
                 source = input_name(name)
+                if others := other_files(name):
+                    run.count("files of another kind, left out", others)
+                before = f"{source}/" if prefixed else ""
                 for d in track(read_input(name), f"read {source}"):
-                    yield d._replace(id=f"{source}/{d.id}" if prefixed else d.id, source=source)
+                    chunk_of = before + d.chunk_of if d.chunk_of else ""
+                    yield d._replace(id=before + d.id, source=source, chunk_of=chunk_of)
 
         chunks = _chunks(_with_languages(documents(), settings), settings, tokenizer)
         kept = _not_near(_unique(chunks, run.count), settings.near_duplicates, run.count)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from drama.corpus.rows import IDS
 from drama.errors import FileError
 from drama.records import Document
-
-_IDS = ("_id", "id")
 
 
 def read_table(path: Path, source: str) -> Iterator[Document]:
@@ -40,7 +39,7 @@ def _rows(path: Path, header: str, lines: Iterator[str], source: str) -> Iterato
         found = ", ".join(columns) or "nothing"
         hint = "the first line names the columns; call the one that holds the documents 'text'"
         raise FileError(path, f"no column 'text' (the first line has: {found})", line=1, hint=hint)
-    identity_column = next((name for name in _IDS if name in columns), None)
+    identity_column = next((name for name in IDS if name in columns), None)
     seen: set[str] = set()
     quoting: Literal[0, 3] = csv.QUOTE_NONE if tabbed else csv.QUOTE_MINIMAL
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)

@@ -9,14 +9,14 @@
 
 A stage is *done* when its manifest is complete and was made from the same settings, inputs and seed. A
 folder whose manifest says `running` with the same fingerprint was cut off: the stage finds its own whole
-shards there and goes on. Anything else of ours in the folder is cleared first; a folder that holds
-somebody's files and no manifest, or another stage's results, is refused.
+shards there and goes on. Anything else of ours in the folder is cleared first, and that is said; a folder
+that holds somebody's files and no manifest, or another stage's results, is refused.
 """
 
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,6 +57,9 @@ def open_stage(
     settings: Section,
     inputs: Mapping[str, Path],
     seed: int = 0,
+    *,
+    manner: Collection[str] = (),
+    keep: Collection[str] = (),
 ) -> Iterator[StageRun]:
     """Open a stage's folder; see the module's docstring.
 
@@ -67,12 +70,15 @@ def open_stage(
         inputs: name → file or folder that the stage reads; hashed by content. A folder with a complete
             manifest of ours is taken by that manifest's fingerprint, not by its bytes.
         seed: the recipe's seed.
+        manner: keys of the section that say how the work is done (a server's retries, say), not what comes
+            out: the stage is the same with others.
+        keep: names in the folder that outlive changed settings: what lies there is found by its content.
 
     Raises:
         FileError: an input is missing, or the folder is not empty and not this stage's.
     """
     hashes = {name: identity(path) for name, path in inputs.items()}
-    mark = fingerprint([stage, settings.model_dump(mode="json"), hashes, seed])
+    mark = fingerprint([stage, settings.model_dump(mode="json", exclude={*manner}), hashes, seed])
     before = read_manifest(folder)
     if before is None and folder.is_dir() and any(folder.iterdir()):
         raise FileError(
@@ -90,7 +96,8 @@ def open_stage(
         yield StageRun(folder, before, True, False, Counter(before.counts), dict(before.figures))
         return
     if before is not None and not same:
-        shutil.rmtree(folder)
+        note(f"{stage}: settings or inputs have changed, made anew ({folder})")
+        _clear(folder, keep)
     folder.mkdir(parents=True, exist_ok=True)
     now = Manifest(
         stage=stage,
@@ -129,6 +136,16 @@ def open_stage(
         }
     )
     write_json(folder / MANIFEST, run.manifest.model_dump())
+
+
+def _clear(folder: Path, keep: Collection[str]) -> None:
+    """Remove what is in the folder, its manifest last: cut off, it is still this stage's."""
+    there = sorted((p for p in folder.iterdir() if p.name not in keep), key=lambda p: p.name == MANIFEST)
+    for path in there:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def identity(path: Path) -> str:

@@ -85,7 +85,7 @@ def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_pa
     settings = section(llm, method="listwise")
     manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
     assert manifest.counts["rerank, LLM: not a ranking"] == 3  # random weights write no ranking
-    assert manifest.counts["rerank: no window was ordered, left out"] == 3
+    assert manifest.counts["rerank: a window was not ordered, left out"] == 3
     assert manifest.figures["examples"] == 8
     # The same, with answers in the cache that are one.
     with sqlite3.connect(tmp_path / "store/answers.sqlite") as db:

@@ -41,9 +41,9 @@ def rerank_examples(
 ) -> Iterator[Example]:
     """Yield a row of kind `rerank` for each candidate and its best hits (paper, section 3).
 
-    Left out and counted: lists of fewer than two hits, and lists of which the LLM ordered no window, since
-    they would pass the retriever's own order off as the LLM's. Where only some windows failed, the list is
-    kept. Each window's outcome is counted. The origin is never a negative.
+    Left out and counted: lists of fewer than two hits, and lists with a window that the LLM did not order,
+    since they would pass the retriever's own order off as the LLM's. Each window's outcome is counted. The
+    origin is never a negative.
 
     Args:
         chosen: candidates with the hits to rerank, best first.
@@ -77,8 +77,8 @@ def rerank_examples(
                 "answers": found.answers,
             }
         )
-        if OK not in found.outcomes:
-            count("rerank: no window was ordered, left out")
+        if {*found.outcomes} != {OK}:
+            count("rerank: a window was not ordered, left out")
             continue
         yield _example(candidate, ids, found.scores, count)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
