@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from drama.augment.settings import LanguageCheck
 from drama.augment.synthesize import parse_query
 from drama.augment.windows import scale_windows
 from drama.errors import DramaError
+from drama.llm import load_prompt
 from drama.records import Document, read_examples, write_passages
 from drama.workspace import Manifest, VectorReader
 
@@ -109,8 +111,7 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
     (scores,) = manifest.figures["histograms"].values()
     counted = {name: sum(counts) for name, counts in scores["counts"].items()}
     assert counted["hard negatives"] == sum(len(row.negative_ids) for row in rows)
-    found = sum(1 for row in rows for score in row.positive_scores if score != 0)
-    assert counted["positives"] >= found
+    assert counted["positives"] == sum(isfinite(score) for row in rows for score in row.positive_scores)
     dropped = manifest.counts.get("label: hard negative is origin, dropped", 0)
     assert counted.get("dropped: origin", 0) == dropped
     qgen = sum(n for outcome, n in manifest.counts.items() if outcome.startswith("qgen: "))
@@ -156,6 +157,29 @@ def test_vectors_of_several_models_give_the_mean_of_their_cosines(
         _, documents = VectorReader(out / "teacher/documents").load()
         cosines.append(queries @ documents.T)
     np.testing.assert_allclose(cosines[2], (cosines[0] + cosines[1]) / 2, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Task: find pages\nQuery: why do wings lift\nLanguage: English", ("why do wings lift", "ok")),
+        ('Sure!\nTask: a\nQuery: "why do wings lift"\nLanguage: b', ("why do wings lift", "repaired")),
+        ("Task: find pages\nQuery: why do wings lift", ("", "malformed")),
+        ("Query: why do wings lift\nTask: find pages\nLanguage: English", ("", "malformed")),
+        ("Task: a\nQuery: why\nQuery: why do wings lift\nLanguage: English", ("", "malformed")),
+        ("Task: find pages\nQuery:\nLanguage: English", ("", "empty")),
+        ("", ("", "empty")),
+    ],
+)
+def test_answers_in_lines(answer: str, expected: tuple[str, str]) -> None:
+    lines = load_prompt("search-agent").answer
+    assert parse_query(answer, "The wing produces lift.", "en", "none", lines) == expected
+
+
+def test_an_answer_in_lines_needs_room(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
+    section = {"synthesize": {"documents": 2, "llm": str(tiny_llm), "prompts": ["search-agent"]}}
+    with pytest.raises(DramaError, match="may take 256 tokens"):
+        augment(AugmentSettings.parse(section, "augment"), passages, tmp_path / "out")
 
 
 def test_several_prompts_and_the_round_trip(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:

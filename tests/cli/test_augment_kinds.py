@@ -51,7 +51,9 @@ def test_no_option_is_ignored(options: list[str], message: str, tmp_path: Path) 
     write_passages(passages, [Document("a", "", "Bees dance for each other.", "en")])
     with pytest.raises(DramaError, match=message):
         CliRunner().invoke(
-            _app(), ["augment", str(passages), "--out", str(tmp_path / "out"), *options], catch_exceptions=False
+            _app(),
+            ["augment", str(passages), "--out", str(tmp_path / "out"), *options],
+            catch_exceptions=False,
         )
     assert not (tmp_path / "out").exists()
 

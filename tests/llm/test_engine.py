@@ -138,3 +138,15 @@ def test_precision_is_of_the_weights_and_of_the_cache_key(tiny_llm: Path, prompt
     first, last = answer_log_likelihoods(half, prompts[:2], ["wing", "a river"], 2)
     assert first < 0
     assert last < 0
+
+
+def test_a_template_without_a_system_turn(tiny_llm: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_llm, tmp_path / "llm")
+    engine = load_engine(folder, "fp32", weights=False)
+    engine.tokenizer.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    )
+    engine.chat = True
+    chat = [{"role": "system", "content": "Ask."}, {"role": "user", "content": "Tea."}]
+    assert engine.tokenizer.decode(engine.tokens(chat)).split() == ["user:", "Ask.", "Tea."]

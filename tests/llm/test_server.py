@@ -82,7 +82,7 @@ def chats(n: int) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": f"q{i}"}] for i in range(n)]
 
 
-def ask(server: Server, n: int, batch_size: int = 4) -> list[list[str]]:
+def ask(server: Server, n: int, batch_size: int = 4) -> list[list[str | None]]:
     return list(server.generate(chats(n), Sampling(), batch_size, seed=7))
 
 
@@ -141,7 +141,6 @@ def test_failures_that_do_not_pass_are_errors() -> None:
         assert len(fake.bodies) == 3
     replies: list[tuple[Reply, str]] = [
         ((401, {}, {"error": "bad key"}), KEY_VARIABLE),
-        ((400, {}, {"error": "context too long"}), "context too long"),
         ((302, {"Location": "http://elsewhere.invalid/"}, {}), "status 302"),
         ((429, {"Retry-After": "4000"}, {}), "asks to wait 4000 seconds"),
         ((200, {}, b"<html>"), "no chat completion"),
@@ -156,6 +155,35 @@ def test_failures_that_do_not_pass_are_errors() -> None:
     gone = Server(fake.name, ServerSettings(backoff=0.01, retries=0))
     with pytest.raises(DramaError, match="after 1 tries"):
         ask(gone, 1)
+
+
+def test_prompts_that_the_server_refuses_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    def long_ones(number: int, body: dict[str, Any]) -> Reply:
+        refused = body["messages"][-1]["content"] in ("q2", "q5")
+        return (400, {}, {"error": "context too long"}) if refused else echo(number, body)
+
+    with serving(long_ones) as fake:
+        found = [a for batch in ask(Server(fake.name, QUICK), 7) for a in batch]
+        assert found == ["q0!", "q1!", None, "q3!", "q4!", None, "q6!"]
+        assert len(fake.bodies) == 7
+    assert capsys.readouterr().err.count("context too long") == 1
+    with (
+        serving(lambda *_: (400, {}, {"error": "no such parameter: seed"})) as fake,
+        pytest.raises(DramaError, match=r"refused \d+ prompts and answered 0 .*no such parameter"),
+    ):
+        ask(Server(fake.name, QUICK), 20)
+
+
+def test_the_same_request_is_sent_once(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    with serving(lambda number, _: said(f"answer {number}")) as fake:
+        server = Server(fake.name, ServerSettings(concurrency=1))
+        twice = [*chats(3), *chats(3)]
+        found = cached_answers(server, twice, Sampling(), 4, 0, cache, "ask")
+        assert len(fake.bodies) == 3
+        assert found == ["answer 0", "answer 1", "answer 2"] * 2
+        assert cached_answers(server, twice, Sampling(), 4, 0, cache, "ask") == found
+        assert len(fake.bodies) == 3
 
 
 def test_an_answer_without_text_is_empty() -> None:
@@ -186,7 +214,7 @@ def test_no_more_requests_than_allowed() -> None:
 def test_what_was_answered_is_not_asked_again_even_after_a_failure(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
 
-    def run(name: str, n: int) -> list[str]:
+    def run(name: str, n: int) -> list[str | None]:
         settings = ServerSettings(concurrency=1, retries=0)
         return cached_answers(Server(name, settings), chats(n), Sampling(), 4, 0, cache, "ask")
 

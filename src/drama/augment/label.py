@@ -21,8 +21,8 @@ def label(
     """Cut the windows out of every candidate's ranking (paper, section 3); `scores` gets what is found where.
 
     A query without a positive (possible only where `origin_is_positive` is off) is left out and counted.
-    Of a query that people judged the positives are theirs, and no window's. A positive that no retriever found
-    has no score: NaN.
+    Of a query that people judged the positives are theirs, and no window's. A positive that no retriever
+    found has no score: NaN.
     """
     windows = scale_windows(
         settings.positive_ranks,

@@ -17,6 +17,9 @@ from drama.llm import (
 from drama.models import Precision
 from drama.workers import RaySettings
 
+REFUSED = "refused by the server"
+"""Outcome of a prompt that a server does not take."""
+
 
 @dataclass(frozen=True)
 class LLMRun:
@@ -47,8 +50,8 @@ class LLMRun:
 
     def ask(
         self, llm: ChatModel, chats: Sequence[Messages], sampling: Sampling, batch_size: int, title: str
-    ) -> list[str]:
-        """An answer to each chat; what was answered before is not asked again.
+    ) -> list[str | None]:
+        """An answer to each chat; what was answered before is not asked again. None: a server refuses it.
 
         Raises:
             DramaError: the server does not answer.

@@ -55,7 +55,7 @@ class SynthesizeSettings(Section):
     """Of an LLM in this process: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
     prompts: list[str] = ["question"]
     """One query for each, of every chosen document: `question`, `question-any-language`, `keyword`, `claim`,
-    `title`, `code`, or the path of a YAML file."""
+    `title`, `code`, `search-agent` (after the paper's), or the path of a YAML file."""
     batch_size: int = Field(default=32, ge=1)
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.language import wrong_language
-from drama.augment.llm_run import LLMRun
+from drama.augment.llm_run import REFUSED, LLMRun
 from drama.augment.settings import LanguageCheck, SynthesizeSettings
 from drama.corpus import count_words, cut_words
-from drama.llm import ChatModel, load_prompt
+from drama.errors import DramaError
+from drama.llm import AnswerLines, ChatModel, Prompt, load_prompt
 from drama.records import Document, Documents
 from drama.workspace import write_text
 
@@ -46,14 +47,20 @@ def synthesize(documents: Documents, settings: SynthesizeSettings, run: LLMRun) 
     for name in settings.prompts:
         stem = Path(name).stem
         series = "qgen" if len(settings.prompts) == 1 else f"qgen-{stem}"
-        answers = _answers(chosen, llm, name, settings, run)
+        prompt = load_prompt(name)
+        if prompt.answer is not None and prompt.answer.tokens > settings.sampling.max_new_tokens:
+            raise DramaError(
+                f"prompt '{name}': its answers may take {prompt.answer.tokens} tokens",
+                hint=f"set augment.synthesize.sampling.max_new_tokens to {prompt.answer.tokens}",
+            )
+        answers = _answers(chosen, llm, prompt, f"write queries: {stem}", settings, run)
         for number, document in enumerate(chosen):
             answer = answers.get(document.id)
             if answer is None:
-                query, outcome = "", "text too long for the LLM"
+                query, outcome = "", REFUSED if document.id in answers else "text too long for the LLM"
             else:
                 query, outcome = parse_query(
-                    answer, document.full_text, document.lang, settings.language_check
+                    answer, document.full_text, document.lang, settings.language_check, prompt.answer
                 )
             run.count(f"{series}: {outcome}")
             lines.append(
@@ -74,25 +81,39 @@ def synthesize(documents: Documents, settings: SynthesizeSettings, run: LLMRun) 
     yield from made
 
 
-def parse_query(answer: str, text: str, lang: str = "", check: LanguageCheck = "detector") -> tuple[str, str]:
+def parse_query(
+    answer: str,
+    text: str,
+    lang: str = "",
+    check: LanguageCheck = "detector",
+    lines: AnswerLines | None = None,
+) -> tuple[str, str]:
     """(query, outcome) of an LLM's answer about a text in a language.
 
-    Outcomes: `ok`; `repaired` (a label, quotes or further lines were taken off); `empty`; `too short` (one
-    word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order); `wrong
-    language` (see `wrong_language`).
+    Outcomes: `ok`; `repaired` (a label, quotes, an announcement or further lines were taken off); `malformed`
+    (not the lines that the prompt asks for); `empty`; `too short` (one word of under 6 letters); `too long`
+    (over 40 words); `copied` (the text's own words, in order); `wrong language` (see `wrong_language`).
 
     >>> parse_query("why do cats purr", "Cats purr when content.")
     ('why do cats purr', 'ok')
     >>> parse_query('Query: "why do cats purr"', "Cats purr when content.")
     ('why do cats purr', 'repaired')
+    >>> parse_query("Here is a query:\\nwhy do cats purr", "Cats purr when content.")
+    ('why do cats purr', 'repaired')
     >>> parse_query("cats purr when content", "Cats purr when content.")[1]
     'copied'
     """
-    lines = [line.strip() for line in answer.strip().splitlines() if line.strip()]
-    if not lines:
+    said: str | None = answer.strip()
+    if lines is not None and answer.strip():
+        said = lines.read(answer)
+        if said is None:
+            return "", "malformed"
+    written = [line.strip() for line in (said or "").splitlines() if line.strip()]
+    if not written:
         return "", "empty"
-    query = _LABEL.sub("", lines[0]).strip().strip('"“”*').strip()
-    outcome = "ok" if query == answer.strip() else "repaired"
+    announced = len(written) > 1 and written[0].endswith(":")
+    query = _LABEL.sub("", written[announced]).strip().strip('"“”*').strip()
+    outcome = "ok" if query == said else "repaired"
     words = count_words(query)
     if not query:
         return "", "empty"
@@ -114,14 +135,14 @@ def _plain(text: str) -> str:
 def _answers(
     documents: Sequence[Document],
     llm: ChatModel,
-    prompt_name: str,
+    prompt: Prompt,
+    title: str,
     settings: SynthesizeSettings,
     run: LLMRun,
-) -> dict[str, str]:
-    """Document id → raw answer; documents whose prompt the LLM can't take are not among them."""
-    prompt = load_prompt(prompt_name)
+) -> dict[str, str | None]:
+    """Document id → raw answer, None where a server refuses; documents whose prompt is too long for the LLM
+    are not among them."""
     asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
     asked = {identity: messages for identity, messages in asked.items() if llm.fits(messages)}
-    title = f"write queries: {Path(prompt_name).stem}"
     answers = run.ask(llm, list(asked.values()), settings.sampling, settings.batch_size, title)
     return dict(zip(asked, answers, strict=True))

@@ -77,7 +77,8 @@ def augment(
     settings = AugmentSettings.parse(apply_overrides(values, set_ or []), where="augment")
     if llm is not None and llm not in settings.llms():
         raise DramaError(
-            f"--llm {llm}: nothing here asks an LLM", hint="add --synthesize N, or --kinds with qgen or rerank"
+            f"--llm {llm}: nothing here asks an LLM",
+            hint="add --synthesize N, or --kinds with qgen or rerank",
         )
     manifest = run_augment(settings, passages, out, seed, store)
     for outcome, n in manifest.counts.items():

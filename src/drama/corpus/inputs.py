@@ -66,7 +66,7 @@ def hashed_part(name: str) -> Path | None:
 
 
 def other_files(name: str) -> int:
-    """How many files of a folder of text files are of another kind, and are not read; hidden ones don't count."""
+    """How many files of a folder of text files are of another kind, and not read; hidden ones don't count."""
     folder = Path(name)
     if name.startswith(SCHEME) or not folder.is_dir():
         return 0

@@ -29,8 +29,8 @@ class RowReader:
         self._number = 0
 
     def document(self, values: Mapping[str, Any]) -> Document:
-        """The next row's, of `text` and, where they are there, `id` (else its number, from 1), `title`, `lang`,
-        `source` and `chunk_of`.
+        """The next row's, of `text` and, where they are there, `id` (else its number, from 1), `title`,
+        `lang`, `source` and `chunk_of`.
 
         Raises:
             DramaError: a text that is no string, or an id that is empty or stands twice.

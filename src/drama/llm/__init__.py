@@ -6,12 +6,13 @@ from drama.llm.chat import ChatModel, Sampling, Usage
 from drama.llm.engine import Engine, load_engine
 from drama.llm.offline import Offline, is_offline, model_of
 from drama.llm.open import open_chat
-from drama.llm.prompt import Messages, Prompt, fill, load_prompt, read_prompt_file
+from drama.llm.prompt import AnswerLines, Messages, Prompt, fill, load_prompt, read_prompt_file
 from drama.llm.score import answer_log_likelihoods, next_token_log_probs
 from drama.llm.server import Server, ServerSettings, is_server, server_address
 
 __all__ = [
     "AnswerCache",
+    "AnswerLines",
     "ChatModel",
     "Engine",
     "Messages",

@@ -73,5 +73,5 @@ class ChatModel(Protocol):
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str]]:
-        """Yield the answers of each batch, in the order of the prompts."""
+    ) -> Iterator[Sequence[str | None]]:
+        """Yield the answers of each batch, in the order of the prompts; None: a server refuses the prompt."""

@@ -16,7 +16,7 @@ from drama.console import note
 from drama.errors import DramaError
 from drama.llm.chat import Sampling, Usage
 from drama.llm.decode import decode
-from drama.llm.prompt import Messages, as_text
+from drama.llm.prompt import Messages, as_text, without_system
 from drama.llm.rows import Prefix, read_prefix, takes_rows, token_bytes
 from drama.models import Precision, resolve, resolve_precision
 from drama.workspace import fingerprint, fingerprint_path
@@ -146,12 +146,25 @@ class Engine:
         own = ends if isinstance(ends, list) else [] if ends is None else [ends]
         return frozenset(own if self.chat else [*own, *_line_ends(self.tokenizer)])
 
+    @cached_property
+    def _takes_system(self) -> bool:
+        """Whether the chat template knows a system turn; Gemma 2's and Mistral's first ones refuse it."""
+        from jinja2 import TemplateError
+
+        chat = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+        try:
+            self.tokenizer.apply_chat_template(chat, tokenize=False)
+        except TemplateError:
+            return False
+        return True
+
     def tokens(self, prompt: Messages) -> list[int]:
         """Token ids of a chat, up to where its answer begins."""
         if not self.chat:
             plain: list[int] = self.tokenizer(as_text(prompt))["input_ids"]
             return plain
-        text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        chat = prompt if self._takes_system else without_system(prompt)
+        text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 

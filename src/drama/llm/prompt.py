@@ -18,6 +18,36 @@ class Shot(Section):
     answer: str
 
 
+class AnswerLines(Section):
+    """The lines of an answer, each a label, a colon and a value.
+
+    >>> lines = AnswerLines(labels=["Task", "Query"], query="Query", tokens=64)
+    >>> lines.read("Task: find pages\\nQuery: why is rain wet")
+    'why is rain wet'
+    >>> lines.read("Query: why is rain wet") is None
+    True
+    """
+
+    labels: list[str]
+    """In their order."""
+    query: str
+    """The label of the line that holds the query."""
+    tokens: int
+    """What the whole answer may take."""
+
+    def read(self, answer: str) -> str | None:
+        """The query; None where a label is missing, stands twice, or is out of order."""
+        found = [
+            (label, value.strip())
+            for line in answer.splitlines()
+            for label, colon, value in [line.strip().partition(":")]
+            if colon and label.strip() in self.labels
+        ]
+        if [label for label, _ in found] != self.labels:
+            return None
+        return dict(found)[self.query]
+
+
 class Prompt(Section):
     """A chat prompt for one text.
 
@@ -31,6 +61,8 @@ class Prompt(Section):
     system: str
     user: str
     shots: list[Shot] = []
+    answer: AnswerLines | None = None
+    """None: the answer is the query."""
 
     def messages(self, text: str) -> Messages:
         """The chat that asks about `text`."""
@@ -54,6 +86,18 @@ def as_text(messages: Messages) -> str:
         gap = " " if message["role"] == "assistant" else "\n\n" if text else ""
         text += gap + message["content"].strip()
     return text
+
+
+def without_system(messages: Messages) -> Messages:
+    """A chat whose system turn stands before the first question, for templates that know no system turn.
+
+    >>> without_system([{"role": "system", "content": "Ask."}, {"role": "user", "content": "Tea."}])
+    [{'role': 'user', 'content': 'Ask.\\n\\nTea.'}]
+    """
+    if messages[0]["role"] != "system":
+        return messages
+    system, first, *rest = messages
+    return [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]
 
 
 def fill(template: str, **values: str) -> str:
@@ -89,10 +133,13 @@ def load_prompt(name: str, folder: Path | None = None) -> Prompt:
         folder: where ours are; None is the folder of prompts that write queries.
 
     Raises:
-        DramaError: no such prompt, broken YAML, an unknown key, or no `{text}` in `user`.
+        DramaError: no such prompt, broken YAML, an unknown key, no `{text}` in `user`, or an `answer` without
+            its query.
     """
     path, values = read_prompt_file(name, folder or Path(str(files("drama.llm") / "prompts")))
     prompt = Prompt.parse(values, where=str(path))
     if "{text}" not in prompt.user:
         raise DramaError(f"{path}: user holds no {{text}}", hint="say where the document goes")
+    if prompt.answer is not None and prompt.answer.query not in prompt.answer.labels:
+        raise DramaError(f"{path}: answer.query '{prompt.answer.query}' is none of answer.labels")
     return prompt

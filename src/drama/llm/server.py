@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from drama.console import note
 from drama.errors import DramaError
 from drama.llm.chat import Sampling, Usage
 from drama.llm.pace import Pace
@@ -35,6 +36,10 @@ KEY_VARIABLE = "DRAMA_LLM_API_KEY"
 """The environment variable that holds the server's API key. Keys stand nowhere else."""
 
 NonNegative = Annotated[float, Field(ge=0)]
+_OF_THE_PROMPT = {400, 413, 422}
+"""Status of a request that is too long, or that a filter does not let through."""
+_REFUSALS = 8
+"""So many prompts a server may refuse before it has answered more: else it is not the prompts."""
 _PASSING = {408, 425, 429, 500, 502, 503, 504, 529}
 _LONGEST_WAIT = 600.0
 _LONGEST_BACKOFF = 60.0
@@ -110,6 +115,7 @@ class Server:
         self.settings = settings or ServerSettings()
         self.usage = Usage(prices=self.settings.prices)
         self._lock = threading.Lock()
+        self._answers = self._refusals = 0
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     @property
@@ -127,17 +133,19 @@ class Server:
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str]]:
+    ) -> Iterator[list[str | None]]:
         """Yield the answers of each batch, in the order of the prompts; `concurrency` requests run at once.
 
+        None is the answer to a prompt that the server refuses (status 400, 413 or 422).
+
         Raises:
-            DramaError: the server refuses a request, fails more often than `retries`, or answers something
-                that is no chat completion.
+            DramaError: the server refuses every prompt, or more than it answers; it fails more often than
+                `retries`; or it answers something that is no chat completion.
         """
         stop = threading.Event()
         pace = Pace(60.0 / rate if (rate := self.settings.requests_per_minute) else 0.0, stop)
         todo = iter(prompts)
-        running: deque[Future[str]] = deque()
+        running: deque[Future[str | None]] = deque()
         pool = ThreadPoolExecutor(self.settings.concurrency)
 
         def start(n: int) -> None:
@@ -146,7 +154,7 @@ class Server:
 
         try:
             start(2 * self.settings.concurrency)  # no worker waits while one slow answer holds up the order
-            batch: list[str] = []
+            batch: list[str | None] = []
             while running:
                 batch.append(running.popleft().result())
                 start(1)
@@ -161,7 +169,7 @@ class Server:
 
     def _answer(
         self, prompt: Messages, sampling: Sampling, seed: int, pace: Pace, stop: threading.Event
-    ) -> str:
+    ) -> str | None:
         body: dict[str, Any] = {
             "model": self.address.model,
             "messages": prompt,
@@ -182,6 +190,9 @@ class Server:
                 return ""  # nobody waits for it
             try:
                 return self._read(self._post(body))
+            except _RefusedError as refusal:
+                self._leave_out(refusal.why)
+                return None
             except _PassingError as failure:
                 why = failure.why
                 backoff = min(_LONGEST_BACKOFF, self.settings.backoff * 2**attempt)
@@ -192,6 +203,19 @@ class Server:
             f"{self.address.url}: no answer after {self.settings.retries + 1} tries ({why})",
             hint="is the server up? Answers so far are kept: start again to go on",
         )
+
+    def _leave_out(self, why: str) -> None:
+        """Count a prompt that the server does not take."""
+        with self._lock:
+            self._refusals += 1
+            refused, answered = self._refusals, self._answers
+        if refused == 1:
+            note(f"{self.address.url}: refuses a prompt, which is left out and counted ({why})")
+        if refused > max(_REFUSALS, answered):
+            raise DramaError(
+                f"{self.address.url}: refused {refused} prompts and answered {answered} ({why})",
+                hint="does it know this model, and these settings? Answers so far are kept",
+            )
 
     def _post(self, body: dict[str, Any]) -> bytes:
         headers = {"Content-Type": "application/json", "User-Agent": "drama"}
@@ -221,6 +245,8 @@ class Server:
         except (OSError, HTTPException):
             said = ""
         why = f"status {error.code}: {' '.join(said.split())[:_SHOWN] or error.reason}"
+        if error.code in _OF_THE_PROMPT:
+            return _RefusedError(why)
         if error.code not in _PASSING:
             hints = {
                 401: f"put the key into the environment variable {KEY_VARIABLE}",
@@ -249,6 +275,7 @@ class Server:
                 hint="the address ends before /chat/completions, often in /v1",
             ) from None
         with self._lock:
+            self._answers += 1
             self.usage.prompt_tokens += counts[0]
             self.usage.completion_tokens += counts[1]
         return content.strip() if isinstance(content, str) else ""
@@ -260,6 +287,14 @@ class _PassingError(Exception):
     def __init__(self, why: str, wait: float = 0.0) -> None:
         super().__init__(why)
         self.why, self.wait = why, wait
+
+
+class _RefusedError(Exception):
+    """The server does not take this prompt; another one it may."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -32,8 +32,8 @@ class Example(NamedTuple):
 
     `kind` is how the query was made (`sent`, `title`, `qgen`, `rerank`, `triplet`, `supervised`), `source`
     the corpus (`written` for a triplet), `origin` the id of the document the query was made from or with
-    (empty when there is none). Scores are the labelling retriever's, parallel to the ids, in its own unit; NaN
-    is one that it did not give.
+    (empty when there is none). Scores are the labelling retriever's, parallel to the ids, in its own unit;
+    NaN is one that it did not give.
     """
 
     id: str

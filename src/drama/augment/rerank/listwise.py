@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from drama.augment.llm_run import REFUSED
 from drama.augment.rerank.parse import parse_ranking
 from drama.augment.rerank.prompt import ListPrompt
 from drama.augment.rerank.reranked import TOO_LONG, Reranked
@@ -43,9 +44,10 @@ class Listwise:
             self.llm, [prompts[i] for i in fitting], GREEDY, self.batch_size, 0, self.cache, "rerank"
         )
         said = dict(zip(fitting, answers, strict=True))
-        return [
-            parse_ranking(said[i], len(window.texts))
-            if i in said
-            else WindowOrder(list(range(len(window.texts))), TOO_LONG)
-            for i, window in enumerate(windows)
-        ]
+        return [_found(said.get(i), len(w.texts), i in said) for i, w in enumerate(windows)]
+
+
+def _found(answer: str | None, passages: int, asked: bool) -> WindowOrder:
+    if answer is not None:
+        return parse_ranking(answer, passages)
+    return WindowOrder(list(range(passages)), REFUSED if asked else TOO_LONG)

@@ -4,7 +4,7 @@ import json
 from typing import NamedTuple
 
 from drama.augment.candidate import Candidate
-from drama.augment.llm_run import LLMRun
+from drama.augment.llm_run import REFUSED, LLMRun
 from drama.augment.settings import TripletSettings
 from drama.augment.triplets.parse import parse_triplet
 from drama.augment.triplets.prompt import LANGUAGE, load_triplet_prompt
@@ -65,7 +65,9 @@ def write_triplets(documents: Documents, settings: TripletSettings, run: LLMRun)
     run.figures["llm: triplets"] = llm.usage.figures()
     lines, made = [], []
     for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
-        parts, outcome = parse_triplet(answer, lang, settings.language_check == "detector")
+        parts, outcome = None, REFUSED
+        if answer is not None:
+            parts, outcome = parse_triplet(answer, lang, settings.language_check == "detector")
         run.count(f"{KIND}: {outcome}")
         identity = f"{KIND}-{number:06d}"
         lines.append({"id": identity, "asked": values, "answer": answer, "outcome": outcome})
