@@ -274,6 +274,12 @@ def test_scores_are_asked_for_only_where_there_are_some(inputs: Any, tmp_path: P
         train(settings, inputs.backbone, inputs.passages, tmp_path / "bare.parquet", tmp_path / "out")
 
 
+def test_layers_are_not_split_over_one_process(inputs: Any, tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match=r"train\.shard: there is one process only\n.*torchrun"):
+        inputs.train(tmp_path / "out", shard=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_width_above_the_models_is_refused(inputs: Any, tmp_path: Path) -> None:
     with pytest.raises(DramaError, match=r"dims: \[65\]"):
         inputs.train(tmp_path, retriever={"dims": [65]})

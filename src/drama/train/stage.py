@@ -47,7 +47,8 @@ def train(
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
 
     Raises:
-        DramaError: no usable examples, a passage that is missing, a width above the model's, NaN loss.
+        DramaError: no usable examples, a passage that is missing, a width above the model's, layers to be
+            split over one process, NaN loss.
     """
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     written = examples.with_name(WRITTEN)
@@ -62,6 +63,10 @@ def train(
             inputs[f"queries of {place}"] = Path(place) / "queries.jsonl"
             inputs[f"judgments of {place}"] = Path(place) / "qrels" / f"{settings.leaks.split}.tsv"
     world = World.join()
+    if settings.shard and world.size == 1:
+        raise DramaError(
+            "train.shard: there is one process only", hint="start several with torchrun, or leave it out"
+        )
     with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
             world.leave()
