@@ -91,3 +91,15 @@ def fill_batch(
                 mask_BN[b, column] = True
     positive_B = np.array([drawn[0] for drawn in drawn_B], dtype=np.int64)
     return Batch(rows, list(columns), positive_B, mask_BN, positives_BN, scored_B)
+
+
+def has_scores(example: Example, negatives: int, positives: int = 1) -> bool:
+    """Whether a draw of so many may give the query two documents with scores to compare.
+
+    >>> example = Example("q", "?", ["a", "b"], ["c"], [0.9, float("nan")], [0.1], "sent")
+    >>> has_scores(example, negatives=1), has_scores(example, negatives=0, positives=2)
+    (True, False)
+    """
+    draws = ((example.positive_scores, positives), (example.negative_scores, negatives))
+    known, others = (min(sum(map(math.isfinite, scores)), most) for scores, most in draws)
+    return known > 0 and known + others > 1

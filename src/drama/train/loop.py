@@ -85,7 +85,7 @@ class Loop:
                 self._enter(done)
                 event = self.trainer.step(done - self.phases[self.phase].first)
                 done += 1
-                event |= {"step": done} | ({"phase": self.phase + 1} if s.phases else {})
+                event |= {"phase": self.phase + 1} if s.phases else {}
                 event |= self._measured(done)
                 self._watch(event)
                 if log is not None:
