@@ -1,5 +1,6 @@
 """Batches are a function of (seed, step): each example once a pass, no known positive as a negative."""
 
+import math
 from collections import Counter
 
 from hypothesis import given
@@ -92,3 +93,13 @@ def test_drawn_documents_carry_their_scores() -> None:
         scores |= zip(rows[row].negative_ids, [0.2, 0.1], strict=True)
         assert len(own) == 3
         assert all(score == scores[batch.documents[column]] for column, score in own)
+
+
+def test_a_query_without_a_score_of_a_drawn_document_has_none() -> None:
+    nan = math.nan
+    rows = [e._replace(positive_scores=[0.9, 0.8], negative_scores=[0.2, 0.1]) for e in examples(6)]
+    rows[2] = rows[2]._replace(positive_scores=[nan, nan])
+    rows[4] = rows[4]._replace(negative_scores=[nan, nan])
+    for step in range(3):
+        batch = fill_batch(rows, [0, 2, 4], 1, 0, step)
+        assert [len(own) for own in batch.scored_B] == [2, 0, 0]

@@ -53,12 +53,16 @@ def test_what_can_not_be_repeated_is_refused(inputs: Any, tmp_path: Path) -> Non
         replay(tmp_path, tmp_path / "again")
     with pytest.raises(DramaError, match="holds the run itself"):
         replay(run, run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    split = manifest | {"settings": manifest["settings"] | {"shard": True}}
+    (run / "manifest.json").write_text(json.dumps(split))
+    with pytest.raises(DramaError, match="there is one process only"):
+        replay(run, tmp_path / "again")
     before = inputs.passages.read_bytes()
     write_passages(inputs.passages, [Document("d0", "", "other")])
     with pytest.raises(DramaError, match="has changed since the run, whose input 'passages' it was"):
         replay(run, tmp_path / "again")
     inputs.passages.write_bytes(before)
-    manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {"paths": {}}))
     with pytest.raises(DramaError, match="of an earlier version"):
         replay(run, tmp_path / "again")

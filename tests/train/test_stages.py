@@ -1,5 +1,6 @@
 """Phases, LoRA and averaging give what their definitions say, and go on after a cut as if there was none."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ BASE = {
     "steps": 12, "batch_size": 4, "learning_rate": 2e-3, "checkpoint_every": 3,
     "embedding_learning_rate": 1e-3, "retriever": {"dims": [16, 32], "max_length": 64},
 }  # fmt: skip
+DISTILL = {"kl_weight": 0.5, "embedding_weight": 1.0, "scores_weight": 0.5}
 WEIGHTS = {"by": "kind", "shares": {"sent": 3, "title": 1}}
 PHASES = [
     {"share": 0.5, "kinds": ["title"], "negatives": 0, "learning_rate": 4e-3},
@@ -34,8 +36,8 @@ def run(inputs: Any, out: Path, backbone: Path | None = None, kinds: str = "", *
     ]
     examples = out.parent / f"examples-{kinds}.parquet"
     write_examples(examples, [e for e in rows if kinds in ("", e.kind)])
-    teacher = inputs.teacher if "distill" in changes else None
     settings = TrainSettings.parse(BASE | changes, "train")
+    teacher = inputs.teacher if settings.needs_vectors else None
     train(settings, backbone or inputs.backbone, inputs.passages, examples, out, 3, teacher)
     return out
 
@@ -72,6 +74,42 @@ def test_phases_are_runs_one_after_another(inputs: Any, tmp_path: Path) -> None:
     assert [(e["step"], e["phase"]) for e in events[0]] == [(s, 1 + (s > 6)) for s in range(1, 13)]
 
 
+def test_a_phase_may_distil_behind_one_that_does_not(inputs: Any, tmp_path: Path) -> None:
+    distils = {"distill": DISTILL, "positives": 2, "document_length": 20}
+    two = [{"share": 0.5}, {"share": 0.5, "unweighted": True, **distils}]
+    both = run(inputs, tmp_path / "both", phases=two, weights=WEIGHTS, document_length=9)
+    first = run(inputs, tmp_path / "1", steps=6, weights=WEIGHTS, document_length=9)
+    second = run(inputs, tmp_path / "2", first / "model", steps=6, **distils)
+    assert same(weights(both), weights(second))
+    events = [read_events(out / "events.jsonl") for out in (both, first, second)]
+    assert [e["loss"] for e in events[0]] == [e["loss"] for e in (*events[1], *events[2])]
+    assert ["embedding_loss" in e for e in events[0]] == [False] * 6 + [True] * 6
+    assert {e["document_length"] for e in events[0]} == {9, 20}
+
+
+def test_scores_may_come_with_a_later_phase_but_some_must(inputs: Any, tmp_path: Path) -> None:
+    examples = tmp_path / "examples.parquet"
+    rows = [
+        e._replace(kind="title") if r % 2 else e._replace(negative_scores=[math.nan])
+        for r, e in enumerate(read_examples(inputs.examples))
+    ]
+    write_examples(examples, rows)
+
+    def begin(out: Path, *kinds: str) -> None:
+        phases = [{"share": 1 / len(kinds), "kinds": [kind]} for kind in kinds]
+        settings = TrainSettings.parse(BASE | {"phases": phases, "distill": {"scores_weight": 1.0}}, "train")
+        train(settings, inputs.backbone, inputs.passages, examples, out, 3)
+
+    begin(tmp_path / "some", "sent", "title")
+    with pytest.raises(DramaError, match="none of the examples has scores"):
+        begin(tmp_path / "none", "sent", "sent")
+
+
+def test_a_message_counts_the_steps_of_the_run(inputs: Any, tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match=r"the loss is nan at step [89]\b"):
+        run(inputs, tmp_path, phases=[{"share": 0.5}, {"share": 0.5, "learning_rate": 1e30}], clip=1e30)
+
+
 @pytest.mark.parametrize(
     ("changes", "after"),
     [
@@ -85,10 +123,11 @@ def test_phases_are_runs_one_after_another(inputs: Any, tmp_path: Path) -> None:
             },
             9,
         ),
+        ({"phases": [{"share": 0.5}, {"share": 0.5, "distill": DISTILL}]}, 10),
         ({"lora": LORA}, 7),
         ({"average": 3}, 10),
     ],
-    ids=["phases", "phases in the teacher's space", "lora", "average"],
+    ids=["phases", "phases in the teacher's space", "the second phase distils", "lora", "average"],
 )
 def test_resume_equals_an_uninterrupted_run(
     inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], after: int
@@ -139,6 +178,9 @@ def test_what_does_not_go_together_is_refused(
     for changes, message in [
         ({"phases": [{"share": 0.5}]}, "shares must make 1"),
         ({"phases": [{"share": 0.01}, {"share": 0.99}]}, "too few for their shares"),
+        ({"phases": [{"share": 1.0, "unweighted": True}]}, "unweighted leaves out the weights of train"),
+        ({"phases": [{"share": 1.0, "distill": {"space": "teacher"}}]}, "space is the model's"),
+        ({"phases": [{"share": 1.0, "document_length": 65}]}, "65 is more than the finished model reads"),
         ({"average": 6}, "more than there are checkpoints"),
         ({"average": 2, "lora": LORA}, "mean of LoRA's factors"),
         ({"phases": [{"share": 1.0, "kinds": ["qgen"]}]}, "0 usable examples of the kinds.*\n.*sent, title"),
@@ -146,6 +188,11 @@ def test_what_does_not_go_together_is_refused(
     ]:
         with pytest.raises(DramaError, match=message):
             run(inputs, tmp_path / "out", **changes)
+    late = [{"share": 0.5}, {"share": 0.5, "distill": {"kl_weight": 0.5}}]
+    settings = TrainSettings.parse(BASE | {"phases": late}, "train")
+    with pytest.raises(DramaError, match="no teacher vectors"):
+        train(settings, inputs.backbone, inputs.passages, inputs.examples, tmp_path / "late")
+    assert not (tmp_path / "late").exists()
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(MissingExtraError, match=r"drama-retrieval\[lora\]"):
         run(inputs, tmp_path / "out", lora=LORA)

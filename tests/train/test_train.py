@@ -274,6 +274,36 @@ def test_scores_are_asked_for_only_where_there_are_some(inputs: Any, tmp_path: P
         train(settings, inputs.backbone, inputs.passages, tmp_path / "bare.parquet", tmp_path / "out")
 
 
+def test_scores_of_one_document_a_query_are_refused() -> None:
+    alone = {"negatives": 0, "distill": {"scores_weight": 1.0}}
+    TrainSettings.parse(alone | {"positives": 2}, "train")
+    TrainSettings.parse(alone | {"phases": [{"share": 0.5}, {"share": 0.5, "negatives": 1}]}, "train")
+    phases = [{"share": 0.5, "negatives": 0}, {"share": 0.5, "negatives": 0}]
+    for refused in (alone, alone | {"negatives": 1, "phases": phases}):
+        with pytest.raises(DramaError, match="nothing to compare"):
+            TrainSettings.parse(refused, "train")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"query_length": 129},
+        {"document_length": 129},
+        {"long": {"share": 0.1, "document_length": 129, "batch_size": 2}},
+    ],
+)
+def test_texts_longer_than_the_finished_model_reads_are_refused(changes: dict[str, object]) -> None:
+    TrainSettings.parse({"retriever": {"max_length": 129}, **changes}, "train")
+    with pytest.raises(DramaError, match="129 is more than the finished model reads"):
+        TrainSettings.parse({"retriever": {"max_length": 128}, **changes}, "train")
+
+
+def test_layers_are_not_split_over_one_process(inputs: Any, tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match=r"train\.shard: there is one process only\n.*torchrun"):
+        inputs.train(tmp_path / "out", shard=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_width_above_the_models_is_refused(inputs: Any, tmp_path: Path) -> None:
     with pytest.raises(DramaError, match=r"dims: \[65\]"):
         inputs.train(tmp_path, retriever={"dims": [65]})

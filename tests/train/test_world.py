@@ -1,4 +1,4 @@
-"""Two real processes train on one batch as one process does: the same losses, the same weights."""
+"""Two real processes train on one batch as one process does: the same losses, gradients and weights."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from train_cases import first_gradients
 
 from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
@@ -79,13 +80,18 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
 def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> None:
     settings = TrainSettings.parse(BASE | CASES[name] | {"shard": False}, "train")
     out = folder / "one" / name
-    train(settings, tiny_llm, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
+    with first_gradients(folder / f"one {name}.safetensors"):
+        train(settings, tiny_llm, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
     one, two = (read_events(folder / n / name / "events.jsonl") for n in ("one", "two"))
     assert len(one) == len(two) == 6
     for key in ("loss", "gradient_norm", "tokens"):
         np.testing.assert_allclose([e[key] for e in two], [e[key] for e in one], rtol=1e-3, err_msg=key)
     for alone, shared in zip(one, two, strict=True):
         assert alone.get("held_out", {}) == pytest.approx(shared.get("held_out", {}), rel=1e-3)
+    gradients = [load_file(folder / f"{n} {name}.safetensors") for n in ("one", "two")]
+    assert gradients[0].keys() == gradients[1].keys()
+    for place, gradient in gradients[0].items():
+        assert (gradients[1][place] - gradient).norm() <= 1e-5 * gradient.norm(), place
     expected, got = (load_file(folder / n / name / "model/model.safetensors") for n in ("one", "two"))
     assert expected.keys() == got.keys()
     for weight, tensor in expected.items():

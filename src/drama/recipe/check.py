@@ -29,8 +29,7 @@ def check(recipe: Recipe) -> None:
             broken collection, or a stage that would miss what another does not leave.
     """
     _check_extras(recipe)
-    label, distill = recipe.augment.label, recipe.train.distill
-    if distill.on and not label.keep_vectors:
+    if recipe.train.needs_vectors and not recipe.augment.label.keep_vectors:
         raise DramaError(
             "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
         )

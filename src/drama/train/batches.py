@@ -4,6 +4,7 @@ Each pass over the examples is one permutation (`sampler`). At each visit one po
 hard negatives are drawn afresh. A document that several queries share stands in the batch once.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,7 +30,7 @@ class Batch(NamedTuple):
     positives_BN: npt.NDArray[np.bool_]
     """True at each query's drawn positives, `positive_B` among them."""
     scored_B: list[list[tuple[int, float]]]
-    """Column and score of each query's drawn documents, as far as the examples have scores."""
+    """Column and score of each query's drawn documents; none where one of them has no score (or NaN)."""
 
 
 def draw_batch(
@@ -75,7 +76,7 @@ def fill_batch(
         against = [columns.setdefault(example.negative_ids[i], len(columns)) for i in picked]
         scores = [example.positive_scores[i] for i in drawn] if example.positive_scores else []
         scores += [example.negative_scores[i] for i in picked] if example.negative_scores else []
-        found = len(scores) == len(drawn) + len(picked)
+        found = len(scores) == len(drawn) + len(picked) and all(map(math.isfinite, scores))
         scored_B.append(list(zip([*drawn_B[-1], *against], scores, strict=True)) if found else [])
     # Two rows of one query (one labelled by retrievers, one reranked) know each other's positives.
     known: dict[str, list[str]] = defaultdict(list)
@@ -90,3 +91,15 @@ def fill_batch(
                 mask_BN[b, column] = True
     positive_B = np.array([drawn[0] for drawn in drawn_B], dtype=np.int64)
     return Batch(rows, list(columns), positive_B, mask_BN, positives_BN, scored_B)
+
+
+def has_scores(example: Example, negatives: int, positives: int = 1) -> bool:
+    """Whether a draw of so many may give the query two documents with scores to compare.
+
+    >>> example = Example("q", "?", ["a", "b"], ["c"], [0.9, float("nan")], [0.1], "sent")
+    >>> has_scores(example, negatives=1), has_scores(example, negatives=0, positives=2)
+    (True, False)
+    """
+    draws = ((example.positive_scores, positives), (example.negative_scores, negatives))
+    known, others = (min(sum(map(math.isfinite, scores)), most) for scores, most in draws)
+    return known > 0 and known + others > 1

@@ -11,6 +11,7 @@ from drama.console import Bar, note, progress, warn
 from drama.errors import FileError
 from drama.train.average import average
 from drama.train.board import Board
+from drama.train.dropout import no_dropout
 from drama.train.health import WINDOW, suspicions
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
@@ -77,14 +78,14 @@ class Loop:
         """Go on from the last checkpoint to the end."""
         s, done = self.settings, self._go_on()
         log = _Log(self.out, done, s.tensorboard) if self.world.rank == 0 else None
-        self.trainer.retriever.backbone.train()
-        with progress("train", s.steps) as bar:
+        backbone = self.trainer.retriever.backbone.train()
+        with no_dropout(backbone), progress("train", s.steps) as bar:
             bar.advance(done)
             while done < s.steps and not self._is_over():
                 self._enter(done)
                 event = self.trainer.step(done - self.phases[self.phase].first)
                 done += 1
-                event |= {"step": done} | ({"phase": self.phase + 1} if s.phases else {})
+                event |= {"phase": self.phase + 1} if s.phases else {}
                 event |= self._measured(done)
                 self._watch(event)
                 if log is not None:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from drama.errors import DramaError
 from drama.records import Example
 from drama.retriever import Retriever
 from drama.train.batches import Batch
@@ -29,24 +28,16 @@ class Objective:
 
     Args:
         retriever: the model; in the teacher's space already where the settings want it there.
-        teacher: the labelling model's vectors.
+        teacher: the labelling model's vectors; needed where `settings.distill.on`.
         settings: the `train` section.
         seed: of the projection's first weights, and of the choice of corpus documents.
-
-    Raises:
-        DramaError: distillation is asked for without a teacher's vectors.
     """
 
     def __init__(
         self, retriever: Retriever, teacher: TeacherVectors | None, settings: TrainSettings, seed: int
     ) -> None:
         distill = settings.distill
-        if distill.on and teacher is None:
-            raise DramaError(
-                "train.distill: there are no teacher vectors beside the examples",
-                hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
-                "or leave train.distill out",
-            )
+        assert teacher is not None or not distill.on
         self.device = retriever.backbone.device
         self.settings = settings
         self.teacher = teacher

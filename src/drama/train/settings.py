@@ -86,7 +86,8 @@ class CurriculumSettings(Section):
 
 
 class PhaseSettings(Section):
-    """One part of a run that is made in several: what differs in it; the rest is the section's."""
+    """One part of a run that is made in several: what differs in it; the rest is the section's. A key here
+    takes the place of the section's as a whole."""
 
     share: float = Field(gt=0.0, le=1.0)
     """Of the steps; the shares of all phases make 1."""
@@ -94,10 +95,15 @@ class PhaseSettings(Section):
     """Kinds of examples it trains on; empty: all."""
     batch_size: int | None = Field(default=None, ge=2)
     negatives: int | None = Field(default=None, ge=0)
+    positives: int | None = Field(default=None, ge=1)
+    document_length: int | None = Field(default=None, ge=4)
     learning_rate: float | None = Field(default=None, gt=0.0)
     embedding_learning_rate: float | None = Field(default=None, ge=0.0)
     temperature: float | None = Field(default=None, gt=0.0)
     weights: WeightSettings | None = None
+    unweighted: bool = False
+    """The examples as they come, though the section has weights."""
+    distill: DistillSettings | None = None
 
 
 class TrainSettings(Section):
@@ -173,10 +179,37 @@ class TrainSettings(Section):
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> Self:
-        if self.curriculum is not None and self.curriculum.start_length > self.document_length:
-            raise ValueError("curriculum.start_length is above document_length")
-        if self.long is not None and self.long.document_length <= self.document_length:
-            raise ValueError("long.document_length is not above document_length")
+        for part in self._parts():
+            if self.curriculum is not None and self.curriculum.start_length > part.document_length:
+                raise ValueError("curriculum.start_length is above document_length")
+            if self.long is not None and self.long.document_length <= part.document_length:
+                raise ValueError("long.document_length is not above document_length")
+        longest = {
+            "query_length": self.query_length,
+            "document_length": max(part.document_length for part in self._parts()),
+            "long.document_length": 0 if self.long is None else self.long.document_length,
+        }
+        for name, length in longest.items():
+            if length > self.retriever.max_length:
+                raise ValueError(
+                    f"{name}: {length} is more than the finished model reads, retriever.max_length "
+                    f"({self.retriever.max_length}); raise that, or lower this"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _distillation_fits(self) -> Self:
+        parts = self._parts()
+        if any(part.distill.space != self.distill.space for part in parts):
+            raise ValueError(
+                "phases: the vectors' space is the model's; give each the distill.space of train"
+            )
+        scored = [part for part in parts if part.distill.scores_weight > 0]
+        if scored and all(part.positives + part.negatives < 2 for part in scored):
+            raise ValueError(
+                "distill.scores_weight: one document a query leaves nothing to compare; "
+                "set negatives above 0, or positives above 1"
+            )
         return self
 
     @model_validator(mode="after")
@@ -200,6 +233,11 @@ class TrainSettings(Section):
             if weights is not None and self.batch_by and weights.by not in self.batch_by:
                 raise ValueError(
                     f"weights: batches that agree in {self.batch_by} can't be weighed by {weights.by}"
+                )
+        for phase in self.phases:
+            if phase.unweighted and (self.weights is None or phase.weights is not None):
+                raise ValueError(
+                    "phases: unweighted leaves out the weights of train; there are none, or others"
                 )
         return self
 
@@ -230,10 +268,22 @@ class TrainSettings(Section):
 
     def of_phase(self, phase: PhaseSettings, steps: int) -> Self:
         """This section as the phase has it."""
-        own = {name: value for name, value in phase if name not in ("share", "kinds") and value is not None}
+        here = ("share", "kinds", "unweighted")
+        own = {name: value for name, value in phase if name not in here and value is not None}
+        own |= {"weights": None} if phase.unweighted else {}
         return self.model_copy(update={**own, "steps": steps, "phases": []})
+
+    def _parts(self) -> list[Self]:
+        """This section as each phase has it."""
+        return [self.of_phase(phase, end - first) for first, end, phase in self.phase_steps()]
 
     @property
     def longest_document(self) -> int:
         """Tokens of the longest document of any batch."""
-        return self.document_length if self.long is None else self.long.document_length
+        lengths = [part.document_length for part in self._parts()]
+        return max(lengths if self.long is None else [*lengths, self.long.document_length])
+
+    @property
+    def needs_vectors(self) -> bool:
+        """Whether any phase needs the teacher's vectors."""
+        return any(part.distill.on for part in self._parts())

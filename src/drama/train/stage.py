@@ -9,6 +9,7 @@ from pathlib import Path
 from drama.errors import DramaError, FileError
 from drama.records import WRITTEN, Example, read_examples
 from drama.retriever import Retriever
+from drama.train.batches import has_scores
 from drama.train.health import suspicions
 from drama.train.hold_out import hold_out
 from drama.train.leaks import without_leaks
@@ -47,7 +48,8 @@ def train(
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
 
     Raises:
-        DramaError: no usable examples, a passage that is missing, a width above the model's, NaN loss.
+        DramaError: no usable examples, a passage that is missing, a width above the model's, layers to be
+            split over one process, distillation without vectors or scores, NaN loss.
     """
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     written = examples.with_name(WRITTEN)
@@ -62,6 +64,16 @@ def train(
             inputs[f"queries of {place}"] = Path(place) / "queries.jsonl"
             inputs[f"judgments of {place}"] = Path(place) / "qrels" / f"{settings.leaks.split}.tsv"
     world = World.join()
+    if settings.shard and world.size == 1:
+        raise DramaError(
+            "train.shard: there is one process only", hint="start several with torchrun, or leave it out"
+        )
+    if settings.needs_vectors and teacher is None:
+        raise DramaError(
+            "train.distill: there are no teacher vectors beside the examples",
+            hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
+            "or leave train.distill out",
+        )
     with _opened(world, out, settings, inputs, seed) as run:
         if run.done:
             world.leave()
@@ -120,8 +132,9 @@ def train(
 def _phases(
     retriever: Retriever, data: TrainData, settings: TrainSettings, seed: int, world: World
 ) -> list[Phase]:
-    """The run's parts; a trainer is made when its part begins."""
+    """The run's parts; a trainer is made when its part begins, but a mistake shows before the first step."""
     found = []
+    scored: list[bool] = []
     for first, end, phase in settings.phase_steps():
         rows = [r for r, e in enumerate(data.examples) if not phase.kinds or e.kind in phase.kinds]
         if len(rows) < 2:
@@ -134,8 +147,15 @@ def _phases(
             [data.examples[r] for r in rows], [data.queries[r] for r in rows], data.documents, data.teacher
         )
         how = settings.of_phase(phase, end - first)
-        Sampler(own.examples, data.documents, how, seed, world.size)  # a mistake shows before the first step
-        found.append(Phase(first, partial(Trainer, retriever, own, how, seed, world)))
+        Sampler(own.examples, data.documents, how, seed, world.size)
+        if how.distill.scores_weight > 0:
+            scored.append(any(has_scores(e, how.negatives, how.positives) for e in own.examples))
+        found.append(Phase(first, partial(Trainer, retriever, own, how, seed, world, first)))
+    if scored and not any(scored):
+        raise DramaError(
+            "train.distill.scores_weight: none of the examples has scores of the documents drawn for it",
+            hint="label them with augment.label, or leave scores_weight out",
+        )
     return found
 
 

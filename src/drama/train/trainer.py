@@ -42,9 +42,16 @@ class TrainData:
 class Trainer:
     """Trains a retriever in place, one process of several at will.
 
+    Args:
+        retriever: the model.
+        data: what it trains on.
+        settings: the `train` section, of one phase.
+        seed: of batches and draws.
+        world: the processes that work on it.
+        before: the run's steps before this phase, by which a message counts.
+
     Raises:
-        DramaError: distillation is asked for without a teacher's vectors or scores, or a batch smaller than
-            the number of processes.
+        DramaError: a batch smaller than the number of processes, or what the model can't have.
     """
 
     def __init__(
@@ -54,14 +61,10 @@ class Trainer:
         settings: TrainSettings,
         seed: int,
         world: World | None = None,
+        before: int = 0,
     ) -> None:
-        self.world = world or World()
+        self.world, self.before = world or World(), before
         self.sampler = Sampler(data.examples, data.documents, settings, seed, self.world.size)
-        if settings.distill.scores_weight > 0 and not any(e.negative_scores for e in data.examples):
-            raise DramaError(
-                "train.distill.scores_weight: none of the examples has scores of its negatives",
-                hint="label them with augment.label, or leave scores_weight out",
-            )
         self.retriever = retriever
         self.data = data
         self.settings = settings
@@ -95,7 +98,7 @@ class Trainer:
         place_in_teacher_space(self.retriever, self.data.queries, teacher.queries_QE[rows], self.seed)
 
     def step(self, step: int) -> dict[str, Any]:
-        """One update; returns what to log. `step` counts from 0.
+        """One update; returns what to log. `step` counts from 0 in the phase.
 
         Raises:
             DramaError: the loss is not a number any more.
@@ -119,7 +122,7 @@ class Trainer:
         loss, parts = self.objective.loss(batch, examples, self.world.gather(forward.vectors_TD, shares))
         if not math.isfinite(loss.item()):
             raise DramaError(
-                f"train: the loss is {loss.item()} at step {step + 1}",
+                f"train: the loss is {loss.item()} at step {self.before + step + 1}",
                 hint="lower train.learning_rate (and embedding_learning_rate), or raise train.temperature",
             )
         scaled = loss
@@ -135,7 +138,7 @@ class Trainer:
         self.objective.after_update()
         real = sum(map(len, own))
         return {
-            "step": step + 1,
+            "step": self.before + step + 1,
             "loss": round(loss.item(), 6),
             **parts,
             "learning_rate": s.learning_rate * rate,

@@ -1,0 +1,39 @@
+"""No dropout while training, whatever the backbone's config asks for.
+
+A text may be computed twice in a step, by any of several processes, in a packed row or a padded one, and a
+checkpoint knows no state of a random generator: none of these would give the same numbers with it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def no_dropout(backbone: torch.nn.Module) -> Iterator[None]:
+    """Every probability of dropping something is 0 in the block: in layers, in what modules keep of their
+    config, and in the config, which some read in each pass. Behind it all have their values again."""
+    holders: dict[int, Any] = {}
+    for module in backbone.modules():
+        config = getattr(module, "config", None)
+        holders |= {id(module): module} | ({} if config is None else {id(config): config})
+    before = [
+        (holder, name, value)
+        for holder in holders.values()
+        for name, value in vars(holder).items()
+        if _is_probability(holder, name) and isinstance(value, float) and value > 0
+    ]
+    for holder, name, _ in before:
+        setattr(holder, name, 0.0)
+    try:
+        yield
+    finally:
+        for holder, name, value in before:
+            setattr(holder, name, value)
+
+
+def _is_probability(holder: object, name: str) -> bool:
+    """`attention_dropout`, `layerdrop`, `hidden_dropout_prob`, `attn_pdrop`, …, and torch's `Dropout.p`."""
+    return "drop" in name or (name == "p" and isinstance(holder, torch.nn.modules.dropout._DropoutNd))
