@@ -1,7 +1,7 @@
 """Padding-free forward: the texts of a batch end to end as one row, each attending to itself only.
 
 The linear layers see real tokens and nothing else. Attention goes text by text on a CPU; on CUDA with
-flash-attn installed it is one variable-length kernel. The padded path of
+flash-attn installed and in half precision it is one variable-length kernel. The padded path of
 `Retriever.forward` gives the same vectors; a family whose layers don't take part is found out by `packs`.
 
 Legend: B texts, T tokens of all texts together, H heads, E head size, D hidden size.
@@ -45,6 +45,25 @@ def packs(backbone: Any) -> bool:
         backbone.train(training)
 
 
+def kernel(device: str, dtype: torch.dtype, flash_attn: bool) -> str:
+    """The attention of packed texts: flash-attn's, where it is installed, for half precision on CUDA only.
+
+    >>> kernel("cuda", torch.float32, flash_attn=True), kernel("cuda", torch.bfloat16, flash_attn=True)
+    ('drama_packed', 'flash_attention_2')
+    """
+    half = dtype in (torch.bfloat16, torch.float16)
+    return FLASH if device == "cuda" and half and flash_attn else TEXT_BY_TEXT
+
+
+def dtype_of_products(backbone: Any) -> torch.dtype:
+    """What matrix products are computed in here and now: autocast's type, or the weights'."""
+    device = backbone.device.type
+    dtype: torch.dtype = (
+        torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else backbone.dtype
+    )
+    return dtype
+
+
 def can_pack(backbone: Any, longest: int) -> bool:
     """Whether texts of at most `longest` tokens may be packed: none reaches beyond a sliding window."""
     window = getattr(backbone.config, "sliding_window", None)
@@ -60,13 +79,15 @@ def packed_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch
     first = first_position(backbone)
     place_1T = torch.cat([torch.arange(first, first + len(ids)) for ids in tokens]).unsqueeze(0).to(device)
     longest = int(length_B.max())
-    flash = device.type == "cuda" and find_spec("flash_attn") is not None
-    with _attention(backbone, FLASH if flash else TEXT_BY_TEXT):
+    attention = kernel(device.type, dtype_of_products(backbone), find_spec("flash_attn") is not None)
+    if attention == FLASH:
+        bound_B1 = bound_B1.to(device)
+    with _attention(backbone, attention):
         states_1TD = backbone(
             input_ids=ids_1T,
             position_ids=place_1T,
-            cu_seq_lens_q=bound_B1.to(device) if flash else bound_B1,
-            cu_seq_lens_k=bound_B1.to(device) if flash else bound_B1,
+            cu_seq_lens_q=bound_B1,
+            cu_seq_lens_k=bound_B1,
             max_length_q=longest,
             max_length_k=longest,
         ).last_hidden_state
