@@ -21,8 +21,9 @@ from transformers import (
 )
 
 import drama.retriever.model
+from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
-from drama.retriever import Retriever, RetrieverSettings
+from drama.retriever import Retriever, RetrieverSettings, load_encoder
 from drama.train import TrainSettings, train
 from drama.workspace import read_events
 
@@ -153,3 +154,44 @@ def test_it_trains(bert: Path, texts: list[str], tmp_path: Path) -> None:
     train(settings, bert, *sentences(texts, tmp_path), tmp_path / "out", 0)
     losses = [event["loss"] for event in read_events(tmp_path / "out/events.jsonl")]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+LONG = {"share": 0.5, "document_length": 65, "batch_size": 2}
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("train.query_length", {"query_length": 65}),
+        ("train.document_length", {"document_length": 65}),
+        ("train.long.document_length", {"long": LONG}),
+        ("train.retriever.max_length", {"retriever": {"max_length": 65}}),
+    ],
+)
+def test_lengths_beyond_the_positions_are_refused_before_the_first_step(
+    field: str, values: dict[str, Any], bert: Path, texts: list[str], tmp_path: Path
+) -> None:
+    family = of_family(FAMILIES["xlm-roberta"], tmp_path / "llm", texts)  # 66 rows, of which 2 come first
+    files = sentences(texts, tmp_path)
+    for number, backbone in enumerate((bert, family)):
+        settings = TrainSettings.parse({"retriever": PLAIN.model_dump(), **values}, "train")
+        out = tmp_path / f"out-{number}"
+        with pytest.raises(DramaError, match=rf"^{field}: .* 65 tokens\n.*at most 64$"):
+            train(settings, backbone, *files, out, 0)
+        assert not (out / "events.jsonl").exists()
+
+
+def test_an_encoder_is_not_opened_for_texts_that_it_cant_read(
+    bert: Path, texts: list[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("sentence_transformers")
+    folder = tmp_path / "model"
+    Retriever.from_llm(bert, PLAIN).save(folder)
+    long = [" ".join(texts)]
+    assert np.isfinite(load_encoder(folder, 64).encode_documents(long)).all()
+    with pytest.raises(DramaError, match=r"max_length of .*model: .* 65 tokens"):
+        load_encoder(folder, 65)
+    (folder / "drama.json").unlink()  # as others' folders are
+    assert np.isfinite(load_encoder(folder, 64).encode_documents(long)).all()
+    with pytest.raises(DramaError, match=r"max_length of .*model: .* 65 tokens"):
+        load_encoder(folder, 65)

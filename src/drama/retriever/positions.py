@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from drama.errors import DramaError
+
 _NAMES = ("position_embeddings", "embed_positions", "wpe")
 
 
@@ -23,6 +25,19 @@ def longest_text(model: torch.nn.Module) -> int | None:
     if table is None:
         return None
     return int(table.num_embeddings - first_position(model) - getattr(table, "offset", 0))
+
+
+def check_length(model: torch.nn.Module, field: str, tokens: int) -> None:
+    """Refuse a setting by which texts would be longer than the model can read.
+
+    Raises:
+        DramaError: there are fewer positions than tokens.
+    """
+    longest = longest_text(model)
+    if longest is not None and tokens > longest:
+        raise DramaError(
+            f"{field}: the model has no positions for {tokens} tokens", hint=f"give at most {longest}"
+        )
 
 
 def _table(model: torch.nn.Module) -> Any:
