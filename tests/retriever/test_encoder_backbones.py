@@ -195,3 +195,10 @@ def test_an_encoder_is_not_opened_for_texts_that_it_cant_read(
     assert np.isfinite(load_encoder(folder, 64).encode_documents(long)).all()
     with pytest.raises(DramaError, match=r"max_length of .*model: .* 65 tokens"):
         load_encoder(folder, 65)
+
+
+def test_the_model_card_counts_no_token_embeddings(bert: Path, tmp_path: Path) -> None:
+    retriever = Retriever.from_llm(bert, PLAIN)
+    retriever.save(tmp_path / "model")
+    body = sum(p.numel() for n, p in retriever.backbone.named_parameters() if "word_embeddings" not in n)
+    assert f"\n{body:,} parameters without embeddings." in (tmp_path / "model/README.md").read_text()

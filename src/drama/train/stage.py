@@ -9,6 +9,7 @@ from pathlib import Path
 from drama.errors import DramaError, FileError
 from drama.records import WRITTEN, Example, read_examples
 from drama.retriever import Retriever
+from drama.retriever.backbone import parameters_without_embeddings
 from drama.retriever.positions import check_length
 from drama.train.health import suspicions
 from drama.train.hold_out import hold_out
@@ -171,10 +172,8 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     events = read_events(path)
     seconds = sum(e["seconds"] for e in events)
     tail = events[-max(1, len(events) // 10) :]
-    table = retriever.backbone.get_input_embeddings().weight.numel()
-    whole = sum(p.numel() for p in retriever.backbone.parameters())
-    figures["parameters"] = whole
-    figures["parameters_without_embeddings"] = whole - table
+    figures["parameters"] = sum(p.numel() for p in retriever.backbone.parameters())
+    figures["parameters_without_embeddings"] = parameters_without_embeddings(retriever.backbone)
     figures["loss_first"] = events[0]["loss"]
     figures["loss_last_tenth"] = round(sum(e["loss"] for e in tail) / len(tail), 4)
     figures["tokens"] = sum(e["tokens"] for e in events)
