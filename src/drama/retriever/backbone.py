@@ -53,3 +53,9 @@ def last_token_reaches_first(model: Any) -> bool:
     first_BD = model(input_ids=tokens_BL, attention_mask=torch.ones_like(tokens_BL)).last_hidden_state[:, 0]
     model.train(training)
     return not torch.allclose(first_BD[0], first_BD[1], atol=1e-6)
+
+
+def parameters_without_embeddings(model: Any) -> int:
+    """Weights of the stack, less the table of token embeddings."""
+    whole = sum(p.numel() for p in model.parameters())
+    return int(whole - model.get_input_embeddings().weight.numel())

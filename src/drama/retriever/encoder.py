@@ -8,6 +8,7 @@ from drama.models import Precision, resolve
 from drama.retriever.folder import read_settings
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import Array
+from drama.retriever.positions import check_length
 from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
 
 
@@ -44,7 +45,7 @@ def load_encoder(name: str | Path, max_length: int | None = None, precision: Pre
         precision: of matrix products; `auto` is bf16 where the processor has it.
 
     Raises:
-        DramaError: no such model, or one that can't be loaded.
+        DramaError: no such model, one that can't be loaded, or one that can't read texts of this length.
     """
     folder = resolve(name)
     settings = read_settings(folder)
@@ -55,4 +56,5 @@ def load_encoder(name: str | Path, max_length: int | None = None, precision: Pre
     retriever.precision = precision
     if max_length is not None:
         retriever.settings = retriever.settings.model_copy(update={"max_length": max_length})
+    check_length(retriever.backbone, f"max_length of {name}", retriever.settings.max_length)
     return retriever

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from drama.errors import FileError
+from drama.retriever.backbone import parameters_without_embeddings
 from drama.retriever.head import FOLDER, dense_config, write_head
 from drama.retriever.settings import RetrieverSettings
 from drama.workspace import atomic_folder, write_json
@@ -96,7 +97,7 @@ def _sentence_transformers_files(
 
 def _card(settings: RetrieverSettings, backbone: Any, head: torch.nn.Linear | None) -> str:
     config = backbone.config
-    body = sum(p.numel() for n, p in backbone.named_parameters() if "embed_tokens" not in n)
+    body = parameters_without_embeddings(backbone)
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity

@@ -11,13 +11,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from drama.console import note
 from drama.errors import DramaError
 from drama.models import TrainPrecision, default_device, resolve, resolve_precision
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
 from drama.retriever.fused import can_fuse, fused_states
 from drama.retriever.head import read_head
-from drama.retriever.packed import can_pack, packed_states, pool_packed
+from drama.retriever.packed import can_pack, packed_states, packs, pool_packed
 from drama.retriever.pooling import Array, normalise, pool
 from drama.retriever.precision import computing_in
 from drama.retriever.settings import RetrieverSettings
@@ -51,6 +52,9 @@ class Retriever:
         self.head = head
         self.precision: TrainPrecision = "fp32"
         self.fused = True
+        self.packs = packs(backbone)
+        if not self.packs:
+            note(f"{name}: {backbone.config.model_type} layers can't take texts end to end; they go padded")
         self.tokenizer = tokenizer
         self.settings = settings
         self.name = name
@@ -166,11 +170,12 @@ class Retriever:
     def forward(self, tokens: Sequence[Sequence[int]], padded: bool = False) -> torch.Tensor:
         """Vectors [B, D] of one batch of token ids, with gradient, not normalised, float32.
 
-        Texts go end to end without padding (`packed`), or side by side with it where `padded` says so or a
-        text is longer than the model's sliding window. Both give the same vectors.
+        Texts go end to end without padding (`packed`), or side by side with it where `padded` says so, the
+        model's layers are not made for it (`packs`), or a text is longer than its sliding window. Both give
+        the same vectors.
         """
         with computing_in(self.precision, self.backbone.device):
-            if padded or not can_pack(self.backbone, max(map(len, tokens))):
+            if padded or not (self.packs and can_pack(self.backbone, max(map(len, tokens)))):
                 pooled_BD = self._padded(tokens)
             else:
                 states = fused_states if self.fused and can_fuse(self.backbone) else packed_states

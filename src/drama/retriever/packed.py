@@ -1,8 +1,8 @@
 """Padding-free forward: the texts of a batch end to end as one row, each attending to itself only.
 
 The linear layers see real tokens and nothing else. Attention goes text by text on a CPU; on CUDA with
-flash-attn installed it is one variable-length kernel. The padded path of `Retriever.forward` gives the same
-vectors, and a test holds them together.
+flash-attn installed and in half precision it is one variable-length kernel. The padded path of
+`Retriever.forward` gives the same vectors; a family whose layers don't take part is found out by `packs`.
 
 Legend: B texts, T tokens of all texts together, H heads, E head size, D hidden size.
 """
@@ -16,8 +16,52 @@ import torch
 import torch.nn.functional as F
 from transformers import AttentionInterface
 
+from drama.retriever.positions import first_position
+
 TEXT_BY_TEXT = "drama_packed"
 FLASH = "flash_attention_2"
+
+
+@torch.no_grad()
+def packs(backbone: Any) -> bool:
+    """Whether two short texts end to end have the states that each has alone.
+
+    Some families (MPNet, DeBERTa) have an attention of their own, which sees no end of a text, or other
+    positions than `packed_states` gives them.
+    """
+    texts = ((3, 4, 5), (6, 7))
+    training = backbone.training
+    backbone.eval()
+    try:
+        alone = [
+            backbone(input_ids=ids_1L, attention_mask=torch.ones_like(ids_1L)).last_hidden_state[0]
+            for ids_1L in (torch.tensor([ids], device=backbone.device) for ids in texts)
+        ]
+        alone_TD, packed_TD = torch.cat(alone), packed_states(backbone, texts)[0]
+        return bool((packed_TD - alone_TD).norm() <= 1e-3 * alone_TD.norm())
+    except Exception:  # whatever a family stumbles over: it can still go padded
+        return False
+    finally:
+        backbone.train(training)
+
+
+def kernel(device: str, dtype: torch.dtype, flash_attn: bool) -> str:
+    """The attention of packed texts: flash-attn's, where it is installed, for half precision on CUDA only.
+
+    >>> kernel("cuda", torch.float32, flash_attn=True), kernel("cuda", torch.bfloat16, flash_attn=True)
+    ('drama_packed', 'flash_attention_2')
+    """
+    half = dtype in (torch.bfloat16, torch.float16)
+    return FLASH if device == "cuda" and half and flash_attn else TEXT_BY_TEXT
+
+
+def dtype_of_products(backbone: Any) -> torch.dtype:
+    """What matrix products are computed in here and now: autocast's type, or the weights'."""
+    device = backbone.device.type
+    dtype: torch.dtype = (
+        torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else backbone.dtype
+    )
+    return dtype
 
 
 def can_pack(backbone: Any, longest: int) -> bool:
@@ -32,15 +76,18 @@ def packed_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch
     length_B = torch.tensor([len(ids) for ids in tokens])
     bound_B1 = F.pad(length_B.cumsum(0), (1, 0)).to(torch.int32)
     ids_1T = torch.tensor([[i for ids in tokens for i in ids]], device=device)
-    place_1T = torch.cat([torch.arange(len(ids)) for ids in tokens]).unsqueeze(0).to(device)
+    first = first_position(backbone)
+    place_1T = torch.cat([torch.arange(first, first + len(ids)) for ids in tokens]).unsqueeze(0).to(device)
     longest = int(length_B.max())
-    flash = device.type == "cuda" and find_spec("flash_attn") is not None
-    with _attention(backbone, FLASH if flash else TEXT_BY_TEXT):
+    attention = kernel(device.type, dtype_of_products(backbone), find_spec("flash_attn") is not None)
+    if attention == FLASH:
+        bound_B1 = bound_B1.to(device)
+    with _attention(backbone, attention):
         states_1TD = backbone(
             input_ids=ids_1T,
             position_ids=place_1T,
-            cu_seq_lens_q=bound_B1.to(device) if flash else bound_B1,
-            cu_seq_lens_k=bound_B1.to(device) if flash else bound_B1,
+            cu_seq_lens_q=bound_B1,
+            cu_seq_lens_k=bound_B1,
             max_length_q=longest,
             max_length_k=longest,
         ).last_hidden_state

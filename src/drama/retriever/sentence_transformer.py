@@ -9,6 +9,7 @@ import numpy as np
 from drama.errors import DramaError, MissingExtraError
 from drama.models import Precision, resolve_precision
 from drama.retriever.pooling import Array, truncate
+from drama.retriever.positions import check_length
 from drama.retriever.precision import computing_in
 from drama.workspace import fingerprint, fingerprint_path
 
@@ -23,6 +24,7 @@ class SentenceTransformerEncoder:
 
     Raises:
         MissingExtraError: sentence-transformers is not installed.
+        DramaError: the model can't read texts of `max_length` tokens.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class SentenceTransformerEncoder:
         self.name = name
         self._model: Any = SentenceTransformer(str(folder), device="cpu")
         if max_length is not None:
+            check_length(self._model, f"max_length of {name}", max_length)
             self._model.max_seq_length = max_length
         self._precision = resolve_precision(precision, self._model.device)
         how = [fingerprint_path(folder), self._model.max_seq_length]

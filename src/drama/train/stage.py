@@ -9,6 +9,8 @@ from pathlib import Path
 from drama.errors import DramaError, FileError
 from drama.records import WRITTEN, Example, read_examples
 from drama.retriever import Retriever
+from drama.retriever.backbone import parameters_without_embeddings
+from drama.retriever.positions import check_length
 from drama.train.batches import has_scores
 from drama.train.health import suspicions
 from drama.train.hold_out import hold_out
@@ -48,8 +50,9 @@ def train(
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
 
     Raises:
-        DramaError: no usable examples, a passage that is missing, a width above the model's, layers to be
-            split over one process, distillation without vectors or scores, NaN loss.
+        DramaError: no usable examples, a passage that is missing, a width above the model's, texts longer
+            than the backbone has positions for, layers to be split over one process, distillation without
+            vectors or scores, NaN loss.
     """
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     written = examples.with_name(WRITTEN)
@@ -95,6 +98,7 @@ def train(
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
+        _check_lengths(retriever, settings)
         places = [passages, written] if written.is_file() else [passages]
         documents = document_tokens(retriever, places, [*rows, *held], settings.longest_document, out)
         queries = query_tokens(retriever, rows, settings.query_length)
@@ -127,6 +131,14 @@ def train(
         if ending.steps < settings.steps:
             run.figures["ended_early_after"] = ending.steps
     return run.manifest
+
+
+def _check_lengths(retriever: Retriever, settings: TrainSettings) -> None:
+    """No text of the training, nor of the finished model, is longer than the backbone can read."""
+    check_length(retriever.backbone, "train.query_length", settings.query_length)
+    check_length(retriever.backbone, "train.document_length", settings.document_length)
+    check_length(retriever.backbone, "train.long.document_length", settings.longest_document)
+    check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
 
 
 def _phases(
@@ -180,10 +192,8 @@ def _figures(figures: dict[str, object], path: Path, retriever: Retriever, setti
     events = read_events(path)
     seconds = sum(e["seconds"] for e in events)
     tail = events[-max(1, len(events) // 10) :]
-    table = retriever.backbone.get_input_embeddings().weight.numel()
-    whole = sum(p.numel() for p in retriever.backbone.parameters())
-    figures["parameters"] = whole
-    figures["parameters_without_embeddings"] = whole - table
+    figures["parameters"] = sum(p.numel() for p in retriever.backbone.parameters())
+    figures["parameters_without_embeddings"] = parameters_without_embeddings(retriever.backbone)
     figures["loss_first"] = events[0]["loss"]
     figures["loss_last_tenth"] = round(sum(e["loss"] for e in tail) / len(tail), 4)
     figures["tokens"] = sum(e["tokens"] for e in events)

@@ -111,7 +111,7 @@ class Trainer:
         tokens += [cut(self.data.documents[i], plan.document_length) for i in batch.documents]
         shares = self.world.share([len(t) for t in tokens])
         own = [tokens[row] for row in shares[self.world.rank]]
-        padded = not s.padding_free
+        padded = not (s.padding_free and self.retriever.packs)
         of_all = [
             passes([len(tokens[row]) for row in rows], s.chunk_tokens, s.kept_tokens, padded)
             for rows in shares
