@@ -98,7 +98,7 @@ def train(
         if len(rows) < 2:
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
-        _check_lengths(retriever, settings)
+        check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
         places = [passages, written] if written.is_file() else [passages]
         documents = document_tokens(retriever, places, [*rows, *held], settings.longest_document, out)
         queries = query_tokens(retriever, rows, settings.query_length)
@@ -131,14 +131,6 @@ def train(
         if ending.steps < settings.steps:
             run.figures["ended_early_after"] = ending.steps
     return run.manifest
-
-
-def _check_lengths(retriever: Retriever, settings: TrainSettings) -> None:
-    """No text of the training, nor of the finished model, is longer than the backbone can read."""
-    check_length(retriever.backbone, "train.query_length", settings.query_length)
-    check_length(retriever.backbone, "train.document_length", settings.document_length)
-    check_length(retriever.backbone, "train.long.document_length", settings.longest_document)
-    check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
 
 
 def _phases(
