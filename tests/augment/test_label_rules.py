@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.hit_lists import HitLists
+from drama.augment.rankings import rank_corpus
+from drama.augment.settings import LabelSettings
 from drama.errors import DramaError
-from drama.records import Document, read_examples, write_passages
+from drama.records import Document, Passages, read_examples, write_passages
+from drama.retriever import load_encoder
+from drama.workers import RaySettings
 
 WORDS = ["wing", "blood", "book", "river", "bread", "ocean", "hall", "code"]
 
@@ -54,6 +59,21 @@ def test_a_query_without_positives_is_left_out_and_counted(passages: Path, tmp_p
     write_passages(lonely, [Document("x", "", "One lonely sentence stands in here alone.", "en", "s")])
     section["label"] |= {"positive_ranks": [1, 1]}
     assert augment(AugmentSettings.parse(section, "augment"), lonely, tmp_path / "b").counts["label: ok"] == 1
+
+
+def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
+    tiny_llm: Path, passages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(tiny_llm, precision="bf16")  # as `auto` is on a GPU, and not on every actor
+    monkeypatch.setattr("drama.augment.rankings.load_encoder", lambda *_: encoder)
+    told: list[Any] = []
+    monkeypatch.setattr("drama.augment.rankings.SpreadEncoding", lambda *how: told.append(how))
+    monkeypatch.setattr("drama.augment.rankings._searched", lambda make, queries, ray: HitLists([]))
+    settings = LabelSettings(retrievers=[str(tiny_llm)], precision="fp32")
+    vectors = rank_corpus([], Passages(passages), settings, tmp_path / "store", ray=RaySettings()).teachers
+    assert [(precision, made.made_by) for (_, _, precision, _), made in zip(told, vectors, strict=True)] == [
+        ("bf16", encoder.fingerprint)
+    ]
 
 
 def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:

@@ -172,6 +172,34 @@ def test_a_sentence_transformers_folder_of_others_is_an_encoder_too(
     np.testing.assert_allclose(encoder.encode_documents(texts), retriever.encode_documents(texts), atol=1e-5)
 
 
+def test_a_sentence_transformers_model_lies_where_models_compute_and_says_its_own_precision(
+    retriever: Retriever, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip("sentence_transformers")
+    retriever.save(tmp_path / "foreign")
+    (tmp_path / "foreign/drama.json").unlink()
+    exact = load_encoder(tmp_path / "foreign")
+    asked: list[str] = []
+
+    class OnTheCPU(package.SentenceTransformer):  # type: ignore[misc, name-defined]
+        def __init__(self, folder: str, device: str) -> None:
+            asked.append(device)
+            super().__init__(folder, device="cpu")
+
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", OnTheCPU)
+    monkeypatch.setattr(
+        "drama.retriever.sentence_transformer.default_device", lambda: torch.device("cuda", 1)
+    )
+    monkeypatch.setattr("drama.models.precision.native_bf16", lambda device: device.type == "cuda")
+    encoder = load_encoder(tmp_path / "foreign", precision="auto")
+    assert asked == ["cuda:1"]
+    assert (encoder.precision, encoder.fingerprint) == ("fp32", exact.fingerprint)
+    monkeypatch.setattr("drama.models.precision.native_bf16", lambda device: device.type == "cpu")
+    fast = load_encoder(tmp_path / "foreign", precision="auto")
+    assert fast.precision == "bf16"
+    assert fast.fingerprint != exact.fingerprint
+
+
 def test_a_plain_llm_is_an_encoder_causal_and_without_prefix(tiny_llm: Path) -> None:
     encoder = load_encoder(tiny_llm)
     assert isinstance(encoder, Retriever)

@@ -16,7 +16,6 @@ from drama.augment.candidate import Candidate
 from drama.augment.hit_lists import HitLists
 from drama.augment.settings import LabelSettings
 from drama.console import track
-from drama.models import default_device, resolve_precision
 from drama.records import Documents, Hit, Texts
 from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
@@ -105,10 +104,9 @@ def _vectors(
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
-        encoder = load_encoder(name, settings.max_length, settings.precision)
+        encoder = model = load_encoder(name, settings.max_length, settings.precision)
         if ray is not None:
-            precision = resolve_precision(settings.precision, default_device())  # as of this encoder
-            store.spread = SpreadEncoding(name, settings.max_length, precision, ray)
+            store.spread = SpreadEncoding(name, settings.max_length, model.precision, ray)
     documents_ND = store.document_blocks(encoder, Texts(documents))
     beside_ND = store.document_blocks(encoder, beside.documents) if beside.documents else Blocks([])
     queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from drama.models import Precision, resolve
+from drama.models import TrainPrecision, resolve, resolve_precision
 from drama.retriever.folder import read_settings
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import Array
@@ -36,13 +36,16 @@ class Encoder(Protocol):
         """Vectors of documents [N, D]."""
 
 
-def load_encoder(name: str | Path, max_length: int | None = None, precision: Precision = "fp32") -> Encoder:
+def load_encoder(
+    name: str | Path, max_length: int | None = None, precision: TrainPrecision = "fp32"
+) -> Retriever | SentenceTransformerEncoder:
     """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
 
     Args:
         name: a folder, a short name of the catalog, a GGUF file, or a hub id.
         max_length: cut texts to this many tokens instead of the model's own limit.
-        precision: of matrix products; `auto` is bf16 where the processor has it.
+        precision: of matrix products; `auto` is bf16 where the processor has it. The encoder's `precision`
+            says which it is.
 
     Raises:
         DramaError: no such model, one that can't be loaded, or one that can't read texts of this length.
@@ -53,7 +56,7 @@ def load_encoder(name: str | Path, max_length: int | None = None, precision: Pre
         return SentenceTransformerEncoder(folder, str(name), max_length, precision)
     retriever = Retriever.from_llm(folder) if settings is None else Retriever.load(folder)
     retriever.name = str(name)
-    retriever.precision = precision
+    retriever.precision = resolve_precision(precision, retriever.backbone.device)
     if max_length is not None:
         retriever.settings = retriever.settings.model_copy(update={"max_length": max_length})
     check_length(retriever.backbone, f"max_length of {name}", retriever.settings.max_length)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drama.errors import DramaError, MissingExtraError
-from drama.models import Precision, resolve_precision
+from drama.models import TrainPrecision, default_device, resolve_precision
 from drama.retriever.pooling import Array, truncate
 from drama.retriever.positions import check_length
 from drama.retriever.precision import computing_in
@@ -28,20 +28,20 @@ class SentenceTransformerEncoder:
     """
 
     def __init__(
-        self, folder: Path, name: str, max_length: int | None = None, precision: Precision = "fp32"
+        self, folder: Path, name: str, max_length: int | None = None, precision: TrainPrecision = "fp32"
     ) -> None:
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError:
             raise MissingExtraError("sentence_transformers", "sentence-transformers") from None
         self.name = name
-        self._model: Any = SentenceTransformer(str(folder), device="cpu")
+        self._model: Any = SentenceTransformer(str(folder), device=str(default_device()))
         if max_length is not None:
             check_length(self._model, f"max_length of {name}", max_length)
             self._model.max_seq_length = max_length
-        self._precision = resolve_precision(precision, self._model.device)
+        self.precision = resolve_precision(precision, self._model.device)
         how = [fingerprint_path(folder), self._model.max_seq_length]
-        self._mark = fingerprint(how if self._precision == "fp32" else [*how, self._precision])
+        self._mark = fingerprint(how if self.precision == "fp32" else [*how, self.precision])
 
     @property
     def dim(self) -> int:
@@ -60,13 +60,13 @@ class SentenceTransformerEncoder:
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries [N, D] with the model's own query prompt."""
-        with computing_in(self._precision, self._model.device):
+        with computing_in(self.precision, self._model.device):
             vectors_ND = self._model.encode_query(list(texts), **self._how())
         return self._finish(vectors_ND, dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of documents [N, D] with the model's own document prompt."""
-        with computing_in(self._precision, self._model.device):
+        with computing_in(self.precision, self._model.device):
             vectors_ND = self._model.encode_document(list(texts), **self._how())
         return self._finish(vectors_ND, dim)
 
