@@ -97,7 +97,6 @@ def test_a_missing_library_is_found_before_anything_runs(
     values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for library, extra, path, value in [
-        ("tensorboardX", "tensorboard", "train.tensorboard", True),
         ("peft", "lora", "train.lora", {"rank": 4}),
         ("datasets", "datasets", "corpus.inputs", ["python-docs", "hf://owner/name"]),
         ("ray", "ray", "augment.ray", {}),

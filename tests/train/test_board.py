@@ -1,14 +1,12 @@
 """TensorBoard's files hold the numbers of events.jsonl, those of a run that was cut off among them."""
 
 import struct
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drama.errors import MissingExtraError
-from drama.train.board import Board, numbers
+from drama.train.board import numbers
 from drama.workspace import read_events
 
 
@@ -37,7 +35,7 @@ def test_the_board_shows_the_events(inputs: Any, tmp_path: Path, monkeypatch: py
             raise KeyboardInterrupt
         return step(self, number)
 
-    how = {"tensorboard": True, "validation": {"share": 0.25, "every": 5}}
+    how = {"validation": {"share": 0.25, "every": 5}}
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "step", stops)
         with pytest.raises(KeyboardInterrupt):
@@ -49,9 +47,3 @@ def test_the_board_shows_the_events(inputs: Any, tmp_path: Path, monkeypatch: py
     }  # fmt: skip
     assert scalars(out / "tensorboard") == pytest.approx(expected, rel=1e-5, abs=1e-7)
     assert ("held_out/RR_10", 12) in expected
-
-
-def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(MissingExtraError, match=r"drama-retrieval\[tensorboard\]"):
-        Board(tmp_path, [])

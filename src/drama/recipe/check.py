@@ -45,7 +45,6 @@ def check(recipe: Recipe) -> None:
 def _check_extras(recipe: Recipe) -> None:
     """Optional libraries that a section needs."""
     for wanted, library, extra in (
-        (recipe.train.tensorboard, "tensorboardX", "tensorboard"),
         (recipe.train.lora is not None, "peft", "lora"),
         (recipe.augment.ray is not None, "ray", "ray"),
         (any(name.startswith(SCHEME) for name in recipe.corpus.inputs), "datasets", "datasets"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from drama.errors import MissingExtraError
+from tensorboardX import SummaryWriter
 
 
 def numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
@@ -27,16 +27,9 @@ class Board:
     Args:
         folder: where its file goes; what stands there is replaced.
         before: the events of a run that goes on. They are written again: a kill loses what was not on disk.
-
-    Raises:
-        MissingExtraError: tensorboardX is not installed.
     """
 
     def __init__(self, folder: Path, before: Iterable[Mapping[str, Any]]) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise MissingExtraError("tensorboardX", "tensorboard") from None
         shutil.rmtree(folder, ignore_errors=True)
         self._writer = SummaryWriter(str(folder))
         for event in before:

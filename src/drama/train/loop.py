@@ -77,7 +77,7 @@ class Loop:
     def run(self) -> Ending:
         """Go on from the last checkpoint to the end."""
         s, done = self.settings, self._go_on()
-        log = _Log(self.out, done, s.tensorboard) if self.world.rank == 0 else None
+        log = _Log(self.out, done) if self.world.rank == 0 else None
         backbone = self.trainer.retriever.backbone.train()
         with no_dropout(backbone), progress("train", s.steps) as bar:
             bar.advance(done)
@@ -188,21 +188,19 @@ class Loop:
 
 
 class _Log:
-    """events.jsonl, and the board beside it where the settings ask for one."""
+    """events.jsonl, and the board beside it."""
 
-    def __init__(self, out: Path, after: int, board: bool) -> None:
+    def __init__(self, out: Path, after: int) -> None:
         self._events = EventLog(out / "events.jsonl", after)
-        self._board = Board(out / "tensorboard", read_events(out / "events.jsonl")) if board else None
+        self._board = Board(out / "tensorboard", read_events(out / "events.jsonl"))
 
     def write(self, event: dict[str, Any]) -> None:
         self._events.write(event)
-        if self._board is not None:
-            self._board.write(event)
+        self._board.write(event)
 
     def close(self) -> None:
         self._events.close()
-        if self._board is not None:
-            self._board.close()
+        self._board.close()
 
 
 def _show(bar: Bar, event: dict[str, Any]) -> None:

@@ -165,8 +165,6 @@ class TrainSettings(Section):
     kept_tokens: int = Field(default=12288, ge=0)
     """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
     (gradient caching), so that memory does not grow with the batch."""
-    tensorboard: bool = False
-    """Write the events for TensorBoard too, into `tensorboard/` (the extra `tensorboard`)."""
     phases: list[PhaseSettings] = []
     """Parts of the run, each with a schedule and an optimiser of its own; empty: one."""
     lora: LoraSettings | None = None
