@@ -42,6 +42,17 @@ def test_kl_is_zero_at_the_teacher_and_positive_elsewhere() -> None:
     assert kl_to_teacher(teacher.flip(0), teacher, 0.05).item() > 0.0
 
 
+def test_kl_to_teacher_is_the_formula() -> None:
+    torch.manual_seed(0)
+    cosines, teacher = torch.rand(3, 5), torch.rand(3, 5)
+    total = 0.0
+    for b in range(3):
+        wanted, got = ([math.exp(x / 0.1) for x in row[b].tolist()] for row in (teacher, cosines))
+        for t, s in zip(wanted, got, strict=True):
+            total += t / sum(wanted) * math.log(t / sum(wanted) / (s / sum(got)))
+    assert math.isclose(kl_to_teacher(cosines, teacher, 0.1).item(), total / 3, rel_tol=1e-4)
+
+
 def test_kl_to_scores_is_the_formula_over_each_querys_own_documents() -> None:
     torch.manual_seed(0)
     cosines = torch.rand(3, 6, requires_grad=True)
@@ -84,6 +95,16 @@ def test_a_masked_document_gets_no_gradient() -> None:
     assert documents.grad is not None
     assert documents.grad[2].abs().max() == 0
     assert documents.grad[1].abs().max() > 0
+
+
+def test_embedding_loss_is_the_formula() -> None:
+    torch.manual_seed(0)
+    projected, teacher = torch.randn(5, 3), torch.randn(5, 3)
+    total = 0.0
+    for x, y in zip(projected.tolist(), teacher.tolist(), strict=True):
+        product = sum(a * b for a, b in zip(x, y, strict=True))
+        total += 1.0 - product / math.sqrt(sum(a * a for a in x) * sum(b * b for b in y))
+    assert math.isclose(embedding_loss(projected, teacher).item(), total / 5, rel_tol=1e-5)
 
 
 def test_embedding_loss_ignores_length() -> None:

@@ -1,10 +1,11 @@
-"""Two real processes train on one batch as one process does: the same losses, the same weights."""
+"""Two real processes train on one batch as one process does: the same losses, gradients and weights."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from drama.train import TrainSettings, train
 from drama.train.trainer import TrainData, Trainer
 from drama.train.world import World
 from drama.workspace import VectorWriter, read_events, read_manifest
+
+SCRIPT = Path(__file__).with_name("train_cases.py")
+first_gradients = run_path(str(SCRIPT))["first_gradients"]
 
 BASE = {"steps": 6, "batch_size": 6, "precision": "fp32", "learning_rate": 1e-3}
 TEACHER_SPACE = {
@@ -68,7 +72,7 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
         VectorWriter(folder / "teacher" / part, 6, "float32", {}).write(0, ids, vectors)
     (folder / "cases.json").write_text(json.dumps({name: BASE | how for name, how in CASES.items()}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += [str(Path(__file__).with_name("train_cases.py")), str(folder), str(tiny_llm)]
+    command += [str(SCRIPT), str(folder), str(tiny_llm)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stderr
@@ -79,13 +83,18 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
 def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> None:
     settings = TrainSettings.parse(BASE | CASES[name] | {"shard": False}, "train")
     out = folder / "one" / name
-    train(settings, tiny_llm, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
+    with first_gradients(folder / f"one {name}.safetensors"):
+        train(settings, tiny_llm, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
     one, two = (read_events(folder / n / name / "events.jsonl") for n in ("one", "two"))
     assert len(one) == len(two) == 6
     for key in ("loss", "gradient_norm", "tokens"):
         np.testing.assert_allclose([e[key] for e in two], [e[key] for e in one], rtol=1e-3, err_msg=key)
     for alone, shared in zip(one, two, strict=True):
         assert alone.get("held_out", {}) == pytest.approx(shared.get("held_out", {}), rel=1e-3)
+    gradients = [load_file(folder / f"{n} {name}.safetensors") for n in ("one", "two")]
+    assert gradients[0].keys() == gradients[1].keys()
+    for place, gradient in gradients[0].items():
+        assert (gradients[1][place] - gradient).norm() <= 1e-5 * gradient.norm(), place
     expected, got = (load_file(folder / n / name / "model/model.safetensors") for n in ("one", "two"))
     assert expected.keys() == got.keys()
     for weight, tensor in expected.items():
