@@ -23,6 +23,8 @@ from drama.train.validator import Validator
 from drama.train.world import World
 from drama.workspace import Manifest, StageRun, open_stage, read_events, read_manifest
 
+TOKENS = "tokens"
+
 
 def train(
     settings: TrainSettings,
@@ -96,7 +98,10 @@ def train(
             raise FileError(examples, f"{len(rows)} usable examples; at least 2 are needed")
         retriever = Retriever.from_llm(backbone, settings.retriever)
         places = [passages, written] if written.is_file() else [passages]
-        documents = document_tokens(retriever, places, [*rows, *held], settings.longest_document, out)
+        with world.in_turn():
+            documents = document_tokens(
+                retriever, places, [*rows, *held], settings.longest_document, out / TOKENS
+            )
         queries = query_tokens(retriever, rows, settings.query_length)
         vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
         data = TrainData(rows, queries, documents, vectors)
@@ -116,7 +121,7 @@ def train(
             merge_factors(retriever.backbone)
         retriever.backbone.eval()
         retriever.save(out / "model")
-        for folder in (CHECKPOINTS, BEST):
+        for folder in (CHECKPOINTS, BEST, TOKENS):
             shutil.rmtree(out / folder, ignore_errors=True)
         _figures(run.figures, out / "events.jsonl", retriever, settings)
         if settings.average > 1:
