@@ -1,28 +1,46 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drama.train.token_file import TokenFile
+from drama.errors import FileError
+from drama.records import read_examples
+from drama.retriever import Retriever
+from drama.train.texts import document_tokens
+from drama.train.token_file import TokenFile, write_tokens
 
 TOKENS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=9)
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), TOKENS, min_size=1), max_size=4))
-def test_what_was_added_is_found_the_last_under_each_id(
+@given(st.lists(st.dictionaries(st.text(max_size=3), TOKENS, min_size=1), min_size=1, max_size=4))
+def test_what_was_written_is_found_the_last_under_each_id(
     tmp_path_factory: pytest.TempPathFactory, blocks: list[dict[str, list[int]]]
 ) -> None:
-    found, expected = TokenFile(tmp_path_factory.getbasetemp()), {}
+    folder, expected = tmp_path_factory.getbasetemp() / "tokens", {}
+    write_tokens(folder, [(list(block), list(block.values())) for block in blocks])
     for block in blocks:
-        found.add(list(block), list(block.values()))
         expected |= block
-        assert dict(found) == expected
-
-
-def test_the_file_is_not_seen_and_an_unknown_id_is_an_error(tmp_path: Path) -> None:
-    tokens = TokenFile(tmp_path)
-    tokens.add(["a"], [[1, 2]])
-    assert not list(tmp_path.iterdir())
+    assert dict(TokenFile(folder)) == expected
     with pytest.raises(KeyError):
-        tokens["b"]
+        TokenFile(folder)["none"]
+
+
+def test_whole_tokens_are_reused_and_damaged_ones_made_anew(inputs: Any, tmp_path: Path) -> None:
+    retriever, examples = Retriever.from_llm(inputs.backbone), list(read_examples(inputs.examples))
+    folder, nowhere = tmp_path / "tokens", tmp_path / "nowhere.parquet"
+    with pytest.raises(FileError):
+        document_tokens(retriever, [nowhere], examples, 64, folder)
+    more = [*examples, examples[0]._replace(positive_ids=["absent"])]
+    with pytest.raises(FileError, match="passages that the examples name are not there"):
+        document_tokens(retriever, [inputs.passages], more, 64, folder)
+    assert not folder.exists()
+    written = dict(document_tokens(retriever, [inputs.passages], examples, 64, folder))
+    assert dict(document_tokens(retriever, [nowhere], examples, 64, folder)) == written
+    for file in list(folder.iterdir()):
+        for content in (b"", file.read_bytes()[:-4]):
+            file.write_bytes(content)
+            with pytest.raises(FileError):
+                document_tokens(retriever, [nowhere], examples, 64, folder)
+            assert dict(document_tokens(retriever, [inputs.passages], examples, 64, folder)) == written

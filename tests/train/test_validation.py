@@ -91,7 +91,9 @@ def test_the_best_weights_become_the_model(inputs: Any, tmp_path: Path) -> None:
     settings = TrainSettings.parse(manifest.settings, "train")
     retriever = Retriever.load(out / "model")
     _, held = hold_out(list(read_examples(inputs.examples)), 0.5, seed=3)
-    documents = document_tokens(retriever, [inputs.passages], held, settings.document_length, tmp_path)
+    documents = document_tokens(
+        retriever, [inputs.passages], held, settings.document_length, tmp_path / "tokens"
+    )
     queries = query_tokens(retriever, held, settings.query_length)
     again = Validator(retriever, settings, 3, World(), held, queries, documents).measure()
     assert again["held_out"]["loss"] == pytest.approx(measured[best], rel=1e-4)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from drama.train import TrainSettings, train
 from drama.train.trainer import TrainData, Trainer
 from drama.train.world import World
 from drama.workspace import VectorWriter, read_events, read_manifest
+
+SCRIPT = Path(__file__).with_name("train_cases.py")
+first_gradients = run_path(str(SCRIPT))["first_gradients"]
 
 BASE = {"steps": 6, "batch_size": 6, "precision": "fp32", "learning_rate": 1e-3}
 TEACHER_SPACE = {
@@ -69,7 +73,7 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
         VectorWriter(folder / "teacher" / part, 6, "float32", {}).write(0, ids, vectors)
     (folder / "cases.json").write_text(json.dumps({name: BASE | how for name, how in CASES.items()}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += [str(Path(__file__).with_name("train_cases.py")), str(folder), str(tiny_llm)]
+    command += [str(SCRIPT), str(folder), str(tiny_llm)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stderr

@@ -24,8 +24,9 @@ def first_gradients(path: Path) -> Iterator[None]:
 
     def keeps(self: Optimiser, number: int, scale: LossScale | None = None) -> tuple[float, float]:
         if not path.exists():
-            trained = [p for o in self._all for group in o.param_groups for p in group["params"]]
-            gradients = whole({str(i): p.grad.to_dense() for i, p in enumerate(trained)})
+            every = [p.grad for o in self._all for group in o.param_groups for p in group["params"]]
+            found = {str(i): g.to_dense() if g.is_sparse else g for i, g in enumerate(every) if g is not None}
+            gradients = whole(found)
             if not dist.is_initialized() or dist.get_rank() == 0:
                 save_file({name: tensor.clone() for name, tensor in gradients.items()}, path)
         return step(self, number, scale)

@@ -25,6 +25,8 @@ from drama.train.validator import Validator
 from drama.train.world import World
 from drama.workspace import Manifest, StageRun, open_stage, read_events, read_manifest
 
+TOKENS = "tokens"
+
 
 def train(
     settings: TrainSettings,
@@ -100,7 +102,10 @@ def train(
         retriever = Retriever.from_llm(backbone, settings.retriever)
         check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
         places = [passages, written] if written.is_file() else [passages]
-        documents = document_tokens(retriever, places, [*rows, *held], settings.longest_document, out)
+        with world.in_turn():
+            documents = document_tokens(
+                retriever, places, [*rows, *held], settings.longest_document, out / TOKENS
+            )
         queries = query_tokens(retriever, rows, settings.query_length)
         vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
         data = TrainData(rows, queries, documents, vectors)
@@ -120,7 +125,7 @@ def train(
             merge_factors(retriever.backbone)
         retriever.backbone.eval()
         retriever.save(out / "model")
-        for folder in (CHECKPOINTS, BEST):
+        for folder in (CHECKPOINTS, BEST, TOKENS):
             shutil.rmtree(out / folder, ignore_errors=True)
         _figures(run.figures, out / "events.jsonl", retriever, settings)
         if settings.average > 1:

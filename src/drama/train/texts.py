@@ -1,16 +1,17 @@
 """Token ids of the texts that training needs, looked up by id."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from drama.console import warn
 from drama.errors import FileError
 from drama.records import Example, read_passages
 from drama.retriever import Retriever
-from drama.train.token_file import TokenFile
+from drama.train.token_file import TokenFile, write_tokens
 from drama.workspace import VectorReader
 
 _BLOCK = 4096
@@ -19,25 +20,37 @@ _BLOCK = 4096
 def document_tokens(
     retriever: Retriever, passages: Sequence[Path], examples: Sequence[Example], max_length: int, folder: Path
 ) -> TokenFile:
-    """Token ids of each passage that the examples name, in a file in `folder`; passages are streamed.
+    """Token ids of each passage that the examples name, in a folder of their own; passages are streamed.
+
+    A folder that is there, from before a cut or by another process, is taken as it is: it lies in a stage's
+    folder, which is emptied where the inputs or the settings are others. A damaged one is made anew.
 
     Raises:
         FileError: an example names a passage that is not there.
     """
-    wanted = {i for e in examples for i in (*e.positive_ids, *e.negative_ids)}
-    found = TokenFile(folder)
-    chosen = (d for path in passages for d in read_passages(path) if d.id in wanted)
-    while block := list(islice(chosen, _BLOCK)):
-        tokens = retriever.tokens([d.full_text for d in block], "document", max_length)
-        found.add([d.id for d in block], tokens)
-    missing = wanted - found.keys()
-    if missing:
-        raise FileError(
-            passages[0],
-            f"{len(missing)} passages that the examples name are not there, e.g. '{min(missing)}'",
-            hint="examples and passages must come from the same corpus",
-        )
-    return found
+    try:
+        return TokenFile(folder)
+    except (OSError, ValueError, EOFError) as error:
+        if folder.is_dir():
+            warn(f"{folder}: damaged, made anew ({error})")
+    missing = {i for e in examples for i in (*e.positive_ids, *e.negative_ids)}
+    wanted = frozenset(missing)
+
+    def blocks() -> Iterator[tuple[list[str], list[list[int]]]]:
+        chosen = (d for path in passages for d in read_passages(path) if d.id in wanted)
+        while block := list(islice(chosen, _BLOCK)):
+            ids = [d.id for d in block]
+            missing.difference_update(ids)
+            yield ids, retriever.tokens([d.full_text for d in block], "document", max_length)
+        if missing:
+            raise FileError(
+                passages[0],
+                f"{len(missing)} passages that the examples name are not there, e.g. '{min(missing)}'",
+                hint="examples and passages must come from the same corpus",
+            )
+
+    write_tokens(folder, blocks())
+    return TokenFile(folder)
 
 
 def query_tokens(retriever: Retriever, examples: Sequence[Example], max_length: int) -> list[list[int]]:
