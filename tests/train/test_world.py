@@ -14,7 +14,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from train_cases import first_gradients
 
 from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
