@@ -90,6 +90,23 @@ def test_what_is_found_by_its_content_outlives_changed_settings(tmp_path: Path) 
     assert not (tmp_path / "made-1").exists()
 
 
+def test_a_folder_that_was_half_cleared_is_not_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_stage(tmp_path, "demo", Demo(size=1), {}):
+        (tmp_path / "a").write_text("x")
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt), open_stage(tmp_path, "demo", Demo(size=2), {}):
+            pass
+    with open_stage(tmp_path, "demo", Demo(size=1), {}) as run:
+        assert not run.done
+
+
 def test_another_manner_is_the_same_stage(tmp_path: Path) -> None:
     with open_stage(tmp_path, "demo", Demo(size=1), {}, manner=("size",)):
         pass

@@ -97,7 +97,7 @@ def open_stage(
         return
     if before is not None and not same:
         note(f"{stage}: settings or inputs have changed, made anew ({folder})")
-        _clear(folder, keep)
+        _clear(folder, before, keep)
     folder.mkdir(parents=True, exist_ok=True)
     now = Manifest(
         stage=stage,
@@ -138,10 +138,13 @@ def open_stage(
     write_json(folder / MANIFEST, run.manifest.model_dump())
 
 
-def _clear(folder: Path, keep: Collection[str]) -> None:
-    """Remove what is in the folder, its manifest last: cut off, it is still this stage's."""
-    there = sorted((p for p in folder.iterdir() if p.name not in keep), key=lambda p: p.name == MANIFEST)
-    for path in there:
+def _clear(folder: Path, before: Manifest, keep: Collection[str]) -> None:
+    """Remove what is in the folder but `keep` and the manifest, by which it stays this stage's: cut off here,
+    it does not count as complete any more."""
+    write_json(folder / MANIFEST, before.model_copy(update={"status": "running"}).model_dump())
+    for path in folder.iterdir():
+        if path.name in (*keep, MANIFEST):
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
