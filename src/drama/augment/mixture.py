@@ -99,12 +99,20 @@ def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, 
 
 
 def _whole(wanted: Mapping[Group, float]) -> dict[Group, int]:
-    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders."""
+    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders, and not
+    to some of those that are equal."""
     almost = 1e-9
     rows = {group: int(number + almost) for group, number in wanted.items()}
     left = int(sum(wanted.values()) + almost) - sum(rows.values())
-    for group in sorted(wanted, key=lambda g: rows[g] - wanted[g])[:left]:
-        rows[group] += 1
+    behind: dict[float, list[Group]] = {}
+    for group, number in wanted.items():
+        behind.setdefault(round(number - rows[group], 9), []).append(group)
+    for remainder in sorted(behind, reverse=True):
+        left -= len(behind[remainder])
+        if left < 0:
+            break
+        for group in behind[remainder]:
+            rows[group] += 1
     return rows
 
 
