@@ -1,16 +1,20 @@
 """Rules of the settings and of labelling: what is refused, what is left out and counted."""
 
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.candidate import Candidate
+from drama.augment.histogram import Histogram
 from drama.augment.hit_lists import HitLists
+from drama.augment.label import label
 from drama.augment.rankings import rank_corpus
 from drama.augment.settings import LabelSettings
 from drama.errors import DramaError
-from drama.records import Document, Passages, read_examples, write_passages
+from drama.records import Document, Hit, Passages, read_examples, write_passages
 from drama.retriever import load_encoder
 from drama.workers import RaySettings
 
@@ -43,6 +47,20 @@ def passages(tmp_path: Path) -> Path:
 def test_settings_that_cannot_be_meant_are_refused(section: dict[str, Any], message: str) -> None:
     with pytest.raises(DramaError, match=message):
         AugmentSettings.parse(section, "augment")
+
+
+@pytest.mark.parametrize("judged", [(), ("far", "d1")])
+def test_a_positive_that_no_retriever_found_has_no_score(judged: tuple[str, ...]) -> None:
+    hits = [Hit(f"d{i}", 1.0 - i / 10, i + 1) for i in range(4)]
+    settings = LabelSettings(positive_ranks=None, negative_ranks=(1, 3), scale_to_corpus=False)
+    candidate = Candidate("q", "?", "sent", "far", "en", "s", judged)
+    scores = Histogram()
+    [row] = label([(candidate, hits)], 9, settings, lambda outcome: None, scores)
+    found = dict(zip(row.positive_ids, row.positive_scores, strict=True))
+    assert isnan(found.pop("far"))
+    assert found == ({"d1": 0.9} if judged else {})
+    assert row.negative_ids == (["d0", "d2"] if judged else ["d0", "d1", "d2"])
+    assert sum(scores.figures()["counts"].get("positives", [])) == len(found)
 
 
 def test_a_query_without_positives_is_left_out_and_counted(passages: Path, tmp_path: Path) -> None:

@@ -66,6 +66,12 @@ def test_supervised_queries_have_the_judged_positives(judged: Path, tmp_path: Pa
     assert manifest.counts["supervised: no relevant document among the passages, left out"] == 1
     assert len(rows) == 4
 
+    tested = judged / "qrels/test.tsv"
+    tested.write_text(tested.read_text().rstrip("\n") + "\nq1\td1\t1\n")
+    manifest, rows = run(section, passages, tmp_path / "out")  # what is tested on now is left out
+    assert manifest.counts["supervised: query of the test split too, left out"] == 2
+    assert len(rows) == 3
+
 
 def test_supervised_sets_that_cannot_be_used(judged: Path, tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"

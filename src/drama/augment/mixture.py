@@ -99,8 +99,8 @@ def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, 
 
 
 def _whole(wanted: Mapping[Group, float]) -> dict[Group, int]:
-    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders, and not
-    to some of those that are equal."""
+    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders, and
+    not to some of those that are equal."""
     almost = 1e-9
     rows = {group: int(number + almost) for group, number in wanted.items()}
     left = int(sum(wanted.values()) + almost) - sum(rows.values())

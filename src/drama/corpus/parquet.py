@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from drama.corpus.rows import IDS, RowReader
 from drama.errors import FileError
-from drama.records import Document
+from drama.records import Document, open_parquet
 
 _BATCH = 4096
 
@@ -18,13 +15,10 @@ def read_parquet(path: Path, source: str) -> Iterator[Document]:
     `title`, `lang`, `source` and `chunk_of`. Empty cells (null) of the latter are empty; ids may be numbers.
 
     Raises:
-        FileError: not Parquet, or no column `text`.
+        FileError: missing file, not Parquet, or no column `text`.
         DramaError: a text that is no string, or an id that is empty or stands twice.
     """
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise FileError(path, f"not a Parquet file ({error})") from None
+    file = open_parquet(path)
     there = file.schema_arrow.names
     if "text" not in there:
         hint = "call the column that holds the documents 'text'"

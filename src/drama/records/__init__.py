@@ -11,6 +11,7 @@ from drama.records.document import (
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
+from drama.records.parquet import open_parquet
 from drama.records.passages import Documents, Passages, Texts
 from drama.records.query import Query, read_queries, write_queries
 
@@ -26,6 +27,7 @@ __all__ = [
     "Run",
     "Texts",
     "count_passages",
+    "open_parquet",
     "rank",
     "read_documents_jsonl",
     "read_examples",

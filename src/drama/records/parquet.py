@@ -39,7 +39,7 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
     Raises:
         FileError: missing file, not Parquet, or another column is missing.
     """
-    file = _opened(path)
+    file = open_parquet(path)
     needed = [name for name in schema.names if name not in optional]
     missing = [name for name in needed if name not in file.schema_arrow.names]
     if missing:
@@ -55,10 +55,15 @@ def count_rows(path: Path) -> int:
     Raises:
         FileError: missing file, or not Parquet.
     """
-    return int(_opened(path).metadata.num_rows)
+    return int(open_parquet(path).metadata.num_rows)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A file of which only the footer has been read.
+
+    Raises:
+        FileError: missing file, or not Parquet.
+    """
     if not path.is_file():
         raise FileError(path, "no such file")
     try:

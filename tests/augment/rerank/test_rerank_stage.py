@@ -3,14 +3,19 @@
 import json
 import shutil
 import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.candidate import Candidate
+from drama.augment.rerank.examples import rerank_examples
+from drama.augment.rerank.reranked import Reranked, by_rank
 from drama.errors import DramaError
-from drama.records import Document, read_examples, write_passages
+from drama.records import Document, Hit, Passages, read_examples, write_passages
 from drama.workspace import VectorReader
 
 
@@ -79,6 +84,22 @@ def test_a_document_is_scored_for_new_queries_only(passages: Path, llm: Path, tm
     )
     assert len(more) == 5
     assert all(more[identity] == row for identity, row in few.items())
+
+
+def test_a_list_with_a_window_in_the_retrievers_order_makes_no_row(passages: Path, tmp_path: Path) -> None:
+    class Half:
+        """Orders the windows of the first list, and one of two of the second."""
+
+        def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
+            yield by_rank([2, 1, 0], ["ok", "ok"], ["", ""])
+            yield by_rank([2, 0, 1], ["not a ranking", "ok"], ["", ""])
+
+    hits = [Hit(f"d{i}", 1.0 - i, i + 1) for i in range(3)]
+    chosen = [(Candidate(name, name, "qgen", "d7", "en", "s"), hits) for name in ("first", "second")]
+    counts: Counter[str] = Counter()
+    done = rerank_examples(chosen, Passages(passages), Half(), 50, tmp_path, lambda n: counts.update([n]))
+    assert [row.query for row in done] == ["first"]
+    assert counts["rerank: a window was not ordered, left out"] == 1
 
 
 def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_path: Path) -> None:
