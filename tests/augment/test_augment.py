@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.labels.windows import scale_windows
+from drama.augment.queries.synthesize import parse_query
 from drama.augment.settings import LanguageCheck
-from drama.augment.synthesize import parse_query
-from drama.augment.windows import scale_windows
 from drama.errors import DramaError
 from drama.llm import load_prompt
 from drama.records import Document, read_examples, write_passages

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from drama.augment.histogram import Histogram
+from drama.augment.labels.histogram import Histogram
 
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=80)
 

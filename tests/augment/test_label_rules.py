@@ -8,10 +8,10 @@ import pytest
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.candidate import Candidate
-from drama.augment.histogram import Histogram
-from drama.augment.hit_lists import HitLists
-from drama.augment.label import label
-from drama.augment.rankings import rank_corpus
+from drama.augment.labels.histogram import Histogram
+from drama.augment.labels.hit_lists import HitLists
+from drama.augment.labels.label import label
+from drama.augment.labels.rankings import rank_corpus
 from drama.augment.settings import LabelSettings
 from drama.errors import DramaError
 from drama.records import Document, Hit, Passages, read_examples, write_passages
@@ -83,10 +83,10 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     tiny_llm: Path, passages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(tiny_llm, precision="bf16")  # as `auto` is on a GPU, and not on every actor
-    monkeypatch.setattr("drama.augment.rankings.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("drama.augment.labels.rankings.load_encoder", lambda *_: encoder)
     told: list[Any] = []
-    monkeypatch.setattr("drama.augment.rankings.SpreadEncoding", lambda *how: told.append(how))
-    monkeypatch.setattr("drama.augment.rankings._searched", lambda make, queries, ray: HitLists([]))
+    monkeypatch.setattr("drama.augment.labels.rankings.SpreadEncoding", lambda *how: told.append(how))
+    monkeypatch.setattr("drama.augment.labels.rankings._searched", lambda make, queries, ray: HitLists([]))
     settings = LabelSettings(retrievers=[str(tiny_llm)], precision="fp32")
     vectors = rank_corpus([], Passages(passages), settings, tmp_path / "store", ray=RaySettings()).teachers
     assert [(precision, made.made_by) for (_, _, precision, _), made in zip(told, vectors, strict=True)] == [

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from drama.augment import AugmentSettings, MixtureSettings, augment, describe
 from drama.augment.candidate import Candidate
-from drama.augment.histogram import Histogram
-from drama.augment.label import label
+from drama.augment.labels.histogram import Histogram
+from drama.augment.labels.label import label
 from drama.augment.mixture import allot
 from drama.augment.settings import LabelSettings
 from drama.corpus import CorpusSettings, build_corpus

@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from drama.errors import DramaError
 from drama.prune.families import family_of
-from drama.prune.plan import LayerPlan, Plan
-from drama.prune.shape import Shape, parent_shape
-from drama.prune.slice import slice_model
+from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.surgery.plan import LayerPlan, Plan
+from drama.prune.surgery.slice import slice_model
 
 pytest.importorskip("torch_pruning")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drama.corpus import CorpusSettings, build_corpus
-from drama.corpus.python_docs import python_docs
+from drama.corpus.readers.python_docs import python_docs
 from drama.errors import DramaError, FileError
 from drama.records import Document, read_passages, write_documents_jsonl
 

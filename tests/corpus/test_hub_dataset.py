@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drama.corpus import CorpusSettings, build_corpus
-from drama.corpus.inputs import read_input
+from drama.corpus.readers.inputs import read_input
 from drama.errors import DramaError
 from drama.records import Document, read_passages
 

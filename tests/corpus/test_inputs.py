@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.chunks import Chunker
-from drama.corpus.inputs import read_input
-from drama.corpus.web_page import parse_web_page
+from drama.corpus.readers.inputs import read_input
+from drama.corpus.readers.web_page import parse_web_page
 from drama.errors import DramaError, FileError
 from drama.records import Document, read_passages, write_documents_jsonl
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from drama.corpus import CorpusSettings, build_corpus
-from drama.corpus.python_docs import KnownItems, python_docs, release_file
+from drama.corpus.readers.python_docs import KnownItems, python_docs, release_file
 from drama.errors import DramaError
+from drama.files import fingerprint_path
 from drama.records import (
     Document,
     read_documents_jsonl,
@@ -15,7 +16,6 @@ from drama.records import (
     read_queries,
     write_documents_jsonl,
 )
-from drama.workspace import fingerprint_path
 
 
 def fold(text: str) -> str:

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from drama.corpus import split_sentences
 from drama.errors import MissingExtraError
+from drama.language import split_sentences
 
 SENTENCES = {
     "ar": [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drama.corpus import count_words, cut_words, split_sentences
+from drama.language import count_words, cut_words, split_sentences
 
 MIXED = st.text(st.sampled_from("ab \n今日はคนກ.。"), max_size=60)
 

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from drama.cli import _app
 from drama.errors import DramaError
-from drama.evaluate import Collection, EvaluateSettings, evaluate
+from drama.evaluate import EvaluateSettings, evaluate
 from drama.evaluate.settings import FusionSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.records import (
+    Collection,
     Document,
     Query,
     rank,

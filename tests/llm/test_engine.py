@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from drama.compute import resolve_precision
 from drama.errors import DramaError, FileError
 from drama.llm import (
     AnswerCache,
@@ -20,7 +21,6 @@ from drama.llm import (
 from drama.llm import engine as engine_module
 from drama.llm import rows as rows_module
 from drama.llm.prompt import Shot
-from drama.models import resolve_precision
 
 GREEDY = Sampling(max_new_tokens=8, temperature=0)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from drama.errors import DramaError
+from drama.llm.answers import AnswerCache
 from drama.llm.ask import cached_answers
-from drama.llm.cache import AnswerCache
 from drama.llm.chat import Sampling
-from drama.llm.server import KEY_VARIABLE, Server, ServerSettings, server_address
+from drama.llm.client import KEY_VARIABLE, Server, ServerSettings, server_address
 
 Reply = tuple[int, dict[str, str], Any]
 QUICK = ServerSettings(backoff=0.01, retries=2, timeout=5)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drama.prune.recover import Recovery
+from drama.prune.learn.recover import Recovery
 
 
 @pytest.fixture

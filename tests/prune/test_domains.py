@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.domains import Domain, Mixture, mean_loss
+from drama.prune.learn.domains import Domain, Mixture, mean_loss
 from drama.prune.load import load_tokenizer
 from drama.prune.settings import DomainSettings
-from drama.prune.texts import calibration_batches, domain_rows
+from drama.prune.text.texts import calibration_batches, domain_rows
 from drama.records import Document, write_passages
 from drama.workspace import read_events
 

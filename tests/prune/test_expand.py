@@ -4,12 +4,12 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from drama.prune.expand import expanded
 from drama.prune.families import family_of
-from drama.prune.plan import make_plan
 from drama.prune.scores import measure
-from drama.prune.shape import parent_shape
-from drama.prune.slice import slice_model
+from drama.prune.shape.shape import parent_shape
+from drama.prune.surgery.expand import expanded
+from drama.prune.surgery.plan import make_plan
+from drama.prune.surgery.slice import slice_model
 
 
 @pytest.fixture(params=[2, 6], ids=["gqa", "mha"])

@@ -21,22 +21,22 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from drama.compute import World
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.domains import Domain, Mixture
-from drama.prune.expand import expanded
 from drama.prune.families import family_of
-from drama.prune.masked import masked
-from drama.prune.masks import Masks, fold, masks_of
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.recover import losses
+from drama.prune.learn.updates import Log
 from drama.prune.methods import METHODS, Task
-from drama.prune.plan import make_plan
-from drama.prune.recover import losses
 from drama.prune.settings import DomainSettings
-from drama.prune.shape import parameters, parent_shape
-from drama.prune.slice import slice_model
-from drama.prune.target import target_shape
-from drama.prune.updates import Log
-from drama.prune.world import World
+from drama.prune.shape.shape import parameters, parent_shape
+from drama.prune.shape.target import target_shape
+from drama.prune.surgery.expand import expanded
+from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masks import Masks, fold, masks_of
+from drama.prune.surgery.plan import make_plan
+from drama.prune.surgery.slice import slice_model
 from drama.records import Document, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 

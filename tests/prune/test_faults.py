@@ -12,10 +12,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from drama.errors import DramaError, FileError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
+from drama.prune.learn.recover import Recovery
 from drama.prune.methods.shearing.learn import MaskLearner
-from drama.prune.recover import Recovery
 from drama.prune.settings import RecoverySettings, ShearingSettings
-from drama.prune.shape import Shape
+from drama.prune.shape.shape import Shape
 from drama.records import Document, write_passages
 
 SMALL = {

@@ -8,16 +8,16 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from typer.testing import CliRunner
 
 from drama.cli import _app
+from drama.compute import World
 from drama.prune import PruneSettings
-from drama.prune.domains import Domain, Mixture
 from drama.prune.families import family_of
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.updates import Log
 from drama.prune.methods import METHODS, Task
-from drama.prune.plan import make_plan
 from drama.prune.settings import DomainSettings
-from drama.prune.shape import Shape, parent_shape
-from drama.prune.slice import slice_model
-from drama.prune.updates import Log
-from drama.prune.world import World
+from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.surgery.plan import make_plan
+from drama.prune.surgery.slice import slice_model
 
 
 @pytest.fixture

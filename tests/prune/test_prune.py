@@ -12,14 +12,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
-from drama.prune.masked import masked
-from drama.prune.masks import masks_of
-from drama.prune.plan import make_plan
-from drama.prune.recover import Match, _chunk_losses, losses
+from drama.prune.learn.recover import Match, _chunk_losses, losses
 from drama.prune.scores import Scores, measure
-from drama.prune.shape import Shape, parameters, parent_shape
-from drama.prune.slice import slice_model
-from drama.prune.target import target_shape
+from drama.prune.shape.shape import Shape, parameters, parent_shape
+from drama.prune.shape.target import target_shape
+from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masks import masks_of
+from drama.prune.surgery.plan import make_plan
+from drama.prune.surgery.slice import slice_model
 from drama.records import Document, write_passages
 from drama.retriever import Retriever
 from drama.workspace import read_events
@@ -234,7 +234,7 @@ def test_resume_equals_an_uninterrupted_run(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "losses", stops)
-        patch.setattr("drama.prune.domains.held_out_loss", lambda *_: 0.0)
+        patch.setattr("drama.prune.learn.domains.held_out_loss", lambda *_: 0.0)
         with pytest.raises(KeyboardInterrupt):
             prune(chosen, passages, tmp_path / "cut", seed=1)
     prune(chosen, passages, tmp_path / "cut", seed=1)

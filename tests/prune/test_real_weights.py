@@ -6,13 +6,13 @@ import torch
 from drama.models.cache import cache_folder
 from drama.prune.families import family_of
 from drama.prune.load import load_causal_lm
-from drama.prune.masked import masked
-from drama.prune.masks import masks_of
-from drama.prune.plan import make_plan
-from drama.prune.rounds import body_parameters, shape_between
 from drama.prune.scores import measure
-from drama.prune.shape import Shape, parent_shape
-from drama.prune.slice import slice_model
+from drama.prune.shape.rounds import body_parameters, shape_between
+from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masks import masks_of
+from drama.prune.surgery.plan import make_plan
+from drama.prune.surgery.slice import slice_model
 
 
 @pytest.mark.parametrize("name", ["smollm2-135m", "gemma3-270m"])

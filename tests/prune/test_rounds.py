@@ -12,9 +12,9 @@ from transformers import AutoConfig, Gemma3TextConfig, LlamaConfig
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.round import Round, _match
-from drama.prune.rounds import body_parameters, round_shapes
-from drama.prune.shape import Shape, child_config, parameters, parent_shape
-from drama.prune.target import target_shape
+from drama.prune.shape.rounds import body_parameters, round_shapes
+from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
+from drama.prune.shape.target import target_shape
 from drama.records import Document, write_passages
 from drama.workspace import read_events
 

@@ -15,15 +15,15 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.domains import Domain, Mixture
 from drama.prune.families import family_of
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.updates import Log, update
 from drama.prune.methods.shearing.hard_concrete import probability_of_zero, sample, without_noise
 from drama.prune.methods.shearing.learn import MaskLearner
-from drama.prune.plan import make_plan
 from drama.prune.scores import Scores
 from drama.prune.settings import DomainSettings, ShearingSettings
-from drama.prune.shape import Shape, parent_shape
-from drama.prune.updates import Log, update
+from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.surgery.plan import make_plan
 from drama.records import Document, write_passages
 from drama.workspace import read_events
 

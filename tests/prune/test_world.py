@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from drama.compute import World
 from drama.errors import DramaError
-from drama.prune.domains import Domain, Mixture
-from drama.prune.recover import Recovery
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.recover import Recovery
+from drama.prune.learn.updates import Log, update
 from drama.prune.settings import DomainSettings, RecoverySettings
-from drama.prune.updates import Log, update
-from drama.prune.world import World
 from drama.workspace import read_events
 
 SETTINGS = (

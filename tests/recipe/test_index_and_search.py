@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from drama.recipe.recipe import IndexSettings, SearchSettings
-from drama.recipe.searches import index_corpus, search_examples
 from drama.records import Document, write_passages
 from drama.retriever import Retriever, RetrieverSettings
+from drama.search.stage import index_corpus, search_examples
 
 
 def test_new_queries_search_the_same_index(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:

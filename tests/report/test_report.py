@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from drama.errors import FileError
+from drama.files import write_json, write_text
 from drama.report import print_results, print_summary, write_report
 from drama.report.plots import bars, courses, loss_curve, pruning_curves, widths
 from drama.settings import Section
-from drama.workspace import open_stage, write_json, write_text
+from drama.workspace import open_stage
 
 
 class Demo(Section):

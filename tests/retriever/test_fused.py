@@ -9,8 +9,8 @@ from transformers import AutoModel, Gemma3TextConfig, LlamaConfig, MistralConfig
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from drama.retriever import Retriever
-from drama.retriever.fused import RMSNorm, can_fuse, fused_states
-from drama.retriever.packed import packed_states
+from drama.retriever.forward.fused import RMSNorm, can_fuse, fused_states
+from drama.retriever.forward.packed import packed_states
 
 SMALL = {
     "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from drama.compute import autocast
 from drama.retriever.backbone import load_backbone
-from drama.retriever.packed import FLASH, TEXT_BY_TEXT, dtype_of_products, kernel
-from drama.retriever.precision import computing_in
+from drama.retriever.forward.packed import FLASH, TEXT_BY_TEXT, dtype_of_products, kernel
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,6 @@ def test_flash_attention_is_for_half_precision_on_cuda(
 def test_the_precision_is_autocasts_or_the_weights(tiny_llm: Path) -> None:
     backbone = load_backbone(tiny_llm, bidirectional=True)
     assert dtype_of_products(backbone) == torch.float32
-    with computing_in("bf16", backbone.device):
+    with autocast("bf16", backbone.device):
         assert dtype_of_products(backbone) == torch.bfloat16
     assert dtype_of_products(load_backbone(tiny_llm, True, torch.bfloat16)) == torch.bfloat16

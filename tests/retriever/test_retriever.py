@@ -190,11 +190,11 @@ def test_a_sentence_transformers_model_lies_where_models_compute_and_says_its_ow
     monkeypatch.setattr(
         "drama.retriever.sentence_transformer.default_device", lambda: torch.device("cuda", 1)
     )
-    monkeypatch.setattr("drama.models.precision.native_bf16", lambda device: device.type == "cuda")
+    monkeypatch.setattr("drama.compute.device.native_bf16", lambda device: device.type == "cuda")
     encoder = load_encoder(tmp_path / "foreign", precision="auto")
     assert asked == ["cuda:1"]
     assert (encoder.precision, encoder.fingerprint) == ("fp32", exact.fingerprint)
-    monkeypatch.setattr("drama.models.precision.native_bf16", lambda device: device.type == "cpu")
+    monkeypatch.setattr("drama.compute.device.native_bf16", lambda device: device.type == "cpu")
     fast = load_encoder(tmp_path / "foreign", precision="auto")
     assert fast.precision == "bf16"
     assert fast.fingerprint != exact.fingerprint

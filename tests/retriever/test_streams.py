@@ -10,9 +10,9 @@ from drama.console import progress
 from drama.errors import FileError
 from drama.records import Document
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus
-from drama.retriever.missing import KEY, Missing
-from drama.retriever.places import Places
 from drama.retriever.pooling import Array
+from drama.retriever.store.missing import KEY, Missing
+from drama.retriever.store.rows import Places
 from drama.workspace import VectorReader
 
 
@@ -72,8 +72,8 @@ def test_the_store_gives_the_same_vectors_from_disk(
 def test_no_text_is_embedded_twice(
     retriever: Retriever, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drama.retriever.store._BLOCK", 2)
-    monkeypatch.setattr("drama.retriever.store._PART", 3)
+    monkeypatch.setattr("drama.retriever.store.store._BLOCK", 2)
+    monkeypatch.setattr("drama.retriever.store.store._PART", 3)
     encoded: list[str] = []
     real = Retriever.encode_documents
 

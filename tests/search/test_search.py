@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.errors import DramaError, FileError
+from drama.language.terms import analyse
 from drama.records import Document, Passages, rank, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 from drama.search import BM25, LSA, Index, build_index, encode_for_index, exact_search, fuse
-from drama.search.analysis import analyse
 
 
 @given(st.integers(0, 30), st.integers(1, 8), st.integers(1, 5), st.integers(1, 4), st.integers(0, 99))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.records import Example
-from drama.train.batches import draw_batch, fill_batch
+from drama.train.batches.batch import draw_batch, fill_batch
 
 
 def examples(n: int) -> list[Example]:

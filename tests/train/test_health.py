@@ -10,8 +10,8 @@ from torch.nn.functional import cosine_similarity
 
 from drama.errors import DramaError
 from drama.records import Example
-from drama.train.health import chance, health, mean_cosine, suspicions
 from drama.train.leaks import leaked
+from drama.train.losses.health import chance, health, mean_cosine, suspicions
 from drama.workspace import read_manifest
 
 

@@ -6,19 +6,19 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from drama.train.distillation import (
-    embedding_loss,
-    false_negatives,
-    kl_to_scores,
-    kl_to_teacher,
-    margin_mse,
-)
-from drama.train.loss import (
+from drama.train.losses.contrastive import (
     Terms,
     info_nce,
     info_nce_of_documents,
     info_nce_of_several,
     ranking_loss,
+)
+from drama.train.losses.distillation import (
+    embedding_loss,
+    false_negatives,
+    kl_to_scores,
+    kl_to_teacher,
+    margin_mse,
 )
 
 

@@ -12,8 +12,8 @@ from drama.errors import DramaError
 from drama.records import Example, read_examples
 from drama.retriever import Retriever
 from drama.train import TrainSettings
-from drama.train.batches import draw_batch
-from drama.train.sampler import Sampler, Stream, cut
+from drama.train.batches.batch import draw_batch
+from drama.train.batches.sampler import Sampler, Stream, cut
 from drama.workspace import read_events, read_manifest
 
 

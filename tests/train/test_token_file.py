@@ -9,7 +9,7 @@ from drama.errors import FileError
 from drama.records import read_examples
 from drama.retriever import Retriever
 from drama.train.texts import document_tokens
-from drama.train.token_file import TokenFile, write_tokens
+from drama.train.tokens import TokenFile, write_tokens
 
 TOKENS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=9)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from drama.compute import schedule
 from drama.errors import DramaError, FileError
 from drama.records import Document, Example, read_examples, write_examples, write_passages
 from drama.retriever import Retriever, RetrieverSettings
@@ -18,7 +19,6 @@ from drama.train.loss_scale import LossScale
 from drama.train.optimiser import Optimiser
 from drama.train.trainer import TrainData, Trainer
 from drama.workspace import read_events, read_manifest
-from drama.workspace.schedule import schedule
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
 

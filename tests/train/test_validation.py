@@ -10,16 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drama.compute import World
 from drama.errors import DramaError, FileError
 from drama.records import Example, read_examples
 from drama.retriever import Retriever
 from drama.train import TrainSettings
 from drama.train.hold_out import hold_out
 from drama.train.query_key import query_key
-from drama.train.ranking import Ranking, measure
 from drama.train.texts import document_tokens, query_tokens
-from drama.train.validator import Validator
-from drama.train.world import World
+from drama.train.validation.ranking import Ranking, measure
+from drama.train.validation.validator import Validator
 from drama.workspace import read_events, read_manifest
 
 SHARE = {"validation": {"share": 0.25, "every": 5}}
@@ -70,7 +70,7 @@ def test_judged_queries_rank_their_collection(inputs: Any, tmp_path: Path, small
     out = inputs.train(tmp_path / "out", validation=where)
     events = read_events(out / "events.jsonl")
     retriever = Retriever.load(out / "model")
-    from drama.evaluate import Collection
+    from drama.records import Collection
 
     judged = Collection.read(small_collection)
     queries = retriever.encode_queries([q.text for q in judged.queries])

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from drama.compute import World
 from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
 from drama.train import TrainSettings, train
 from drama.train.trainer import TrainData, Trainer
-from drama.train.world import World
 from drama.workspace import VectorWriter, read_events, read_manifest
 
 SCRIPT = Path(__file__).with_name("train_cases.py")

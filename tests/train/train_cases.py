@@ -10,7 +10,7 @@ from unittest.mock import patch
 import torch.distributed as dist
 from safetensors.torch import save_file
 
-from drama.processes import whole
+from drama.compute import unshard
 from drama.train import TrainSettings, train
 from drama.train.loss_scale import LossScale
 from drama.train.optimiser import Optimiser
@@ -26,7 +26,7 @@ def first_gradients(path: Path) -> Iterator[None]:
         if not path.exists():
             every = [p.grad for o in self._all for group in o.param_groups for p in group["params"]]
             found = {str(i): g.to_dense() if g.is_sparse else g for i, g in enumerate(every) if g is not None}
-            gradients = whole(found)
+            gradients = unshard(found)
             if not dist.is_initialized() or dist.get_rank() == 0:
                 save_file({name: tensor.clone() for name, tensor in gradients.items()}, path)
         return step(self, number, scale)

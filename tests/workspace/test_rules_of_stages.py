@@ -10,20 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drama.compute import schedule
 from drama.errors import FileError
+from drama.files import fingerprint, fingerprint_path
 from drama.settings import Section
 from drama.workspace import (
     EventLog,
     VectorReader,
     VectorWriter,
-    fingerprint,
-    fingerprint_path,
     open_stage,
     read_events,
     read_manifest,
 )
 from drama.workspace.manifest import command
-from drama.workspace.schedule import schedule
 
 
 class Demo(Section):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from drama.errors import FileError
+from drama.files import atomic_folder
 from drama.settings import Section
-from drama.workspace import VectorReader, VectorWriter, atomic_folder, open_stage, read_manifest
+from drama.workspace import VectorReader, VectorWriter, open_stage, read_manifest
 
 
 class Demo(Section):

@@ -3,6 +3,7 @@ rerank or write triplets, and mix what came out."""
 
 from drama.augment.describe import Group, describe
 from drama.augment.preferences import add_preferences
+from drama.augment.queries.supervised import supervised_files
 from drama.augment.settings import (
     AugmentSettings,
     CropSettings,
@@ -14,7 +15,6 @@ from drama.augment.settings import (
     TripletSettings,
 )
 from drama.augment.stage import augment
-from drama.augment.supervised import supervised_files
 
 __all__ = [
     "AugmentSettings",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drama.corpus import count_words
+from drama.language import count_words
 from drama.records import Example, read_examples
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from functools import lru_cache
 
 from drama.augment.settings import LanguageCheck
-from drama.corpus import surely_another_language
+from drama.language import surely_another_language
 
 
 def wrong_language(query: str, text: str, lang: str, check: LanguageCheck) -> bool:

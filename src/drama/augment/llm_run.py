@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drama.compute import Precision
 from drama.llm import (
     AnswerCache,
     ChatModel,
@@ -14,7 +15,6 @@ from drama.llm import (
     cached_answers,
     open_chat,
 )
-from drama.models import Precision
 from drama.workers import RaySettings
 
 REFUSED = "refused by the server"

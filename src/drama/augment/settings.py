@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from drama.compute import Precision
 from drama.llm import Sampling, ServerSettings, is_offline, is_server, model_of, server_address
-from drama.models import Precision
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
 from drama.workers import RaySettings

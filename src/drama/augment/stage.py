@@ -5,22 +5,22 @@ from itertools import chain
 from pathlib import Path
 
 from drama.augment.candidate import Candidate
-from drama.augment.crop import crop
 from drama.augment.describe import describe
-from drama.augment.histogram import Histogram
-from drama.augment.hit_lists import HitLists
-from drama.augment.label import label
+from drama.augment.labels.histogram import Histogram
+from drama.augment.labels.hit_lists import HitLists
+from drama.augment.labels.label import label
+from drama.augment.labels.rankings import Beside, Rankings, keep_vectors, rank_corpus
+from drama.augment.labels.round_trip import leads_back
 from drama.augment.llm_run import LLMRun
 from drama.augment.mixture import mix
-from drama.augment.rankings import Beside, Rankings, keep_vectors, rank_corpus
+from drama.augment.queries.crop import crop
+from drama.augment.queries.supervised import supervised, supervised_files
+from drama.augment.queries.synthesize import synthesize
+from drama.augment.queries.triplets import write_triplets
 from drama.augment.rerank import choose, load_reranker, rerank_examples, rerank_id
-from drama.augment.round_trip import leads_back
 from drama.augment.settings import AugmentSettings
-from drama.augment.supervised import supervised, supervised_files
-from drama.augment.synthesize import synthesize
-from drama.augment.triplets import write_triplets
-from drama.corpus import count_words
 from drama.errors import DramaError
+from drama.language import count_words
 from drama.models import resolve
 from drama.records import WRITTEN, Documents, Example, Hit, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import entry_points
 
 import typer
 
@@ -21,7 +22,6 @@ def _quiet() -> None:
 
 def _app() -> typer.Typer:
     from drama.cli.augment import augment
-    from drama.cli.bench import bench
     from drama.cli.corpus import corpus
     from drama.cli.encode import encode
     from drama.cli.evaluate import evaluate
@@ -46,8 +46,9 @@ def _app() -> typer.Typer:
     stages = (run, pull, corpus, prune, augment, teach, train, replay, evaluate, encode, index, search)
     for command in (*stages, report):
         app.command()(command)
-    app.add_typer(bench, name="bench")
     app.command()(version)
+    for plugin in entry_points(group="drama.commands"):  # `drama bench`, where drama-bench is installed
+        app.add_typer(plugin.load(), name=plugin.name)
     return app
 
 

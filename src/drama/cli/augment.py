@@ -131,7 +131,7 @@ def _kinds(
 def _show(examples: Path, passages: Path, seed: int) -> None:
     """A table of the rows by source, kind and language, and two of each, to stdout."""
     from drama.augment import describe
-    from drama.corpus import count_words, cut_words
+    from drama.language import count_words, cut_words
     from drama.records import WRITTEN, read_passages
 
     written = examples.with_name(WRITTEN)

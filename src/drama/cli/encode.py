@@ -17,7 +17,7 @@ def encode(
 ) -> None:
     """Encode a corpus in shards; run again after a kill, it does the rest only."""
     from drama.console import note
-    from drama.corpus.inputs import read_input
+    from drama.corpus.readers.inputs import read_input
     from drama.errors import DramaError
     from drama.search import encode_for_index
 

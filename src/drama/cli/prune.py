@@ -28,11 +28,11 @@ def prune(
     seed: Annotated[int, typer.Option(help="Of the texts' choice and order.")] = 0,
 ) -> None:
     """Prune a decoder LLM to an exact shape, and recover it."""
+    from drama.compute import World
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus
     from drama.prune import PruneSettings
     from drama.prune import prune as run_prune
-    from drama.prune.world import World
     from drama.settings import apply_overrides
 
     shape = {"layers": layers, "hidden": hidden, "heads": heads, "kv_heads": kv_heads}
@@ -46,12 +46,12 @@ def prune(
     }
     settings = PruneSettings.parse(apply_overrides(values, set_ or []), where="prune")
     world = World.join()
-    if world.writes:
+    if world.is_main:
         build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
-    world.wait()
+    world.barrier()
     manifest = run_prune(settings, out / "corpus" / "passages.parquet", out / "prune", seed)
     world.leave()
-    if not world.writes:
+    if not world.is_main:
         return
     for name, value in manifest.figures.items():
         note(f"  {name}: {value}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from drama.corpus.sentences import split_sentences
+from drama.language.sentences import split_sentences
 from drama.records import Document
 
 _SPECIAL = 3

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from drama.console import track
 from drama.corpus.chunks import Chunker
-from drama.corpus.inputs import hashed_part, input_name, other_files, read_input
-from drama.corpus.languages import LanguageDetector
-from drama.corpus.python_docs import SOURCE, python_docs, release_file
+from drama.corpus.readers.inputs import hashed_part, input_name, other_files, read_input
+from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
+from drama.language.detect import LanguageDetector
 from drama.records import (
     Document,
     read_passages,

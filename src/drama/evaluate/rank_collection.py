@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from drama.console import note
-from drama.evaluate.collection import Collection
-from drama.records import Hit
+from drama.records import Collection, Hit
 from drama.retriever import EmbeddingStore, Encoder, truncate
 from drama.search import BM25, exact_search
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from drama.models import Precision
+from drama.compute import Precision
 from drama.search import FusionMethod
 from drama.settings import Section
 

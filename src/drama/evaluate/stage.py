@@ -12,16 +12,16 @@ from typing import Any
 
 from drama.console import note
 from drama.errors import DramaError
-from drama.evaluate.collection import Collection
 from drama.evaluate.rank_collection import Ranked, rank_bm25, rank_dense
 from drama.evaluate.settings import EvaluateSettings, FusionSettings
 from drama.evaluate.significance import paired_randomisation
+from drama.files import fingerprint, write_json
 from drama.models import resolve
-from drama.records import Hit, rank, read_trec_run, write_trec_run
+from drama.records import Collection, Hit, rank, read_trec_run, write_trec_run
 from drama.records.measures import means, per_query
 from drama.retriever import EmbeddingStore, Encoder, load_encoder
 from drama.search import BM25_NAME, FITTED, LSA, LSA_NAME, fuse
-from drama.workspace import Manifest, fingerprint, open_stage, write_json
+from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import command, machine, versions
 
 _REPORTED = 100

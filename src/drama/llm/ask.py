@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from drama.console import progress
-from drama.llm.cache import AnswerCache
+from drama.files import fingerprint
+from drama.llm.answers import AnswerCache
 from drama.llm.chat import ChatModel, Sampling
 from drama.llm.prompt import Messages
-from drama.workspace import fingerprint
 
 
 def cached_answers(

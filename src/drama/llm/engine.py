@@ -12,14 +12,15 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from drama.compute import Precision, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
+from drama.files import fingerprint, fingerprint_path
 from drama.llm.chat import Sampling, Usage
 from drama.llm.decode import decode
 from drama.llm.prompt import Messages, as_text, without_system
 from drama.llm.rows import Prefix, read_prefix, takes_rows, token_bytes
-from drama.models import Precision, resolve, resolve_precision
-from drama.workspace import fingerprint, fingerprint_path
+from drama.models import resolve
 
 LONGEST_PROMPT = 1536
 """Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""

@@ -1,7 +1,5 @@
-"""Where models come from: a name becomes a local folder; devices and their precision."""
+"""Where models come from: a name becomes a local folder."""
 
-from drama.models.device import default_device
-from drama.models.precision import Precision, TrainPrecision, resolve_precision
 from drama.models.resolve import resolve
 
-__all__ = ["Precision", "TrainPrecision", "default_device", "resolve", "resolve_precision"]
+__all__ = ["resolve"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drama.console import note
 from drama.errors import DramaError
-from drama.workspace import atomic_folder
+from drama.files import atomic_folder
 
 
 def dequantise(gguf: Path, out: Path) -> Path:

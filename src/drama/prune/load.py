@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from drama.compute import shard_like
 from drama.errors import DramaError
-from drama.processes import like
-from drama.workspace import atomic_folder
+from drama.files import atomic_folder
 
 
 def load_causal_lm(folder: Path) -> Any:
@@ -61,4 +61,6 @@ def model_state(model: Any) -> dict[str, torch.Tensor]:
 def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     """The weights that `model_state` named."""
     own = model.state_dict()
-    model.load_state_dict({name: like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()})
+    model.load_state_dict(
+        {name: shard_like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()}
+    )

@@ -13,23 +13,21 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import save_file
 
+from drama.compute import World, default_device, resolve_precision, unshard_model
 from drama.console import note
-from drama.models import default_device, resolve_precision
-from drama.prune.domains import Domain, Mixture, held_out_losses, mean_loss, perplexities
-from drama.prune.expand import expanded
+from drama.files import write_json
 from drama.prune.families import family_of
+from drama.prune.heat_maps import heat_maps
+from drama.prune.learn.domains import Domain, Mixture, held_out_losses, mean_loss, perplexities
+from drama.prune.learn.recover import Match, Recovery
+from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, save_causal_lm
-from drama.prune.maps import heat_maps
 from drama.prune.methods import METHODS, Task
-from drama.prune.plan import make_plan
-from drama.prune.put_together import put_together
-from drama.prune.recover import Match, Recovery
 from drama.prune.settings import PruneSettings, RecoverySettings
-from drama.prune.shape import Shape, parent_shape
-from drama.prune.slice import slice_model
-from drama.prune.updates import Log, update
-from drama.prune.world import World
-from drama.workspace import write_json
+from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.surgery.expand import expanded
+from drama.prune.surgery.plan import make_plan
+from drama.prune.surgery.slice import slice_model
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
@@ -81,7 +79,7 @@ def run_round(
     Raises:
         DramaError: the loss of mask learning or recovery is not a number any more.
     """
-    if world.agree(this.result.is_dir()):
+    if world.broadcast_flag(this.result.is_dir()):
         return
     learning = settings.shearing.steps if settings.method == "shearing" else 0
     before = (this.number - 1) * (learning + settings.recovery.steps)
@@ -91,28 +89,28 @@ def run_round(
     def mixture() -> Mixture:
         return Mixture(texts.domains, settings.domains, texts.references)
 
-    if not world.agree(sliced.is_dir()):
+    if not world.broadcast_flag(sliced.is_dir()):
         log = Log(events, this.folder / "learning", before)
         task = Task(this.target, settings, texts.calibration(), mixture(), log, seed, world)
-        if learning or world.writes:
+        if learning or world.is_main:
             _slice(this, source, tokenizer, task)
-        world.wait()
+        world.barrier()
     child = load_causal_lm(sliced).to(default_device())
-    found = {"sliced": held_out_losses(child, texts.measured)} if world.writes else {}
+    found = {"sliced": held_out_losses(child, texts.measured)} if world.is_main else {}
     if settings.recovery.steps:
         match = _match(this, settings.recovery.hidden_weight)
         parent = _teacher(teacher, settings.recovery)
         recovery = Recovery(child, parent, settings.recovery, world, match, settings.shard)
         log = Log(events, this.folder / "recovery", before + learning)
         update(recovery, mixture(), settings.recovery, log, seed)
-        child = put_together(child)
-        if world.writes:
+        child = unshard_model(child)
+        if world.is_main:
             found["recovered"] = held_out_losses(child.eval(), texts.measured)
-    if world.writes:
+    if world.is_main:
         shutil.rmtree(this.folder / "learning", ignore_errors=True)
         write_json(this.folder / "figures.json", _figures(this.folder / "plan.json", found, texts))
         save_causal_lm(this.result, child.cpu(), tokenizer)
-    world.wait()
+    world.barrier()
 
 
 def _teacher(folder: Path, settings: RecoverySettings) -> Any:
@@ -156,7 +154,7 @@ def _slice(this: Round, source: Path, tokenizer: Any, task: Task) -> None:
     family.model.to(default_device())
     note(f"prune: scoring, method {settings.method}")
     scores = METHODS[settings.method].score(family, task)
-    if not task.world.writes:
+    if not task.world.is_main:
         return
     family.model.cpu()
     save_file(scores.tensors(), this.folder / "scores.safetensors")

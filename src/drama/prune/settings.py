@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.models import Precision
+from drama.compute import Precision
 from drama.settings import Section
 
 

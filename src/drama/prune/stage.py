@@ -8,23 +8,23 @@ from typing import Any
 
 from transformers import AutoConfig
 
+from drama.compute import World, check_sharding, default_device, open_stage_together
 from drama.console import note, warn
 from drama.errors import DramaError
-from drama.models import default_device, resolve
-from drama.prune.budget import with_budget
-from drama.prune.domains import Domain, held_out_losses, mean_loss, perplexities
-from drama.prune.languages import compared, in_words
+from drama.files import write_json
+from drama.models import resolve
+from drama.prune.learn.domains import Domain, held_out_losses, mean_loss, perplexities
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
-from drama.prune.opened import opened
 from drama.prune.round import Round, Texts, run_round
 from drama.prune.settings import DomainSettings, PruneSettings
-from drama.prune.shape import Shape, child_config, parameters, parent_shape
-from drama.prune.target import planned_rounds
-from drama.prune.texts import calibration_batches, domain_of, domain_rows
+from drama.prune.shape.budget import with_budget
+from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
+from drama.prune.shape.target import planned_rounds
+from drama.prune.text.languages import compared, in_words
+from drama.prune.text.texts import calibration_batches, domain_of, domain_rows
 from drama.prune.vocabulary import cut_vocabulary
-from drama.prune.world import World
 from drama.records import read_passages
-from drama.workspace import Manifest, StageRun, write_json
+from drama.workspace import Manifest, StageRun
 
 
 def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> Manifest:
@@ -44,12 +44,9 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
     """
     folder = resolve(settings.parent)
     world = World.join()
-    if settings.shard and world.size == 1:
-        raise DramaError(
-            "prune.shard: there is one process only", hint="start several with torchrun, or leave it out"
-        )
+    check_sharding("prune", settings.shard, world)
     inputs = {"parent": folder, "passages": passages}
-    with opened(world, out, settings, inputs, seed) as run:
+    with open_stage_together(world, out, "prune", settings, inputs, seed) as run:
         if run.done:
             world.leave()
             return run.manifest
@@ -67,13 +64,13 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         parent = folder
         if settings.vocabulary is not None:
             parent = out / "parent"
-            with world.in_turn():
+            with world.main_process_first():
                 _cut_vocabulary(folder, named_texts, settings, parent, run)
         tokenizer = load_tokenizer(parent)
         config = AutoConfig.from_pretrained(parent)
         _describe("pruned", config, shapes[-1], run.figures)
         length = settings.recovery.max_length
-        with world.in_turn():
+        with world.main_process_first():
             measured, left_out = domain_rows(
                 read_passages(passages), tokenizer, by, length, seed, out / "rows"
             )
@@ -81,7 +78,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             warn(f"prune: {by} '{name}' has too little text for two rows: left out")
             run.count(f"texts: {name} has too little for two rows, left out", count)
         domains = _read_domains(measured, settings.domains)
-        with world.in_turn():
+        with world.main_process_first():
             references = _measured_parent(out / "references.json", parent, measured, settings.domains)
         run.figures["held_out_loss_parent"] = round(mean_loss(references["all"], domains), 4)
         texts = Texts(
@@ -94,14 +91,14 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         source = parent
         for number, shape in enumerate(shapes, 1):
             folder = out / f"round-{number}"
-            if world.writes:
+            if world.is_main:
                 folder.mkdir(exist_ok=True)
             result = out / "model" if number == len(shapes) else folder / "model"
             this = Round(number, shape, folder, result)
             run_round(this, source, parent, tokenizer, texts, settings, seed, world)
             source = result
         world.leave()
-        if not world.writes:
+        if not world.is_main:
             return run.manifest
         run.figures.update(_figures(out, shapes))
         _compare_languages(run.figures, perplexities(references["all"]), settings.domains)

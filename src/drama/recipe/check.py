@@ -6,13 +6,14 @@ from pathlib import Path
 
 from drama.augment import supervised_files
 from drama.console import warn
-from drama.corpus.hub_dataset import SCHEME
-from drama.corpus.inputs import input_name
+from drama.corpus.readers.hub_dataset import SCHEME
+from drama.corpus.readers.inputs import input_name
 from drama.errors import DramaError, MissingExtraError
-from drama.evaluate import Collection, EvaluateSettings, check_evaluation
+from drama.evaluate import EvaluateSettings, check_evaluation
 from drama.models import resolve
 from drama.prune import planned_shape
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
+from drama.records import Collection
 from drama.retriever import load_encoder
 from drama.search import BM25_NAME, FITTED, LSA_DIMENSIONS, LSA_NAME
 from drama.train import TrainSettings

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
-
 from drama.augment import AugmentSettings
 from drama.corpus import CorpusSettings
 from drama.evaluate import EvaluateSettings
 from drama.prune import PruneSettings
 from drama.recipe.presets import with_preset
+from drama.search.settings import IndexSettings, SearchSettings
 from drama.settings import Section, apply_overrides, read_yaml
 from drama.train import TrainSettings
 
@@ -17,21 +16,6 @@ KNOWN_ITEMS = "known-items"
 
 OWN_MODELS = ("student", "untrained", "llm")
 """What a recipe calls the models of its own run."""
-
-
-class IndexSettings(Section):
-    """The index of the corpus that a run leaves."""
-
-    dim: int | None = None
-    """Width of its vectors; None is the full width."""
-
-
-class SearchSettings(Section):
-    """Example searches in that index, for the summary."""
-
-    queries: list[str] = []
-    k: int = Field(default=3, ge=1)
-    """Hits of each."""
 
 
 class Recipe(Section):

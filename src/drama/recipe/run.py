@@ -10,8 +10,8 @@ from drama.models import resolve
 from drama.prune import prune
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
-from drama.recipe.searches import index_corpus, search_examples
 from drama.records import read_examples
+from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train import train
 from drama.train.leaks import describe, judged_texts, leaked

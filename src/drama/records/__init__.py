@@ -1,7 +1,11 @@
 """The nouns: small frozen records, and the readers and writers of the files they live in."""
 
+from drama.records.collection import Collection, Judged, qrels_file, read_judged
 from drama.records.document import (
     Document,
+    Documents,
+    Passages,
+    Texts,
     count_passages,
     read_documents_jsonl,
     read_passages,
@@ -12,15 +16,16 @@ from drama.records.example import WRITTEN, Example, read_examples, write_example
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.parquet import open_parquet
-from drama.records.passages import Documents, Passages, Texts
 from drama.records.query import Query, read_queries, write_queries
 
 __all__ = [
     "WRITTEN",
+    "Collection",
     "Document",
     "Documents",
     "Example",
     "Hit",
+    "Judged",
     "Passages",
     "Qrels",
     "Query",
@@ -28,9 +33,11 @@ __all__ = [
     "Texts",
     "count_passages",
     "open_parquet",
+    "qrels_file",
     "rank",
     "read_documents_jsonl",
     "read_examples",
+    "read_judged",
     "read_passages",
     "read_qrels",
     "read_queries",

@@ -1,14 +1,14 @@
 """Document: a unit of text that can be retrieved, in BEIR's `corpus.jsonl` or in our Parquet passages."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
 from drama.errors import FileError
+from drama.files import atomic_file
 from drama.records.jsonl import id_field, read_jsonl, text_field
 from drama.records.parquet import count_rows, read_rows, write_rows
 
@@ -67,14 +67,12 @@ def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
 
 def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
     """Write a BEIR `corpus.jsonl`, atomically. Returns how many were written."""
-    partial = path.with_name(path.name + ".partial")
     written = 0
-    with partial.open("w", encoding="utf-8") as handle:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
         for d in documents:
             row = {"_id": d.id, "title": d.title, "text": d.text} | ({"lang": d.lang} if d.lang else {})
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
             written += 1
-    os.replace(partial, path)
     return written
 
 
@@ -99,3 +97,55 @@ def read_passages(path: Path) -> Iterator[Document]:
         FileError: missing file, not Parquet, or a column is missing (`chunk_of` may be).
     """
     return (Document(*row) for row in read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of",)))
+
+
+class Documents(Protocol):
+    """A corpus that can be read more than once: a list of documents, or `Passages`."""
+
+    def __len__(self) -> int:
+        """How many documents."""
+
+    def __iter__(self) -> Iterator[Document]:
+        """All of them, from the first."""
+
+
+class Passages:
+    """The documents of a Parquet passages file.
+
+    Raises:
+        FileError: missing file, not Parquet, or (when it is read) a column is missing.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "passages.parquet"
+    ...     _ = write_passages(file, [Document("a", "", "tea"), Document("b", "", "milk")])
+    ...     passages = Passages(file)
+    ...     len(passages), [d.id for d in passages], [d.id for d in passages]
+    (2, ['a', 'b'], ['a', 'b'])
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._count = path, count_passages(path)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Document]:
+        return read_passages(self._path)
+
+
+class Texts:
+    """Title and text of each document, in order, as often as wanted.
+
+    >>> list(Texts([Document("a", "tea", "is green"), Document("b", "", "milk")]))
+    ['tea is green', 'milk']
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def __iter__(self) -> Iterator[str]:
+        return (document.full_text for document in self._documents)

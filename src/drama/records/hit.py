@@ -1,12 +1,12 @@
 """Hit and run: what a search returned; the one place that ranks and breaks ties; TREC run files."""
 
 import math
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from drama.errors import FileError
+from drama.files import atomic_file
 
 Run = dict[str, dict[str, float]]
 """query id → document id → score."""
@@ -37,14 +37,12 @@ def write_trec_run(path: Path, run: Run, tag: str) -> int:
     Columns are parted by tabs, so that ids with spaces come back whole; scores are written in full, so that
     no ties arise on reading.
     """
-    partial = path.with_name(path.name + ".partial")
     written = 0
-    with partial.open("w", encoding="utf-8") as handle:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
         for query_id, scores in run.items():
             for hit in rank(scores):
                 handle.write(f"{query_id}\tQ0\t{hit.document_id}\t{hit.rank}\t{hit.score!r}\t{tag}\n")
                 written += 1
-    os.replace(partial, path)
     return written
 
 

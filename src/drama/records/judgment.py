@@ -1,10 +1,10 @@
 """Judgments: which documents are relevant to which queries, in BEIR's TSV qrels."""
 
-import os
 import re
 from pathlib import Path
 
 from drama.errors import FileError
+from drama.files import atomic_file
 
 Qrels = dict[str, dict[str, int]]
 """query id → document id → relevance grade (0: judged, not relevant)."""
@@ -62,12 +62,10 @@ def read_qrels(path: Path) -> Qrels:
 
 def write_qrels(path: Path, qrels: Qrels) -> int:
     """Write BEIR's qrels TSV, atomically. Returns the number of judgments."""
-    partial = path.with_name(path.name + ".partial")
     rows = [(q, d, g) for q, judged in qrels.items() for d, g in judged.items()]
-    with partial.open("w", encoding="utf-8") as handle:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
         handle.write("query-id\tcorpus-id\tscore\n")
         handle.writelines(f"{q}\t{d}\t{g}\n" for q, d, g in rows)
-    os.replace(partial, path)
     return len(rows)
 
 

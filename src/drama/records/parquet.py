@@ -1,6 +1,5 @@
 """Parquet as a stream of rows, with a fixed schema; written whole or not at all."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,21 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drama.errors import FileError
+from drama.files import atomic_file
 
 _ROWS_PER_GROUP = 4096
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[Any]], schema: pa.Schema) -> int:
     """Stream rows into one file, written atomically. Returns how many were written."""
-    partial = path.with_name(path.name + ".partial")
     written = 0
     stream = iter(rows)
-    with pq.ParquetWriter(partial, schema) as writer:
+    with atomic_file(path) as partial, pq.ParquetWriter(partial, schema) as writer:
         while group := list(islice(stream, _ROWS_PER_GROUP)):
             columns = zip(zip(*group, strict=True), schema.types, strict=True)
             writer.write_table(pa.table([pa.array(c, t) for c, t in columns], schema=schema))
             written += len(group)
-    os.replace(partial, path)
     return written
 
 

@@ -1,12 +1,12 @@
 """Query: what somebody asks, in BEIR's `queries.jsonl`."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from drama.errors import FileError
+from drama.files import atomic_file
 from drama.records.jsonl import id_field, read_jsonl, text_field
 
 
@@ -35,12 +35,10 @@ def read_queries(path: Path) -> Iterator[Query]:
 
 def write_queries(path: Path, queries: Iterable[Query]) -> int:
     """Write a BEIR `queries.jsonl`, atomically. Returns how many were written."""
-    partial = path.with_name(path.name + ".partial")
     written = 0
-    with partial.open("w", encoding="utf-8") as handle:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
         for query in queries:
             row = {"_id": query.id, "text": query.text} | ({"lang": query.lang} if query.lang else {})
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
             written += 1
-    os.replace(partial, path)
     return written

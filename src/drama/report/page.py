@@ -3,10 +3,10 @@
 import html
 from pathlib import Path
 
+from drama.files import write_text
 from drama.report.plots import bars, courses, heat_maps, histogram, loss_curve, pruning_curves, widths
 from drama.report.read import RunFiles, read_run
 from drama.report.tables import COLUMNS, p_text, short_name
-from drama.workspace import write_text
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from drama.models import TrainPrecision, resolve, resolve_precision
+from drama.compute import TrainPrecision, resolve_precision
+from drama.models import resolve
 from drama.retriever.folder import read_settings
+from drama.retriever.forward.positions import check_length
 from drama.retriever.model import Retriever
 from drama.retriever.pooling import Array
-from drama.retriever.positions import check_length
 from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from drama.errors import FileError
+from drama.files import atomic_folder, write_json
 from drama.retriever.backbone import parameters_without_embeddings
 from drama.retriever.head import FOLDER, dense_config, write_head
 from drama.retriever.settings import RetrieverSettings
-from drama.workspace import atomic_folder, write_json
 
 SETTINGS = "drama.json"
 

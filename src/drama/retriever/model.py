@@ -11,19 +11,19 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from drama.compute import TrainPrecision, autocast, default_device, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
-from drama.models import TrainPrecision, default_device, resolve, resolve_precision
+from drama.files import fingerprint
+from drama.models import resolve
 from drama.retriever.backbone import load_backbone
 from drama.retriever.folder import read_settings, write_folder
-from drama.retriever.fused import can_fuse, fused_states
+from drama.retriever.forward.fused import can_fuse, fused_states
+from drama.retriever.forward.packed import can_pack, packed_states, packs, pool_packed
 from drama.retriever.head import read_head
-from drama.retriever.packed import can_pack, packed_states, packs, pool_packed
 from drama.retriever.pooling import Array, normalise, pool
-from drama.retriever.precision import computing_in
 from drama.retriever.settings import RetrieverSettings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
-from drama.workspace import fingerprint
 
 TOKENS_PER_BATCH = 4096
 """Padded tokens in one forward pass: long texts go in small batches, short ones in large."""
@@ -174,7 +174,7 @@ class Retriever:
         model's layers are not made for it (`packs`), or a text is longer than its sliding window. Both give
         the same vectors.
         """
-        with computing_in(self.precision, self.backbone.device):
+        with autocast(self.precision, self.backbone.device):
             if padded or not (self.packs and can_pack(self.backbone, max(map(len, tokens)))):
                 pooled_BD = self._padded(tokens)
             else:

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from drama.compute import TrainPrecision, autocast, default_device, resolve_precision
 from drama.errors import DramaError, MissingExtraError
-from drama.models import TrainPrecision, default_device, resolve_precision
+from drama.files import fingerprint, fingerprint_path
+from drama.retriever.forward.positions import check_length
 from drama.retriever.pooling import Array, truncate
-from drama.retriever.positions import check_length
-from drama.retriever.precision import computing_in
-from drama.workspace import fingerprint, fingerprint_path
 
 
 def is_sentence_transformer(folder: Path) -> bool:
@@ -60,13 +59,13 @@ class SentenceTransformerEncoder:
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries [N, D] with the model's own query prompt."""
-        with computing_in(self.precision, self._model.device):
+        with autocast(self.precision, self._model.device):
             vectors_ND = self._model.encode_query(list(texts), **self._how())
         return self._finish(vectors_ND, dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of documents [N, D] with the model's own document prompt."""
-        with computing_in(self.precision, self._model.device):
+        with autocast(self.precision, self._model.device):
             vectors_ND = self._model.encode_document(list(texts), **self._how())
         return self._finish(vectors_ND, dim)
 

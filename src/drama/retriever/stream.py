@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from drama.console import track
+from drama.files import write_json
 from drama.records import Document
 from drama.retriever.encoder import Encoder
-from drama.workspace import VectorWriter, write_json
+from drama.workspace import VectorWriter
 
 
 def encode_corpus(

@@ -1,9 +1,9 @@
 """Finding documents: BM25, LSA, exact dense search, fusion, and the index folder."""
 
 from drama.search.bm25 import BM25, BM25_NAME
-from drama.search.exact import exact_search
 from drama.search.fusion import FusionMethod, fuse
 from drama.search.index import Found, Index, build_index, encode_for_index
+from drama.search.indexes.exact import exact_search
 from drama.search.lsa import LSA, LSA_DIMENSIONS, LSA_NAME
 
 FITTED = (BM25_NAME, LSA_NAME)

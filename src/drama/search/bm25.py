@@ -15,8 +15,8 @@ import numpy as np
 
 from drama.console import track
 from drama.errors import DramaError
+from drama.language.terms import analyse, guess_language
 from drama.records import Documents, Hit, rank
-from drama.search.analysis import analyse, guess_language
 
 K1, B = 1.5, 0.75
 BM25_NAME = "bm25"

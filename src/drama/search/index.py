@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from drama.errors import DramaError, FileError
+from drama.files import write_json
 from drama.records import Document, Hit, read_passages, write_passages
 from drama.retriever import Encoder, encode_corpus, load_encoder
-from drama.search.exact import exact_search
-from drama.workspace import VectorReader, write_json
+from drama.search.indexes.exact import exact_search
+from drama.workspace import VectorReader
 
 _INFO = "index.json"
 _ENCODED = "encoded.json"

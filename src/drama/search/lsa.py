@@ -20,8 +20,8 @@ from scipy.sparse.linalg import svds
 
 from drama.console import track
 from drama.errors import DramaError
+from drama.language.terms import analyse
 from drama.records import Documents, Texts
-from drama.search.analysis import analyse
 from drama.search.bm25 import K1, B, corpus_language
 
 LSA_NAME = "lsa"

@@ -1,7 +1,8 @@
 """Section: a frozen pydantic model that refuses unknown keys and names the nearest valid one."""
 
 import difflib
-from typing import Any, Self, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,6 +24,9 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    moved: ClassVar[Mapping[str, str]] = {}
+    """Old key of this section → the full name of the key that took its place, for the error message."""
 
     @classmethod
     def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
@@ -48,7 +52,10 @@ def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Dra
     path = [str(part) for part in first["loc"]]
     name = ".".join([where, *path]) if where else ".".join(path)
     if first["type"] == "extra_forbidden":
-        keys = _keys_at(model, path[:-1])
+        section = _section_at(model, path[:-1])
+        if issubclass(section, Section) and path[-1] in section.moved:
+            return DramaError(f"{name}: this key has moved", hint=f"write {section.moved[path[-1]]}")
+        keys = list(section.model_fields)
         near = difflib.get_close_matches(path[-1], keys, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(keys))}"
         return DramaError(f"{name}: unknown key", hint)
@@ -59,8 +66,8 @@ def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Dra
     return DramaError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})")
 
 
-def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    """The valid keys of the section at `path`, looking through optional and nested sections."""
+def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    """The section at `path`, looking through optional and nested sections."""
     current = model
     for part in path:
         field = current.model_fields.get(part)
@@ -70,4 +77,4 @@ def _keys_at(model: type[BaseModel], path: list[str]) -> list[str]:
         nested = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
         if nested:
             current = nested[0]
-    return list(current.model_fields)
+    return current

@@ -1,12 +1,12 @@
 """Reading and writing YAML with errors that name the line."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from drama.errors import FileError
+from drama.files import write_text
 
 
 class _NoKeyTwice(yaml.SafeLoader):
@@ -45,6 +45,4 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def write_yaml(path: Path, values: dict[str, Any]) -> None:
     """Write a mapping as YAML, atomically, keys in the given order."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))

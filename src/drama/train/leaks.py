@@ -8,9 +8,8 @@ from pydantic import Field
 
 from drama.console import warn
 from drama.errors import DramaError
-from drama.records import Example
+from drama.records import Example, read_judged
 from drama.settings import Section
-from drama.train.judged import read_judged
 from drama.train.query_key import query_key
 
 

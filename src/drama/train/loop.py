@@ -7,19 +7,17 @@ from typing import Any, NamedTuple
 
 import torch
 
+from drama.compute import World, average, checkpoint_files, load_checkpoint, save_checkpoint
 from drama.console import Bar, note, progress, warn
 from drama.errors import FileError
-from drama.train.average import average
 from drama.train.board import Board
 from drama.train.dropout import no_dropout
-from drama.train.health import WINDOW, suspicions
+from drama.train.losses.health import WINDOW, suspicions
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
-from drama.train.validation import best_of, exhausted
-from drama.train.validator import Validator
-from drama.train.world import World
+from drama.train.validation.settings import best_of, exhausted
+from drama.train.validation.validator import Validator
 from drama.workspace import EventLog, read_events
-from drama.workspace.checkpoint import checkpoint_files, load_checkpoint, save_checkpoint
 
 CHECKPOINTS = "checkpoints"
 BEST = "best"
@@ -153,7 +151,7 @@ class Loop:
         chosen = self.settings.validation
         if chosen is None or chosen.patience is None:
             return False
-        stop = self.world.agree(exhausted(self.history, chosen.patience))
+        stop = self.world.broadcast_flag(exhausted(self.history, chosen.patience))
         if stop:
             note(f"train: no better measurement than at step {best_of(self.history)[0]}, ended early")
         return stop
@@ -168,7 +166,7 @@ class Loop:
         found = self.validator.measure()
         value = chosen.value(found)
         assert value is not None
-        better = self.world.agree(not self.history or value > best_of(self.history)[1])
+        better = self.world.broadcast_flag(not self.history or value > best_of(self.history)[1])
         self.history.append((done, value))
         if better and chosen.keep == "best":
             weights = self.trainer.weights()

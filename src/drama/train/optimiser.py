@@ -9,11 +9,9 @@ from typing import Any
 
 import torch
 
-from drama.processes import clip, is_split, load_moments, whole
+from drama.compute import clip, is_sharded, load_optimisers, optimiser_state, schedule
 from drama.train.loss_scale import LossScale
 from drama.train.settings import TrainSettings
-from drama.workspace.checkpoint import optimiser_tensors
-from drama.workspace.schedule import schedule
 
 
 class Optimiser:
@@ -39,7 +37,7 @@ class Optimiser:
         self.settings = settings
         self._table = table.weight
         self.layers = [p for p in backbone.parameters() if p is not table.weight]
-        self.split = any(is_split(p) for p in self.layers)
+        self.split = any(is_sharded(p) for p in self.layers)
         matrices = [p for p in self.layers if p.dim() > 1]
         vectors = [*(p for p in self.layers if p.dim() <= 1), *extra]
         groups: list[dict[str, Any]] = [
@@ -99,8 +97,8 @@ class Optimiser:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The moments and step counts as named tensors, whole, for a checkpoint."""
-        return whole(optimiser_tensors(self._all))
+        return optimiser_state(self._all)
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `tensors` gave."""
-        load_moments(self._all, tensors)
+        load_optimisers(self._all, tensors)

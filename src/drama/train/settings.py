@@ -4,13 +4,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.models import TrainPrecision
+from drama.compute import TrainPrecision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
+from drama.train.batches.weights import WeightSettings
 from drama.train.leaks import LeakSettings
 from drama.train.lora import LoraSettings
-from drama.train.validation import ValidationSettings
-from drama.train.weights import WeightSettings
+from drama.train.validation.settings import ValidationSettings
 
 
 class DistillSettings(Section):

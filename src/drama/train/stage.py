@@ -1,29 +1,27 @@
 """The stage: backbone + passages + examples → `out/model`, a retriever folder."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from drama.compute import World, check_sharding, open_stage_together
 from drama.errors import DramaError, FileError
 from drama.records import WRITTEN, Example, read_examples
 from drama.retriever import Retriever
 from drama.retriever.backbone import parameters_without_embeddings
-from drama.retriever.positions import check_length
-from drama.train.batches import has_scores
-from drama.train.health import suspicions
+from drama.retriever.forward.positions import check_length
+from drama.train.batches.batch import has_scores
+from drama.train.batches.sampler import Sampler
 from drama.train.hold_out import hold_out
 from drama.train.leaks import without_leaks
 from drama.train.loop import BEST, CHECKPOINTS, Loop, Phase
 from drama.train.lora import merge_factors
-from drama.train.sampler import Sampler
+from drama.train.losses.health import suspicions
 from drama.train.settings import TrainSettings
 from drama.train.texts import TeacherVectors, document_tokens, query_tokens
 from drama.train.trainer import TrainData, Trainer
-from drama.train.validator import Validator
-from drama.train.world import World
-from drama.workspace import Manifest, StageRun, open_stage, read_events, read_manifest
+from drama.train.validation.validator import Validator
+from drama.workspace import Manifest, read_events
 
 TOKENS = "tokens"
 
@@ -69,17 +67,14 @@ def train(
             inputs[f"queries of {place}"] = Path(place) / "queries.jsonl"
             inputs[f"judgments of {place}"] = Path(place) / "qrels" / f"{settings.leaks.split}.tsv"
     world = World.join()
-    if settings.shard and world.size == 1:
-        raise DramaError(
-            "train.shard: there is one process only", hint="start several with torchrun, or leave it out"
-        )
+    check_sharding("train", settings.shard, world)
     if settings.needs_vectors and teacher is None:
         raise DramaError(
             "train.distill: there are no teacher vectors beside the examples",
             hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
             "or leave train.distill out",
         )
-    with _opened(world, out, settings, inputs, seed) as run:
+    with open_stage_together(world, out, "train", settings, inputs, seed) as run:
         if run.done:
             world.leave()
             return run.manifest
@@ -102,7 +97,7 @@ def train(
         retriever = Retriever.from_llm(backbone, settings.retriever)
         check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
         places = [passages, written] if written.is_file() else [passages]
-        with world.in_turn():
+        with world.main_process_first():
             documents = document_tokens(
                 retriever, places, [*rows, *held], settings.longest_document, out / TOKENS
             )
@@ -120,7 +115,7 @@ def train(
         if world.rank > 0:
             return run.manifest
         plain = Retriever.from_llm(backbone, settings.retriever) if settings.shard else retriever
-        retriever = loop.trainer.put_together(plain, ending.weights)
+        retriever = loop.trainer.whole_model(plain, ending.weights)
         if settings.lora is not None:
             merge_factors(retriever.backbone)
         retriever.backbone.eval()
@@ -166,23 +161,6 @@ def _phases(
             hint="label them with augment.label, or leave scores_weight out",
         )
     return found
-
-
-@contextmanager
-def _opened(
-    world: World, out: Path, settings: TrainSettings, inputs: dict[str, Path], seed: int
-) -> Iterator[StageRun]:
-    """The stage's folder: the first process opens it and writes; the others follow and write nothing."""
-    if world.rank == 0:
-        with open_stage(out, "train", settings, inputs, seed) as run:
-            world.agree(run.done)
-            yield run
-        return
-    done = world.agree(False)
-    manifest = read_manifest(out)
-    if manifest is None:
-        raise FileError(out, "the first process's folder is not here", hint="share it between the machines")
-    yield StageRun(out, manifest, done, resumed=not done)
 
 
 def _figures(figures: dict[str, object], path: Path, retriever: Retriever, settings: TrainSettings) -> None:

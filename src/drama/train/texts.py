@@ -11,7 +11,7 @@ from drama.console import warn
 from drama.errors import FileError
 from drama.records import Example, read_passages
 from drama.retriever import Retriever
-from drama.train.token_file import TokenFile, write_tokens
+from drama.train.tokens import TokenFile, write_tokens
 from drama.workspace import VectorReader
 
 _BLOCK = 4096

@@ -10,23 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from drama.compute import World, shard_layers, shard_like, unshard
 from drama.errors import DramaError
-from drama.processes import like, split_layers, whole
 from drama.records import Example
 from drama.retriever import Retriever
-from drama.retriever.packed import computing_again
-from drama.train.batches import fill_batch
+from drama.retriever.forward.packed import computing_again
+from drama.train.batches.batch import fill_batch
+from drama.train.batches.sampler import Sampler, cut
 from drama.train.compiled import compile_layers
 from drama.train.forward import Forward, in_step, passes
 from drama.train.lora import add_factors
 from drama.train.loss_scale import LossScale
-from drama.train.objective import Objective
+from drama.train.losses.objective import Objective
+from drama.train.losses.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.optimiser import Optimiser
-from drama.train.sampler import Sampler, cut
 from drama.train.settings import TrainSettings
-from drama.train.teacher_space import place_in_teacher_space, principal_axes
 from drama.train.texts import TeacherVectors
-from drama.train.world import World
 
 
 @dataclass
@@ -81,7 +80,7 @@ class Trainer:
             self._enter_teacher_space(data.teacher)
         retriever.check_trainable_dims()
         if settings.shard:
-            split_layers(layers_of(retriever.backbone), retriever.backbone.device)
+            shard_layers(layers_of(retriever.backbone), retriever.backbone.device)
         if settings.compile:
             compile_layers(retriever.backbone)
         self.objective = Objective(retriever, data.teacher, settings, seed)
@@ -156,17 +155,17 @@ class Trainer:
         found = {f"model.{k}": v for k, v in self.retriever.backbone.state_dict().items()}
         if self.retriever.head is not None:
             found["head"] = self.retriever.head.weight
-        return whole(found)
+        return unshard(found)
 
     def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `weights` gave; other names are passed over."""
         own = self.retriever.backbone.state_dict()
-        model = {k: like(tensors[f"model.{k}"], tensor) for k, tensor in own.items()}
+        model = {k: shard_like(tensors[f"model.{k}"], tensor) for k, tensor in own.items()}
         self.retriever.backbone.load_state_dict(model)
         if self.retriever.head is not None:
             self.retriever.head.load_state_dict({"weight": tensors["head"]})
 
-    def put_together(self, plain: Retriever, weights: dict[str, torch.Tensor]) -> Retriever:
+    def whole_model(self, plain: Retriever, weights: dict[str, torch.Tensor]) -> Retriever:
         """Give whole weights to a retriever whose layers are not split: our own, or a new one."""
         if self.settings.lora is not None:
             add_factors(plain.backbone, self.settings.lora, self.seed)

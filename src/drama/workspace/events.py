@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from drama.workspace.atomic import write_text
+from drama.files import write_text
 
 
 class EventLog:

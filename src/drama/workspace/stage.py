@@ -25,10 +25,9 @@ from typing import Any
 
 from drama.console import note
 from drama.errors import FileError
+from drama.files import fingerprint, fingerprint_path, write_json
 from drama.settings import Section
 from drama.workspace import manifest as manifests
-from drama.workspace.atomic import write_json
-from drama.workspace.fingerprint import fingerprint, fingerprint_path
 from drama.workspace.manifest import MANIFEST, Manifest, read_manifest
 
 

@@ -8,7 +8,6 @@ Legend: N vectors, D dimensions.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.errors import FileError
-from drama.workspace.atomic import write_json
-from drama.workspace.fingerprint import fingerprint
+from drama.files import atomic_file, fingerprint, write_json
 
 Array = npt.NDArray[Any]
 _INFO = "vectors.json"
@@ -67,17 +65,12 @@ class VectorWriter:
         """
         if vectors_ND.shape != (len(ids), self.dim):
             raise ValueError(f"expected {(len(ids), self.dim)}, got {vectors_ND.shape}")
-        target = _vectors_file(self.folder, shard)
-        partial = target.with_suffix(".partial")
-        with partial.open("wb") as handle:
+        with atomic_file(_vectors_file(self.folder, shard)) as partial, partial.open("wb") as handle:
             np.save(handle, vectors_ND.astype(self.dtype))
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(partial, target)
         write_json(_ids_file(self.folder, shard), ids)
 
     def drop_after(self, shard: int) -> None:
-        """Remove shards behind this one: left over from a run over more documents."""
+        """Remove shards after this one: left over from a run over more documents."""
         for path in self.folder.glob("*.ids.json"):
             old = int(path.name.split(".")[0])
             if old > shard:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.rerank.reranked import OK, Reranker
-from drama.corpus import cut_words
+from drama.files import write_text
+from drama.language import cut_words
 from drama.records import Documents, Example, Hit
-from drama.workspace import write_text
 
 KIND = "rerank"
 

@@ -2,7 +2,7 @@
 
 from drama.errors import DramaError
 from drama.prune.methods.importance import Importance
-from drama.prune.shape import Shape
+from drama.prune.shape.shape import Shape
 
 
 class Depth(Importance):

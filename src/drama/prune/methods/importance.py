@@ -3,7 +3,7 @@
 from drama.prune.families import Family
 from drama.prune.methods.method import Task
 from drama.prune.scores import Scores, measure
-from drama.prune.shape import Shape
+from drama.prune.shape.shape import Shape
 
 
 class Importance:

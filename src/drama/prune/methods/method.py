@@ -5,13 +5,13 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from drama.prune.domains import Mixture
+from drama.compute import World
 from drama.prune.families import Family
+from drama.prune.learn.domains import Mixture
+from drama.prune.learn.updates import Log
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
-from drama.prune.shape import Shape
-from drama.prune.updates import Log
-from drama.prune.world import World
+from drama.prune.shape.shape import Shape
 
 
 class Task(NamedTuple):

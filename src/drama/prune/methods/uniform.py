@@ -8,7 +8,7 @@ import torch
 from drama.prune.families import Family
 from drama.prune.methods.method import Task
 from drama.prune.scores import Scores
-from drama.prune.shape import Shape, parent_shape
+from drama.prune.shape.shape import Shape, parent_shape
 
 
 class Uniform:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from drama.prune.shape import Shape
+from drama.prune.shape.shape import Shape
 
 
 class Kind(NamedTuple):

@@ -5,13 +5,22 @@ from typing import Any
 
 import torch
 
+from drama.compute import (
+    World,
+    autocast,
+    clip,
+    load_optimisers,
+    optimiser_state,
+    shard_layers,
+    unshard,
+    unshard_model,
+)
 from drama.console import note
 from drama.errors import DramaError
-from drama.processes import clip, load_moments, split_layers, whole
 from drama.prune.families import Family
+from drama.prune.learn.recover import held_out_loss, losses
+from drama.prune.learn.updates import update
 from drama.prune.load import model_state, restore
-from drama.prune.masked import masked
-from drama.prune.masks import Masks, all_kept, fold
 from drama.prune.methods.method import Task
 from drama.prune.methods.shearing.constraint import Kind, kinds, penalty, ramp
 from drama.prune.methods.shearing.hard_concrete import (
@@ -20,15 +29,11 @@ from drama.prune.methods.shearing.hard_concrete import (
     sample,
     without_noise,
 )
-from drama.prune.precision import computing_in
-from drama.prune.put_together import put_together
-from drama.prune.recover import held_out_loss, losses
 from drama.prune.scores import Scores
 from drama.prune.settings import ShearingSettings
-from drama.prune.shape import Shape, parent_shape
-from drama.prune.updates import update
-from drama.prune.world import World
-from drama.workspace.checkpoint import optimiser_tensors
+from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masks import Masks, all_kept, fold
 
 
 class Shearing:
@@ -48,7 +53,7 @@ class Shearing:
         shard = task.settings.shard
         learner = MaskLearner(family, task.target, task.settings.shearing, task.seed, task.world, shard)
         update(learner, task.mixture, task.settings.shearing, task.log, task.seed)
-        family.model = put_together(family.model)
+        family.model = unshard_model(family.model)
         masks = learner.masks(without_noise)
         fold(family, masks)
         return Scores(*(getattr(masks, name).detach().cpu() for name in Scores._fields))
@@ -80,7 +85,7 @@ class MaskLearner:
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
         self.split = shard
         if shard:
-            split_layers(family.model.model.layers, family.model.device)
+            shard_layers(family.model.model.layers, family.model.device)
         kept = LOG_ALPHA_BOUNDS[1]
         self.log_alpha = {
             name: torch.full((kind.rows, kind.parts), kept, requires_grad=True, device=self.device)
@@ -108,15 +113,15 @@ class MaskLearner:
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Of the LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
         lm_loss = 0.0
-        for piece_BL, share in self.world.pieces(rows_BL, self.settings.micro_batch):
+        for piece_BL, share in self.world.micro_batches(rows_BL, self.settings.micro_batch):
             with masked(self.family, self.draw(step)) as model:
-                with computing_in(self.settings.precision, self.device):
+                with autocast(self.settings.precision, self.device):
                     loss, _ = losses(model, model, piece_BL, kl_weight=0.0)
                 # Under the masks still: layers that are computed again need them.
                 (loss * share).backward()  # type: ignore[no-untyped-call]
             lm_loss += loss.item() * share
         self.world.sum_gradients([*self.family.model.parameters(), *self.log_alpha.values()])
-        lm_loss = self.world.add_up({"lm": lm_loss})["lm"]
+        lm_loss = self.world.all_sum({"lm": lm_loss})["lm"]
         asked = ramp(step, self.settings.steps, self.settings.ramp)
         constraint = torch.zeros((), device=self.device)
         sparsity, wanted = {}, {}
@@ -168,7 +173,7 @@ class MaskLearner:
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors that a checkpoint needs."""
         learnt = dict(self._learnt())
-        return whole(model_state(self.family.model) | learnt | optimiser_tensors(self.optimisers))
+        return unshard(model_state(self.family.model) | learnt | optimiser_state(self.optimisers))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from a checkpoint."""
@@ -176,7 +181,7 @@ class MaskLearner:
         with torch.no_grad():
             for name, tensor in self._learnt():
                 tensor.copy_(tensors[name])
-        load_moments(self.optimisers, tensors)
+        load_optimisers(self.optimisers, tensors)
 
     def _learnt(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name in self.kinds:

@@ -1,0 +1,1 @@
+"""Where training queries come from: one file for each kind."""

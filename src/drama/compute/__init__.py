@@ -1,0 +1,32 @@
+"""Devices, precision, processes: the group that torchrun starts, sharded layers, checkpoints, schedules."""
+
+from drama.compute.checkpoint import average, checkpoint_files, load_checkpoint, save_checkpoint
+from drama.compute.device import Precision, TrainPrecision, autocast, default_device, resolve_precision
+from drama.compute.optimisers import clip, load_optimisers, optimiser_state, schedule
+from drama.compute.shards import is_sharded, shard_layers, shard_like, unshard, unshard_model
+from drama.compute.stage import check_sharding, open_stage_together
+from drama.compute.world import World
+
+__all__ = [
+    "Precision",
+    "TrainPrecision",
+    "World",
+    "autocast",
+    "average",
+    "check_sharding",
+    "checkpoint_files",
+    "clip",
+    "default_device",
+    "is_sharded",
+    "load_checkpoint",
+    "load_optimisers",
+    "open_stage_together",
+    "optimiser_state",
+    "resolve_precision",
+    "save_checkpoint",
+    "schedule",
+    "shard_layers",
+    "shard_like",
+    "unshard",
+    "unshard_model",
+]

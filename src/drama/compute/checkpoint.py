@@ -1,0 +1,62 @@
+"""Checkpoints: everything a step depends on, whole or absent, the newest kept.
+
+For training loops whose batches are a function of (seed, step): weights, the optimiser's moments and the
+step are then all there is.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from drama.console import warn
+from drama.files import PARTIAL, atomic_folder
+
+_KEPT = 2
+
+
+def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor], kept: int = _KEPT) -> None:
+    """Write `step-NNNNNN/state.safetensors` atomically, then drop all but the newest `kept`."""
+    with atomic_folder(folder / f"step-{step:06d}") as partial:
+        save_file({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, _file(partial))
+    for old in _steps(folder)[:-kept]:
+        shutil.rmtree(old)
+
+
+def load_checkpoint(folder: Path) -> tuple[int, dict[str, torch.Tensor]] | None:
+    """The newest readable checkpoint: (steps done, tensors). A damaged one is skipped with a warning."""
+    for path in reversed(_steps(folder)):
+        try:
+            return int(path.name.removeprefix("step-")), load_file(_file(path))
+        except (OSError, SafetensorError) as error:
+            warn(f"{path}: damaged checkpoint skipped ({error})")
+    return None
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The checkpoints' files, oldest first."""
+    return [_file(path) for path in _steps(folder)]
+
+
+def average(own: dict[str, torch.Tensor], checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
+    """The mean of these weights and of those of the same names in some checkpoint files.
+
+    Source: Wortsman et al. 2022, "Model soups"; here of one run, as in stochastic weight averaging.
+    """
+    total = {name: tensor.detach().clone() for name, tensor in own.items()}
+    for path in checkpoints:
+        with safe_open(path, framework="pt") as file:
+            for name, tensor in total.items():
+                tensor += file.get_tensor(name).to(tensor.device)
+    return {name: tensor / (1 + len(checkpoints)) for name, tensor in total.items()}
+
+
+def _steps(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("step-*") if p.is_dir() and not p.name.endswith(PARTIAL))
+
+
+def _file(folder: Path) -> Path:
+    return folder / "state.safetensors"

@@ -1,0 +1,64 @@
+"""An LLM in the actors of a Ray cluster: batch by batch the answers that one in this process would give."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from drama.compute import Precision
+from drama.llm.chat import Sampling, Usage
+from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.prompt import Messages
+from drama.workers import RaySettings, work_through
+
+Batch = list[Messages]
+
+
+class SpreadEngine:
+    """See `ChatModel`. This process holds the tokenizer; each actor loads the LLM."""
+
+    def __init__(
+        self, name: str, ray: RaySettings, precision: Precision = "auto", longest: int = LONGEST_PROMPT
+    ) -> None:
+        self.name = name
+        self.usage = Usage()
+        self._here = load_engine(name, precision, longest, weights=False)
+        self._ray, self._longest = ray, longest
+
+    @property
+    def identity(self) -> str:
+        """As of the LLM in this process, so that their answers are each other's."""
+        return self._here.identity
+
+    def fits(self, prompt: Messages) -> bool:
+        """Whether the LLM takes a prompt of this length."""
+        return self._here.fits(prompt)
+
+    def together(self, batch_size: int) -> int:
+        """An answer depends on its whole batch."""
+        return self._here.together(batch_size)
+
+    def generate(
+        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[str]]:
+        """Yield the answers of each batch, in the order of the prompts.
+
+        Raises:
+            DramaError: a prompt is longer than the LLM takes.
+        """
+        batches = [list(prompts[i : i + batch_size]) for i in range(0, len(prompts), batch_size)]
+        make = partial(_answerer, self.name, self._here.precision, self._longest, sampling, seed)
+        for answers, usage in work_through(make, batches, self._ray):
+            self.usage.add(usage)
+            yield answers
+
+
+def _answerer(
+    name: str, precision: Precision, longest: int, sampling: Sampling, seed: int
+) -> Callable[[Batch], tuple[list[str], Usage]]:
+    engine = load_engine(name, precision, longest)
+
+    def answer(batch: Batch) -> tuple[list[str], Usage]:
+        engine.usage = Usage()
+        (answers,) = engine.generate(batch, sampling, len(batch), seed)
+        return answers, engine.usage
+
+    return answer

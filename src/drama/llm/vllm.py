@@ -1,0 +1,125 @@
+"""vLLM in this process, without a server: `vllm:NAME`, where NAME is what `load_engine` takes."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import takewhile
+from typing import Any
+
+from drama.compute import Precision
+from drama.errors import DramaError, MissingExtraError
+from drama.llm.chat import Sampling, Usage
+from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.prompt import Messages
+
+PREFIX = "vllm:"
+_AT_ONCE = 512
+"""Prompts of one call: what is in flight, and lost, when the process is killed."""
+_LONGEST_ANSWER = 1024
+_TYPES = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16"}
+
+
+def is_offline(name: str) -> bool:
+    """Whether an LLM's name asks for vLLM.
+
+    >>> is_offline("vllm:smollm2-135m"), is_offline("smollm2-135m")
+    (True, False)
+    """
+    return name.startswith(PREFIX)
+
+
+def model_of(name: str) -> str:
+    """The name of the weights.
+
+    >>> model_of("vllm:smollm2-135m"), model_of("smollm2-135m")
+    ('smollm2-135m', 'smollm2-135m')
+    """
+    return name.removeprefix(PREFIX)
+
+
+class Offline:
+    """See `ChatModel`. vLLM loads the weights at the first request: a rerun from the cache loads none.
+
+    Args:
+        name: `vllm:` and the model's name.
+        precision: of the weights; `auto` is what vLLM takes from the model's config.
+        longest: tokens of a prompt at most.
+
+    Raises:
+        DramaError: no such model.
+    """
+
+    def __init__(self, name: str, precision: Precision = "auto", longest: int = LONGEST_PROMPT) -> None:
+        self.name = name
+        self.usage = Usage()
+        self._precision = precision
+        self._here = load_engine(model_of(name), "fp32", longest, weights=False)
+
+    @property
+    def identity(self) -> str:
+        """Of the model's bytes, and of vLLM: it rounds, and draws, in its own way."""
+        return f"{PREFIX}{self._here.weights}-{self._precision}"
+
+    def fits(self, prompt: Messages) -> bool:
+        """Whether the LLM takes a prompt of this length."""
+        return self._here.fits(prompt)
+
+    def together(self, batch_size: int) -> int:
+        """Each answer is its own request's; its draw has a seed of its own."""
+        return 1
+
+    def generate(
+        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[str]]:
+        """Yield the answers of each batch, in the order of the prompts; vLLM batches as it likes.
+
+        Raises:
+            DramaError: a prompt is longer than the LLM takes, or an answer may be longer than 1024 tokens.
+            MissingExtraError: vLLM is not installed.
+        """
+        if sampling.max_new_tokens > _LONGEST_ANSWER:
+            raise DramaError(
+                f"max_new_tokens {sampling.max_new_tokens}: {PREFIX} answers with at most {_LONGEST_ANSWER}"
+            )
+        ids = [self._here.tokens(prompt) for prompt in prompts]
+        longest = max(map(len, ids), default=0)
+        if longest > self._here.longest:
+            raise DramaError(f"a prompt of {longest} tokens is longer than {self._here.longest}")
+        size = max(batch_size, _AT_ONCE // batch_size * batch_size)
+        for start in range(0, len(ids), size):
+            answers = self._answers(ids[start : start + size], sampling, seed)
+            yield from (answers[i : i + batch_size] for i in range(0, len(answers), batch_size))
+
+    def _answers(self, ids: Sequence[list[int]], sampling: Sampling, seed: int) -> list[str]:
+        llm = self._llm
+        from vllm import SamplingParams
+
+        how = SamplingParams(
+            max_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
+            seed=seed,
+            stop_token_ids=sorted(self._here.ends),
+            detokenize=False,
+        )
+        replies = llm.generate([{"prompt_token_ids": i} for i in ids], how, use_tqdm=False)
+        made = [list(reply.outputs[0].token_ids) for reply in replies]
+        self.usage.requests += len(ids)
+        self.usage.prompt_tokens += sum(map(len, ids))
+        self.usage.completion_tokens += sum(map(len, made))
+        answers = [list(takewhile(lambda token: token not in self._here.ends, tokens)) for tokens in made]
+        return [t.strip() for t in self._here.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+
+    @cached_property
+    def _llm(self) -> Any:
+        try:
+            from vllm import LLM
+        except ImportError:
+            raise MissingExtraError("vllm", "vllm") from None
+        context = getattr(self._here.model.config, "max_position_embeddings", None)
+        room = self._here.longest + _LONGEST_ANSWER
+        return LLM(
+            model=str(self._here.folder),
+            dtype=_TYPES[self._precision],
+            max_model_len=min(room, context or room),
+            enable_prefix_caching=True,  # what all prompts begin with is computed once
+        )

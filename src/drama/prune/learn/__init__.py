@@ -1,0 +1,1 @@
+"""Continued training: recovery, the loop of updates, and languages as domains."""

@@ -1,0 +1,69 @@
+"""Masks over the parts of a parent: soft while they are learnt, 0 and 1 for a plan.
+
+Legend: D hidden, N layers, K kv heads, G query heads a kv head, H = K·G, F intermediate.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from drama.prune.families import Family
+from drama.prune.shape.shape import Shape
+from drama.prune.surgery.plan import Plan
+
+
+class Masks(NamedTuple):
+    """A factor in [0, 1] for each part; 0 means that it is gone. A query head's own factor comes on top of
+    its kv head's."""
+
+    hidden_D: torch.Tensor
+    layers_N: torch.Tensor
+    kv_heads_NK: torch.Tensor
+    heads_NH: torch.Tensor
+    intermediate_NF: torch.Tensor
+
+    def heads_of(self, layer: int, head_dim: int) -> torch.Tensor:
+        """[H·head_dim]: factors of the inputs of a layer's output projection."""
+        heads_H = self.heads_NH[layer]
+        group = len(heads_H) // self.kv_heads_NK.shape[1]
+        return (self.kv_heads_NK[layer].repeat_interleave(group) * heads_H).repeat_interleave(head_dim)
+
+
+def all_kept(shape: Shape) -> Masks:
+    """Ones."""
+    return Masks(
+        torch.ones(shape.hidden),
+        torch.ones(shape.layers),
+        torch.ones(shape.layers, shape.kv_heads),
+        torch.ones(shape.layers, shape.heads),
+        torch.ones(shape.layers, shape.intermediate),
+    )
+
+
+def masks_of(plan: Plan, parent: Shape) -> Masks:
+    """One for what a plan keeps of a parent, zero for the rest."""
+    found = Masks(*(torch.zeros_like(ones) for ones in all_kept(parent)))
+    found.hidden_D[plan.hidden] = 1.0
+    for kept in plan.layers:
+        found.layers_N[kept.layer] = 1.0
+        found.kv_heads_NK[kept.layer, kept.kv_heads] = 1.0
+        found.heads_NH[kept.layer, kept.heads] = 1.0
+        found.intermediate_NF[kept.layer, kept.intermediate] = 1.0
+    return found
+
+
+@torch.no_grad()
+def fold(family: Family, masks: Masks) -> None:
+    """Multiply the masks into the weights: the model then computes without them what it did under them,
+    but for the norms' variance, which is right again once the zeros are cut out."""
+    family.embedding.weight.mul_(masks.hidden_D)
+    for row, layer in enumerate(family.layers):
+        attention, mlp = layer.self_attn.o_proj, layer.mlp.down_proj
+        attention.weight.mul_(masks.heads_of(row, family.head_dim))
+        mlp.weight.mul_(masks.intermediate_NF[row])
+        for projection in (attention, mlp):
+            projection.weight.mul_(masks.hidden_D.unsqueeze(1))
+            if projection.bias is not None:
+                projection.bias.mul_(masks.hidden_D)
+        for writer in family.writers(layer):
+            family.scale(writer, float(masks.layers_N[row]))

@@ -1,0 +1,1 @@
+"""Text for scoring and recovery: calibration batches, packed rows by language."""

@@ -1,0 +1,1 @@
+"""Ways through the backbone: padded, packed, fused."""

@@ -1,0 +1,1 @@
+"""Embedding store: no text is embedded twice."""

@@ -1,0 +1,143 @@
+"""Embedding store: no text is embedded twice. Matrices on disk, and an index by model and content."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from drama.console import progress
+from drama.retriever.encoder import Encoder
+from drama.retriever.pooling import Array
+from drama.retriever.store.blocks import Blocks
+from drama.retriever.store.missing import KEY, Missing
+from drama.retriever.store.on_ray import SpreadEncoding
+from drama.retriever.store.rows import Places
+
+_BLOCK = 512
+"""Texts that are encoded, and kept, together: what a long encoding that is cut off loses at most."""
+_PART = 8192
+"""Texts, and rows of one part of `Blocks`, that are in memory at once."""
+
+
+class Embedded(NamedTuple):
+    """Vectors [N, D], and the seconds that encoding them took when it was done (here or before)."""
+
+    vectors_ND: Array
+    seconds: float
+
+
+class _Layout(NamedTuple):
+    """Where the vectors of N texts lie: files, which of them each text's is in, and its row there."""
+
+    files: list[Path]
+    file_N: npt.NDArray[np.int32]
+    row_N: npt.NDArray[np.int32]
+    seconds: float
+
+    @classmethod
+    def find(cls, index: Places, keys_N: npt.NDArray[np.bytes_]) -> Self:
+        """Of texts that all have a place."""
+        file_N, row_N = (np.empty(len(keys_N), dtype=np.int32) for _ in range(2))
+        numbers: dict[str, int] = {}
+        seconds = 0.0
+        for start in range(0, len(keys_N), _PART):
+            keys = [key.decode() for key in keys_N[start : start + _PART].tolist()]
+            places = index.find([*dict.fromkeys(keys)])
+            for at, key in enumerate(keys, start=start):
+                place = places[key]
+                file_N[at] = numbers.setdefault(place.block, len(numbers))
+                row_N[at] = place.row
+                seconds += place.seconds
+        return cls([index.file(block) for block in numbers], file_N, row_N, seconds)
+
+    def blocks(self) -> Blocks:
+        """The vectors, left on disk."""
+        starts = range(0, len(self.file_N), _PART)
+        return Blocks([partial(self._read, slice(start, start + _PART)) for start in starts])
+
+    def _read(self, part: slice) -> Array:
+        """Vectors [N, D] of a part, each file opened once."""
+        file_N, row_N = self.file_N[part], self.row_N[part]
+        vectors_ND: Array | None = None
+        for file in np.unique(file_N):
+            of_file_N = file_N == file
+            stored_MD = np.load(self.files[file], mmap_mode="r", allow_pickle=False)
+            if vectors_ND is None:
+                vectors_ND = np.empty((len(file_N), stored_MD.shape[1]), dtype=stored_MD.dtype)
+            vectors_ND[of_file_N] = stored_MD[row_N[of_file_N]]
+        assert vectors_ND is not None
+        return vectors_ND
+
+
+class EmbeddingStore:
+    """A folder of matrices that stages share. Texts are read part by part and need not be in memory together.
+
+    Args:
+        root: the folder; None keeps nothing.
+        spread: where texts are encoded that are not in the folder; None is this process.
+    """
+
+    def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
+        self.root, self.spread = root, spread
+
+    def documents(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
+        """Vectors of documents at full width, from disk where they are known."""
+        return self._get(encoder, texts, "document")
+
+    def queries(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
+        """Vectors of queries at full width, from disk where they are known."""
+        return self._get(encoder, texts, "query")
+
+    def document_blocks(self, encoder: Encoder, texts: Iterable[str]) -> Blocks:
+        """Vectors of documents at full width, left on disk where there is a folder."""
+        if self.root is None:
+            return Blocks([encoder.encode_documents(list(texts))])
+        return self._layout(self.root, encoder, texts, "document").blocks()
+
+    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
+        if self.root is None:
+            begin = time.monotonic()
+            return Embedded(_encode(encoder, kind, list(texts)), time.monotonic() - begin)
+        layout = self._layout(self.root, encoder, texts, kind)
+        parts = list(layout.blocks().parts())
+        vectors_ND = np.concatenate(parts) if parts else np.zeros((0, encoder.dim), dtype=np.float32)
+        return Embedded(vectors_ND, layout.seconds)
+
+    def _layout(self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str) -> _Layout:
+        """Where each text's vector is; those that are missing are made now."""
+        index = Places(root)
+        key = partial(_key, encoder.fingerprint, kind)
+        total = len(texts) if isinstance(texts, Sized) else None
+        new = 0
+        with progress(f"{encoder.name}: {kind} vectors", total) as bar:
+            missing = Missing(index, key, texts, _PART, _BLOCK, bar)
+            for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
+                index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
+                new += len(vectors_ND)
+                bar.advance(0, f"({new} new)")
+        return _Layout.find(index, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
+
+    def _encoded(
+        self, encoder: Encoder, kind: str, blocks: Iterable[list[str]]
+    ) -> Iterator[tuple[Array, float]]:
+        """Vectors of each block, and the seconds that they took."""
+        if self.spread is not None:
+            yield from self.spread.encode(kind, blocks)
+            return
+        for block in blocks:
+            begin = time.monotonic()
+            vectors_ND = _encode(encoder, kind, block)
+            yield vectors_ND, time.monotonic() - begin
+
+
+def _encode(encoder: Encoder, kind: str, texts: Sequence[str]) -> Array:
+    return encoder.encode_documents(texts) if kind == "document" else encoder.encode_queries(texts)
+
+
+def _key(fingerprint: str, kind: str, text: str) -> str:
+    return hashlib.sha256("\0".join([fingerprint, kind, text]).encode()).hexdigest()[:KEY]

@@ -1,0 +1,45 @@
+"""The last two stages of a run: an index of the corpus, and a few searches in it for the summary."""
+
+from pathlib import Path
+
+from drama.files import write_json
+from drama.records import read_passages
+from drama.search.index import Index, build_index, encode_for_index
+from drama.search.settings import IndexSettings, SearchSettings
+from drama.workspace import Manifest, open_stage
+
+
+def index_corpus(settings: IndexSettings, model: Path, passages: Path, out: Path) -> Manifest:
+    """Encode the passages and leave an index in `out`."""
+    with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
+        if not stage.done:
+            counts = encode_for_index(model, read_passages(passages), stage.folder, settings.dim)
+            stage.counts.update(counts)
+            stage.figures["documents"] = build_index(stage.folder)
+    return stage.manifest
+
+
+def search_examples(settings: SearchSettings, folder: Path, out: Path) -> Manifest:
+    """Search the index in `folder`; leave `examples.json` in `out`."""
+    with open_stage(out, "search", settings, {"index": folder}) as stage:
+        if stage.done:
+            return stage.manifest
+        index = Index.open(folder)
+        examples = [
+            {
+                "query": query,
+                "hits": [
+                    {
+                        "rank": found.hit.rank,
+                        "id": found.hit.document_id,
+                        "score": round(found.hit.score, 4),
+                        "text": found.document.full_text[:200],
+                    }
+                    for found in index.search(query, settings.k)
+                ],
+            }
+            for query in settings.queries
+        ]
+        write_json(stage.folder / "examples.json", examples)
+        stage.count("queries", len(examples))
+    return stage.manifest

@@ -1,0 +1,1 @@
+"""Which examples make up a step's batch: a function of (seed, step)."""

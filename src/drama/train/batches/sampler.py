@@ -1,0 +1,177 @@
+"""Which examples make up a step's batch, and how long its documents may be: a function of (seed, step)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from drama.errors import DramaError
+from drama.records import Example
+from drama.train.batches.order import consecutive
+from drama.train.batches.weights import WeightedStream, WeightSettings
+from drama.train.settings import TrainSettings
+
+_LONG = 5
+_ORDER = 6
+
+
+class Plan(NamedTuple):
+    """One step's batch, before positives and negatives are drawn."""
+
+    rows: list[int]
+    document_length: int
+
+
+class Stream:
+    """An endless row of batches, each from one group; a group's examples come in permutations, end to end.
+
+    A pass has one batch, or several, of each group, by its size.
+
+    Args:
+        groups: rows of the examples; a batch is from one group.
+        batch_size: examples a batch; fewer where a group has fewer.
+        seed: of the permutations.
+
+    >>> stream = Stream([[0, 1, 2], [7, 8]], 3, [0])
+    >>> sorted(sorted(stream.rows(index)) for index in (4, 5))
+    [[0, 1, 2], [7, 8]]
+    """
+
+    def __init__(self, groups: Sequence[Sequence[int]], batch_size: int, seed: Sequence[int]) -> None:
+        self._groups = groups
+        self._size = batch_size
+        self._seed = list(seed)
+        self._chunks = [(g, c) for g, rows in enumerate(groups) for c in range(-(-len(rows) // batch_size))]
+
+    def rows(self, index: int) -> list[int]:
+        """The rows of one batch."""
+        if len(self._groups) == 1:
+            return [
+                self._groups[0][i] for i in consecutive(len(self._groups[0]), self._size, self._seed, index)
+            ]
+        epoch, place = divmod(index, len(self._chunks))
+        order = np.random.default_rng([*self._seed, _ORDER, epoch]).permutation(len(self._chunks))
+        group, chunk = self._chunks[order[place]]
+        rows = self._groups[group]
+        passed = epoch * -(-len(rows) // self._size)
+        return [rows[i] for i in consecutive(len(rows), self._size, [*self._seed, group], passed + chunk)]
+
+
+class Sampler:
+    """The plan of every step.
+
+    Args:
+        examples: what there is to train on.
+        documents: token ids of each document.
+        settings: the `train` section.
+        seed: of all permutations.
+        processes: a batch needs a query for each.
+
+    Raises:
+        DramaError: a batch smaller than the number of processes, a group of `batch_by` that makes no batch,
+            weights that do not fit the examples, or hardly an example with a long positive.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        documents: Mapping[str, Sequence[int]],
+        settings: TrainSettings,
+        seed: int,
+        processes: int = 1,
+    ) -> None:
+        self._settings = settings
+        sizes = [settings.batch_size, *([settings.long.batch_size] if settings.long else [])]
+        if min(sizes) < processes:
+            raise DramaError(
+                f"train.batch_size: {min(sizes)} is below the {processes} processes",
+                hint="it counts the queries of all processes together",
+            )
+        least = max(2, processes)
+        everything = range(len(examples))
+        self._usual: Stream | WeightedStream
+        if settings.weights is None:
+            groups = list(_groups(examples, everything, settings.batch_by, least).values())
+            self._usual = Stream(groups, settings.batch_size, [seed, 0])
+        else:
+            self._usual = _weighted(examples, settings, settings.weights, least, [seed, 0])
+        self._long: Stream | None = None
+        if settings.long is None:
+            return
+        reach = settings.document_length
+        long = [r for r in everything if any(len(documents[i]) > reach for i in examples[r].positive_ids)]
+        if len(long) < least:
+            raise DramaError(
+                f"train.long: {len(long)} examples have a positive of more than {reach} tokens",
+                hint="leave train.long out, or lower train.document_length",
+            )
+        groups = list(_groups(examples, long, settings.batch_by, least).values())
+        self._long = Stream(groups, settings.long.batch_size, [seed, _LONG])
+
+    def plan(self, step: int) -> Plan:
+        """The plan of a step, which counts from 0."""
+        s = self._settings
+        before = 0
+        if s.long is not None and self._long is not None:
+            before, after = int(step * s.long.share), int((step + 1) * s.long.share)
+            if after > before:
+                return Plan(self._long.rows(before), s.long.document_length)
+        length = s.document_length
+        if s.curriculum is not None:
+            length = s.curriculum.length(step, s.steps, length)
+        return Plan(self._usual.rows(step - before), length)
+
+
+def cut(ids: list[int], length: int) -> list[int]:
+    """Token ids cut as the tokenizer cuts them: the last one, EOS, stays.
+
+    >>> cut([1, 5, 6, 7, 2], 4), cut([1, 5, 2], 4)
+    ([1, 5, 6, 2], [1, 5, 2])
+    """
+    return ids if len(ids) <= length else [*ids[: length - 1], ids[-1]]
+
+
+def _groups(
+    examples: Sequence[Example], rows: Sequence[int], traits: Sequence[str], least: int
+) -> dict[tuple[str, ...], list[int]]:
+    """Values of the traits → rows of the examples that have them."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row in rows:
+        groups.setdefault(tuple(getattr(examples[row], trait) for trait in traits), []).append(row)
+    for key, members in groups.items():
+        if len(members) < least:
+            name = (
+                ", ".join(f"{trait} '{value}'" for trait, value in zip(traits, key, strict=True))
+                or "any kind"
+            )
+            raise DramaError(
+                f"train.batch_by: {len(members)} usable examples of {name}, a batch needs {least}",
+                hint="leave train.batch_by out, or give more of them",
+            )
+    return groups
+
+
+def _weighted(
+    examples: Sequence[Example], settings: TrainSettings, weights: WeightSettings, least: int, seed: list[int]
+) -> WeightedStream:
+    """The stream of the usual batches where the settings have weights."""
+    mixed = not settings.batch_by
+    traits = [weights.by] if mixed else settings.batch_by
+    groups = _groups(examples, range(len(examples)), traits, 1 if mixed else least)
+    place = traits.index(weights.by)
+    sizes: Counter[str] = Counter()
+    for values, rows in groups.items():
+        sizes[values[place]] += len(rows)
+    share = weights.of(sizes)
+    shares = [share[values[place]] * len(rows) / sizes[values[place]] for values, rows in groups.items()]
+    try:
+        return WeightedStream(list(groups.values()), shares, settings.batch_size, seed, settings.steps, mixed)
+    except ValueError as error:
+        group, most = error.args
+        name = list(groups)[group][0]
+        raise DramaError(
+            f"train.weights: {most} of a batch's {settings.batch_size} examples would be of {weights.by} "
+            f"'{name}', which has {sizes[name]}",
+            hint="lower its share or train.batch_size: no example stands in a batch twice",
+        ) from None

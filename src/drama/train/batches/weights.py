@@ -1,0 +1,121 @@
+"""Sources, kinds or languages in given shares, whatever their numbers of examples.
+
+Legend: S steps, G groups.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from drama.errors import DramaError
+from drama.settings import Section
+from drama.train.batches.order import consecutive, stretch
+
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+class WeightSettings(Section):
+    """How much of the training each source, kind or language gets."""
+
+    by: Literal["kind", "source", "lang"]
+    shares: dict[str, Annotated[float, Field(gt=0.0)]] = {}
+    """Name → share, in any unit; all there are must be named."""
+    temperature: float | None = Field(default=None, gt=0.0)
+    """Instead of shares: each gets (number of its examples)^(1 / temperature); 1: as they come; above: more
+    evenly."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.shares) == (self.temperature is not None):
+            raise ValueError("give either shares or a temperature")
+        return self
+
+    def of(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """The share of each name.
+
+        Args:
+            sizes: its number of examples.
+
+        Raises:
+            DramaError: a share of something that is not there, or something without a share.
+
+        >>> WeightSettings(by="lang", temperature=2.0).of({"en": 900, "fi": 100})
+        {'en': 30.0, 'fi': 10.0}
+        """
+        if self.temperature is not None:
+            return {name: size ** (1.0 / self.temperature) for name, size in sizes.items()}
+        if odd := sorted(self.shares.keys() ^ sizes.keys()):
+            problem = "has no share" if odd[0] in sizes else "is not among the examples"
+            raise DramaError(
+                f"train.weights.shares: {self.by} '{odd[0]}' {problem}",
+                hint=f"name each of {', '.join(sorted(sizes))}",
+            )
+        return self.shares
+
+
+def deal(shares: Sequence[float], places: int, steps: int) -> npt.NDArray[np.int64]:
+    """[S, G]: how many of a step's places each group gets, its share of them rounded up or down.
+
+    Systematic sampling: over the steps the rounding evens out, and no group waits longer than it must.
+
+    >>> deal([2.0, 1.0, 1.0], 2, 4).tolist()
+    [[1, 0, 1], [1, 1, 0], [1, 0, 1], [1, 1, 0]]
+    """
+    bounds_G = np.round(np.cumsum(shares) / np.sum(shares) * places, 9)
+    bounds_G[-1] = places
+    start_S1 = (np.arange(steps) * _GOLDEN % 1.0)[:, None]
+    upto_SG = np.floor(bounds_G + start_S1).astype(np.int64)
+    own_SG: npt.NDArray[np.int64] = np.diff(upto_SG, axis=1, prepend=0)
+    return own_SG
+
+
+class WeightedStream:
+    """As `sampler.Stream`, with groups in given shares; within a group every example comes equally often.
+
+    Args:
+        groups: rows of the examples.
+        shares: of the groups, in any unit.
+        batch_size: examples a batch.
+        seed: of the permutations.
+        steps: batches there may be.
+        mixed: each batch has rows of all groups in these shares; else it is from one group.
+
+    Raises:
+        ValueError: a mixed batch would have more rows of a group than there are; its args are the group's
+            index and the rows.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[int]],
+        shares: Sequence[float],
+        batch_size: int,
+        seed: Sequence[int],
+        steps: int,
+        mixed: bool,
+    ) -> None:
+        self._groups, self._size, self._seed, self._mixed = groups, batch_size, list(seed), mixed
+        self._own_SG = deal(shares, batch_size if mixed else 1, steps)
+        self._before_SG = self._own_SG.cumsum(axis=0) - self._own_SG
+        self._most_G = self._own_SG.max(axis=0).tolist()
+        for group, most in enumerate(self._most_G):
+            if mixed and most > len(groups[group]):
+                raise ValueError(group, most)
+
+    def rows(self, index: int) -> list[int]:
+        """The rows of one batch."""
+        found: list[int] = []
+        for group, rows in enumerate(self._groups):
+            seed, own, before = (
+                [*self._seed, group],
+                int(self._own_SG[index, group]),
+                int(self._before_SG[index, group]),
+            )
+            if own and self._mixed:
+                found += [rows[i] for i in stretch(len(rows), before, own, self._most_G[group], seed)]
+            elif own:
+                found += [rows[i] for i in consecutive(len(rows), self._size, seed, before)]
+        return found

@@ -1,0 +1,1 @@
+"""Measurements while training, on what is not trained on."""

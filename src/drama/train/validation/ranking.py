@@ -1,0 +1,111 @@
+"""Queries that rank documents: encoded by all processes, searched exactly, measured.
+
+Legend: Q queries, N documents, T texts, D dimensions.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from drama.compute import World
+from drama.records import Collection, Example, Hit, Qrels, rank
+from drama.records.measures import means, per_query
+from drama.retriever import Retriever
+from drama.retriever.pooling import normalise
+from drama.train.batches.sampler import cut
+from drama.train.forward import in_step, passes
+
+_DEPTH = 100
+_BLOCK = 256
+
+
+class Ranking(NamedTuple):
+    """Queries, the documents they rank, and which of these are relevant."""
+
+    query_ids: list[str]
+    queries: list[list[int]]
+    """Token ids, [Q]."""
+    document_ids: list[str]
+    documents: list[list[int]]
+    """Token ids, [N]."""
+    qrels: Qrels
+    ignored: dict[str, str]
+    """Query id → a document that it must not find: the one it was made from, if that is no positive."""
+
+
+def ranking_of_examples(
+    examples: Sequence[Example],
+    queries: list[list[int]],
+    documents: Mapping[str, list[int]],
+    document_length: int,
+) -> Ranking:
+    """Each example's query over the documents that any of the examples names; its positives are relevant."""
+    named = list(dict.fromkeys(i for e in examples for i in (*e.positive_ids, *e.negative_ids)))
+    return Ranking(
+        [e.id for e in examples],
+        queries,
+        named,
+        [cut(documents[i], document_length) for i in named],
+        {e.id: dict.fromkeys(e.positive_ids, 1) for e in examples},
+        {e.id: e.origin for e in examples if e.origin and e.origin not in e.positive_ids},
+    )
+
+
+def ranking_of_collection(
+    retriever: Retriever, folder: Path, split: str, query_length: int, document_length: int
+) -> Ranking:
+    """The judged queries of a BEIR folder over its corpus, cut to the lengths of the training.
+
+    Raises:
+        FileError: the folder is no whole BEIR folder.
+    """
+    judged = Collection.read(folder, split)
+    texts = {document.id: document.full_text for document in judged.documents}
+    return Ranking(
+        [query.id for query in judged.queries],
+        retriever.tokens([query.text for query in judged.queries], "query", query_length),
+        list(texts),
+        retriever.tokens(list(texts.values()), "document", document_length),
+        judged.qrels,
+        {},
+    )
+
+
+@torch.no_grad()
+def encode(
+    retriever: Retriever, tokens: Sequence[list[int]], world: World, chunk_tokens: int, padded: bool
+) -> torch.Tensor:
+    """Unit vectors [T, D] of all texts, on every process; each has encoded its share."""
+    shares = world.share([len(ids) for ids in tokens])
+    own = [tokens[row] for row in shares[world.rank]]
+    own_TD = torch.zeros(len(own), retriever.dim, device=retriever.backbone.device)
+    of_all = [passes([len(tokens[row]) for row in rows], chunk_tokens, 0, padded) for rows in shares]
+    was_training = retriever.backbone.training
+    retriever.backbone.eval()
+    for rows, _ in in_step(of_all, world.rank):
+        vectors_BD = retriever.forward([own[row] for row in rows] or [min(tokens, key=len)], padded)
+        if rows:
+            own_TD[rows] = normalise(vectors_BD)
+    retriever.backbone.train(was_training)
+    return world.gather(own_TD, shares).cpu()
+
+
+def measure(ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tensor) -> dict[str, float]:
+    """nDCG@10, R@100 and RR@10 of exact search by dot product, means over the queries."""
+    column = {document: n for n, document in enumerate(ranking.document_ids)}
+    run: dict[str, list[Hit]] = {}
+    for start in range(0, len(queries_QD), _BLOCK):
+        scores_QN = queries_QD[start : start + _BLOCK] @ documents_ND.T
+        ids = ranking.query_ids[start : start + _BLOCK]
+        for row, query in enumerate(ids):
+            ignored = column.get(ranking.ignored.get(query, ""))
+            if ignored is not None:
+                scores_QN[row, ignored] = -math.inf
+        found = torch.topk(scores_QN, min(_DEPTH, scores_QN.shape[1]))
+        for query, scores, rows in zip(ids, found.values.tolist(), found.indices.tolist(), strict=True):
+            kept = [(ranking.document_ids[n], s) for n, s in zip(rows, scores, strict=True) if s > -math.inf]
+            run[query] = rank(kept)
+    return {name: round(value, 6) for name, value in means(per_query(run, ranking.qrels)).items()}
