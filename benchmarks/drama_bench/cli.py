@@ -8,7 +8,6 @@ import typer
 bench = typer.Typer(no_args_is_help=True)
 
 Precision = Literal["fp32", "bf16"]
-METHODS = ["likelihood", "listwise", "first_identifier"]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Rounds = Annotated[int, typer.Option(help="Alternating rounds.", min=1)]
 Data = Annotated[list[str] | None, typer.Option(help="Corpora, as in corpus.inputs; repeat it for several.")]
@@ -61,7 +60,7 @@ def yields(
     seed: Seed = 0,
 ) -> None:
     """What becomes of an LLM's answers, by prompt and language; goes on where it was stopped."""
-    from drama.augment.settings import SynthesizeSettings
+    from drama.augment import SynthesizeSettings
     from drama.settings import apply_overrides
     from drama_bench.yields import bench_yields
 
@@ -88,7 +87,7 @@ def rerank(
     seed: Seed = 0,
 ) -> None:
     """nDCG@10 of BM25's best before and after reranking by an LLM; goes on where it was stopped."""
-    from drama.augment.settings import RerankSettings
+    from drama.augment.rerank import METHODS, RerankSettings
     from drama.settings import apply_overrides
     from drama_bench.rerank import bench_rerank
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from drama.augment.prompts import Prompt, load_prompt
 from drama.errors import DramaError
 from drama.language import count_words, cut_words
-from drama.llm import Engine, Messages, Prompt, Sampling, load_engine, load_prompt
+from drama.llm import Engine, Messages, Sampling, load_engine
 from drama_bench.result import write_result
 from drama_bench.texts import documents
 

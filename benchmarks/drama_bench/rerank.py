@@ -12,14 +12,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from drama.augment.rerank import load_reranker
-from drama.augment.settings import RerankSettings
+from drama.augment.rerank import RerankSettings, load_reranker
 from drama.console import note
 from drama.errors import DramaError
 from drama.evaluate.rank_collection import rank_bm25
 from drama.evaluate.significance import paired_randomisation
 from drama.language import cut_words
-from drama.llm import ServerSettings
+from drama.llm import AnswerCache, ServerSettings
 from drama.records import Collection, Hit
 from drama.records.measures import per_query
 from drama_bench.result import write_result
@@ -55,7 +54,7 @@ def bench_rerank(
     for folder in folders:
         collection: Collection | None = None
         for each in settings:
-            if each.method == "none":
+            if not each.on:
                 raise DramaError("bench rerank: rerank.method is none", hint="name a method")
             path = out / f"rerank-{as_file_name(each.llm)}-{as_file_name(folder)}-{each.method}.json"
             asked = {"rerank": each.model_dump(exclude={"kinds"}), "split": split, "seed": seed}
@@ -99,7 +98,7 @@ def _compare(
     hits = rank_bm25(collection, settings.depth).hits
     texts = {d.id: cut_words(d.full_text, settings.text_words) for d in collection.documents}
     lists = [[texts[hit.document_id] for hit in hits[query.id]] for query in queries]
-    reranker, llm = load_reranker(settings, server, store)
+    reranker = load_reranker(settings, AnswerCache(store / "answers.sqlite"), server)
     begin = time.monotonic()
     found = list(reranker.rerank([query.text for query in queries], lists))
     seconds = time.monotonic() - begin
@@ -124,4 +123,4 @@ def _compare(
         }
         for query, each in zip(queries, found, strict=True)
     ]
-    return raw, {"asked now": llm.usage.figures() | {"seconds": round(seconds, 2)}}
+    return raw, {"asked now": reranker.llm.usage.figures() | {"seconds": round(seconds, 2)}}

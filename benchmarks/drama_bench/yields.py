@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from drama.augment.llm_run import LLMRun
-from drama.augment.queries.synthesize import synthesize
-from drama.augment.settings import SynthesizeSettings
+from drama.augment import SynthesizeSettings
+from drama.augment.context import Context
 from drama.console import note
 from drama.errors import DramaError
 from drama.llm import ServerSettings
@@ -100,9 +99,7 @@ def _of_language(
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        run = LLMRun(folder, store, seed, lambda _: None, figures, server)
-        for _ in synthesize(rows, settings, run):
-            pass
+        list(settings.make(rows, Context(folder, store, seed, lambda _: None, figures, server)))
         text = (folder / "generated.jsonl").read_text(encoding="utf-8")
     answers: dict[str, list[dict[str, Any]]] = {}
     for line in text.splitlines():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drama.augment.labels.windows import scale_windows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
-from drama.augment.labels.windows import scale_windows
 from drama.augment.queries.synthesize import parse_query
 from drama.augment.settings import LanguageCheck
 from drama.errors import DramaError

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drama.augment.labels.hit_lists import HitLists
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.candidate import Candidate
 from drama.augment.labels.histogram import Histogram
-from drama.augment.labels.hit_lists import HitLists
 from drama.augment.labels.label import label
 from drama.augment.labels.rankings import rank_corpus
 from drama.augment.settings import LabelSettings

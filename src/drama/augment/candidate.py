@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from drama.records import Document
+
 
 class Candidate(NamedTuple):
     """A query, how it was made, and the document it was made from, with its language and corpus.
@@ -17,3 +19,6 @@ class Candidate(NamedTuple):
     source: str = ""
     judged: tuple[str, ...] = ()
     """Ids of the documents that people call relevant."""
+    written: tuple[Document, ...] = ()
+    """Passages that an LLM wrote together with the query: its positive and its hard negative. Such a query is
+    not searched for in the corpus."""

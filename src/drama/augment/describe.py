@@ -1,13 +1,17 @@
 """What will be trained on: the rows of `examples.parquet` by source, kind and language."""
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drama.language import count_words
-from drama.records import Example, read_examples
+from drama.language import count_words, cut_words
+from drama.records import WRITTEN, Example, read_examples, read_passages
+from drama.records.sample import Reservoir
+
+_HEADER = ("source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives")
+_SHOWN_WORDS = 25
 
 
 @dataclass
@@ -17,16 +21,29 @@ class Group:
     source: str
     kind: str
     lang: str
+    reservoir: Reservoir[Example]
     rows: int = 0
     query_words: int = 0
     positives: int = 0
     negatives: int = 0
     positive_words: int = 0
-    samples: list[Example] = field(default_factory=list)
-    """A few of the rows, by a seeded choice."""
+
+    @property
+    def samples(self) -> list[Example]:
+        """A few of the rows, by a seeded choice."""
+        return self.reservoir.chosen
+
+    def add(self, example: Example, words: Mapping[str, int]) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.query_words += count_words(example.query)
+        self.positives += len(example.positive_ids)
+        self.negatives += len(example.negative_ids)
+        self.positive_words += sum(words[i] for i in example.positive_ids)
+        self.reservoir.add(example)
 
     def figures(self) -> dict[str, Any]:
-        """Rows, and means a row; words of a positive are a mean over all of them."""
+        """Number of rows, and means per row; words of a positive are a mean over all of them."""
         return {
             "source": self.source,
             "kind": self.kind,
@@ -55,14 +72,36 @@ def describe(path: Path, words: Mapping[str, int], samples: int = 0, seed: int =
     rng = random.Random(seed)
     for example in read_examples(path):
         key = example.source, example.kind, example.lang
-        group = groups.setdefault(key, Group(*key))
-        group.rows += 1
-        group.query_words += count_words(example.query)
-        group.positives += len(example.positive_ids)
-        group.negatives += len(example.negative_ids)
-        group.positive_words += sum(words[i] for i in example.positive_ids)
-        if len(group.samples) < samples:
-            group.samples.append(example)
-        elif (place := rng.randrange(group.rows)) < samples:
-            group.samples[place] = example
+        if key not in groups:
+            groups[key] = Group(*key, Reservoir(samples, rng))
+        groups[key].add(example, words)
     return [groups[key] for key in sorted(groups)]
+
+
+def show(examples: Path, passages: Path, seed: int) -> Iterator[str]:
+    """Yield the lines of a table of the rows by source, kind and language, and of two rows of each.
+
+    Raises:
+        FileError: a file is missing or broken.
+    """
+    written = examples.with_name(WRITTEN)
+    places = [passages, written] if written.is_file() else [passages]
+    words = {d.id: count_words(d.full_text) for place in places for d in read_passages(place)}
+    groups = describe(examples, words, samples=2, seed=seed)
+    cells = [_HEADER, *(tuple(map(str, group.figures().values())) for group in groups)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = [
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(padded)
+    shown = {i for g in groups for e in g.samples for i in (*e.positive_ids[:1], *e.negative_ids[:1])}
+    texts = {d.id: d.full_text for place in places for d in read_passages(place) if d.id in shown}
+    for group in groups:
+        yield f"\n{group.source} {group.kind} {group.lang}"
+        for example in group.samples:
+            yield f"  ? {example.query}"
+            for sign, ids in (("+", example.positive_ids), ("-", example.negative_ids)):
+                if ids:
+                    yield f"  {sign} [{ids[0]}] {cut_words(texts[ids[0]], _SHOWN_WORDS)}"

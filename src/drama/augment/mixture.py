@@ -4,13 +4,52 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
-from drama.augment.settings import MixtureSettings
+from pydantic import Field, model_validator
+
+from drama.augment.kinds import KINDS
 from drama.errors import DramaError
 from drama.records import Example, read_examples
+from drama.settings import Section
 
 Group = tuple[str, str, str]
 """Source, kind, language."""
+
+
+class MixtureSettings(Section):
+    """How much of what the finished file holds; with nothing set, every row once."""
+
+    sources: dict[str, float] = {}
+    """Shares of the corpora, by name: {web: 2, wiki: 1}. Empty: as many rows as there are."""
+    kinds: dict[str, float] = {}
+    """Shares of the kinds, inside each source where those have shares: {sent: 1, qgen: 2}."""
+    language_temperature: float = Field(default=1.0, ge=1.0)
+    """A language of n rows gets a share of n ** (1 / temperature), inside each kind and, where sources have
+    shares, each source."""
+    repeats: int = Field(default=1, ge=1)
+    """How often a row may be in the file, so that what is rare does not make the whole small."""
+    examples: int | None = Field(default=None, ge=2)
+    """Rows to write, at most; None: as many as the shares and `repeats` allow."""
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is drawn at all."""
+        return self != MixtureSettings()
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> Self:
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise ValueError(f"kinds: no kind '{unknown[0]}', known are {', '.join(KINDS)}")
+        return self
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        for name, shares in (("sources", self.sources), ("kinds", self.kinds)):
+            if shares and (min(shares.values()) < 0 or max(shares.values()) == 0):
+                raise ValueError(f"{name}: shares must not be negative, and one must be above 0")
+        return self
 
 
 def mix(
@@ -18,7 +57,7 @@ def mix(
 ) -> Iterator[Example]:
     """Draw the rows of the finished file from the labelled ones: a function of those and the seed.
 
-    Rows keep their order; further copies of rows that stand several times follow behind.
+    Rows keep their order; further copies of repeated rows follow at the end.
 
     Args:
         path: the labelled rows.
@@ -57,7 +96,7 @@ def mix(
 def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, int]:
     """How many rows each group gets: as many as its share allows while every group holds enough.
 
-    Where every row can stand once, there are no more: repeating them all would add nothing.
+    Where every row can be in once, there are no more: repeating them all would add nothing.
 
     >>> sizes = {("web", "sent", "en"): 90, ("wiki", "sent", "en"): 60, ("wiki", "sent", "fi"): 30}
     >>> list(allot(sizes, MixtureSettings(sources={"web": 2, "wiki": 1})).values())
@@ -104,14 +143,14 @@ def _whole(wanted: Mapping[Group, float]) -> dict[Group, int]:
     almost = 1e-9
     rows = {group: int(number + almost) for group, number in wanted.items()}
     left = int(sum(wanted.values()) + almost) - sum(rows.values())
-    behind: dict[float, list[Group]] = {}
+    remainders: dict[float, list[Group]] = {}
     for group, number in wanted.items():
-        behind.setdefault(round(number - rows[group], 9), []).append(group)
-    for remainder in sorted(behind, reverse=True):
-        left -= len(behind[remainder])
+        remainders.setdefault(round(number - rows[group], 9), []).append(group)
+    for remainder in sorted(remainders, reverse=True):
+        left -= len(remainders[remainder])
         if left < 0:
             break
-        for group in behind[remainder]:
+        for group in remainders[remainder]:
             rows[group] += 1
     return rows
 
@@ -119,7 +158,7 @@ def _whole(wanted: Mapping[Group, float]) -> dict[Group, int]:
 def _shares(
     sizes: Mapping[tuple[str, ...], int], weights: Sequence[Callable[[str, int], float]]
 ) -> dict[tuple[str, ...], float]:
-    """Share of each path in the whole: at each step parts are weighed against the parts beside them.
+    """Share of each path in the whole: at each step parts are weighed against their siblings.
 
     Args:
         sizes: path → rows.

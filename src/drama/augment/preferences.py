@@ -1,15 +1,15 @@
-"""The LLM retriever's improvement round: an LLM's preferences beside judged queries (paper, section 3)."""
+"""The LLM retriever's improvement round: an LLM's preferences added to judged queries (paper, section 3)."""
 
 import random
 from itertools import chain
 from pathlib import Path
 
+from drama.augment.kinds import RERANK
 from drama.errors import FileError
 from drama.records import Example, read_examples, read_passages, write_examples, write_passages
 from drama.settings import Section
 from drama.workspace import Manifest, open_stage
 
-KIND = "rerank"
 _MARK = "preferred/"
 
 
@@ -20,15 +20,15 @@ class PreferenceSettings(Section):
 def add_preferences(
     judged: Path, judged_passages: Path, preferred: Path, preferred_passages: Path, out: Path, seed: int = 0
 ) -> Manifest:
-    """Put as many reranked rows beside the judged ones as there are of those, by a seeded draw; all if fewer.
+    """Add as many reranked rows as there are judged ones, by a seeded draw; all if there are fewer.
 
-    Both have passages of their own, whose ids may be the same: ids of the preferences begin with
-    `preferred/` in the new files.
+    Each has its own passages, whose ids may be the same: in the new files, ids of the preferences begin with
+    `preferred/`.
 
     Args:
         judged: examples, all of which are kept.
         judged_passages: their corpus.
-        preferred: examples with rows of kind `rerank`; the others in it are left alone.
+        preferred: examples with rows of kind `rerank`; others are ignored.
         preferred_passages: their corpus.
         out: `examples.parquet` and `passages.parquet` (what the examples name, and no more) go here.
         seed: of the draw.
@@ -46,10 +46,10 @@ def add_preferences(
         if run.done:
             return run.manifest
         rows = list(read_examples(judged))
-        found = [row for row in read_examples(preferred) if row.kind == KIND]
+        found = [row for row in read_examples(preferred) if row.kind == RERANK]
         if not found:
             hint = "let an LLM rerank: drama augment … --set rerank.method=listwise"
-            raise FileError(preferred, f"holds no row of kind '{KIND}'", hint=hint)
+            raise FileError(preferred, f"holds no row of kind '{RERANK}'", hint=hint)
         rng = random.Random(f"{seed}\0preferences")
         chosen = sorted(rng.sample(range(len(found)), min(len(found), len(rows))))
         run.count("judged", len(rows))

@@ -5,9 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-_KINDS = ("sent", "title", "qgen", "rerank", "triplet")
-_TRIPLETS = 100
-
 
 def augment(
     passages: Annotated[
@@ -16,25 +13,30 @@ def augment(
     out: Annotated[Path, typer.Option(help="Folder for examples.parquet.")],
     kinds: Annotated[
         str | None,
-        typer.Option(help="Of sent, title, qgen, rerank, triplet, with commas: these, and no others."),
+        typer.Option(
+            help="Make these kinds of rows and no others, separated by commas: sent, title, qgen, rerank, "
+            "triplet."
+        ),
     ] = None,
     crops: Annotated[
-        int | None, typer.Option(help="Sentences a document as queries: 1 unless told.", min=0)
+        int | None, typer.Option(help="Sentences of each document that become queries; default: 1.", min=0)
     ] = None,
     synthesize: Annotated[
-        int | None, typer.Option(help="Documents that get a query by the LLM; of `--kinds qgen` all.", min=0)
+        int | None,
+        typer.Option(help="Documents for which the LLM writes a query; with `--kinds qgen` all.", min=0),
     ] = None,
     llm: Annotated[
         str | None,
         typer.Option(help="The LLM that writes and reranks: smollm2-135m, a model, or http://host/v1#model."),
     ] = None,
     retriever: Annotated[
-        list[str] | None, typer.Option(help="Labels the queries: bm25 or a model; several are fused.")
+        list[str] | None,
+        typer.Option(help="Labels the queries: bm25 or a model. Repeat it to fuse several; default: bm25."),
     ] = None,
-    keep_vectors: Annotated[bool, typer.Option(help="Leave the model's vectors for distillation.")] = False,
+    keep_vectors: Annotated[bool, typer.Option(help="Keep the model's vectors for distillation.")] = False,
     store: Annotated[
         Path | None,
-        typer.Option(help="Folder that keeps vectors and the LLM's answers over changed settings."),
+        typer.Option(help="Folder for vectors and the LLM's answers, to be reused with other settings."),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the augment section: crop.titles=true.")
@@ -45,23 +47,25 @@ def augment(
     ] = None,
     describe: Annotated[
         bool,
-        typer.Option(help="Show what will be trained on, with samples; what is done is shown as it stands."),
+        typer.Option(help="Show what will be trained on, with samples; a finished folder is shown as it is."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
     """Make queries from unlabelled passages and label them with retrievers."""
-    from drama.augment import AugmentSettings
+    from drama.augment import AugmentSettings, show
     from drama.augment import augment as run_augment
     from drama.console import note
     from drama.errors import DramaError, FileError
     from drama.settings import apply_overrides
     from drama.workspace import read_manifest
 
+    examples = out / "examples.parquet"
     before = read_manifest(out) if describe else None
     if before is not None and (before.stage, before.status) == ("augment", "complete"):
-        note(f"{out}: shown as it stands; without --describe it is made anew where settings have changed")
-        _show(out / "examples.parquet", Path(before.paths["passages"]), before.seed)
-        typer.echo(str(out / "examples.parquet"))
+        note(f"{out}: shown as it is; without --describe it is rebuilt where settings have changed")
+        for line in show(examples, Path(before.paths["passages"]), before.seed):
+            typer.echo(line)
+        typer.echo(str(examples))
         return
     if (passages / "passages.parquet").is_file():
         passages = passages / "passages.parquet"
@@ -70,7 +74,7 @@ def augment(
             passages, "not a passages .parquet", hint=f"make one: drama corpus {passages} --out DIR"
         )
     values = {
-        **_kinds(kinds, crops, synthesize, llm, passages),
+        **_sections(kinds, crops, synthesize, llm, passages),
         "label": {"retrievers": retriever or ["bm25"], "keep_vectors": keep_vectors},
         "supervised": {"collections": list(map(str, supervised or []))},
     }
@@ -84,74 +88,41 @@ def augment(
     for outcome, n in manifest.counts.items():
         note(f"  {outcome}: {n}")
     if describe:
-        _show(out / "examples.parquet", passages, seed)
-    typer.echo(str(out / "examples.parquet"))
+        for line in show(examples, passages, seed):
+            typer.echo(line)
+    typer.echo(str(examples))
 
 
-def _kinds(
-    kinds: str | None, crops: int | None, synthesize: int | None, llm: str | None, passages: Path
+def _sections(
+    names: str | None, crops: int | None, synthesize: int | None, llm: str | None, passages: Path
 ) -> dict[str, dict[str, Any]]:
-    """The sections that make the kinds; without any, as many crops and written queries as are asked for."""
-    from drama.augment import SynthesizeSettings
-
-    llm = llm or SynthesizeSettings().llm
-    if kinds is None:
-        crop = {"per_document": 1 if crops is None else crops}
-        return {"crop": crop, "synthesize": {"documents": synthesize or 0, "llm": llm}}
+    """The sections that make these kinds; without names, crops and as many written queries as requested."""
+    from drama.augment import RerankSettings, SynthesizeSettings
+    from drama.augment.kinds import BY_NAME, MAKERS, RERANK, RERANKABLE
     from drama.errors import DramaError
-    from drama.llm import is_offline, is_server
     from drama.records import count_passages
 
-    asked = [kind.strip() for kind in kinds.split(",")]
-    unknown = [kind for kind in asked if kind not in _KINDS]
-    if unknown:
-        raise DramaError(f"--kinds: no kind '{unknown[0]}'", hint=f"there are: {', '.join(_KINDS)}")
-    for option, value, kind in (("--crops", crops, "sent"), ("--synthesize", synthesize, "qgen")):
-        if value is not None and kind not in asked:
-            raise DramaError(f"{option} is for {kind}, which --kinds does not name", hint=f"add {kind}")
-        if value == 0:
-            raise DramaError(f"{option} 0: no {kind} would be made", hint=f"leave {kind} out of --kinds")
-    queries = [kind for kind in ("qgen", "sent", "title") if kind in asked]
-    if "rerank" in asked and not queries:
-        raise DramaError("--kinds: rerank has no queries to rerank", hint="add qgen, sent or title")
-    written = (synthesize or count_passages(passages)) if "qgen" in asked else 0
-    values: dict[str, dict[str, Any]] = {
-        "crop": {"per_document": (crops or 1) if "sent" in asked else 0, "titles": "title" in asked},
-        "synthesize": {"documents": written, "llm": llm},
-    }
-    if "triplet" in asked:
-        values["triplets"] = {"count": _TRIPLETS, "llm": llm}
-    if "rerank" in asked:
-        # What runs in this process is small as a rule: it would write no ranking, and take long for it.
-        method = "listwise" if is_server(llm) or is_offline(llm) else "likelihood"
-        values["rerank"] = {"method": method, "llm": llm, "kinds": queries[:1]}
+    llm = llm or SynthesizeSettings().llm
+    kinds = ["sent", "qgen"] if names is None else [name.strip() for name in names.split(",")]
+    counts = (("--crops", crops, "sent"), ("--synthesize", synthesize, "qgen"))
+    if names is None:
+        synthesize = synthesize or 0
+    else:
+        unknown = [kind for kind in kinds if kind not in BY_NAME]
+        if unknown:
+            raise DramaError(f"--kinds: no kind '{unknown[0]}'", hint=f"there are: {', '.join(BY_NAME)}")
+        for option, value, kind in counts:
+            if value is not None and kind not in kinds:
+                raise DramaError(f"{option} is for {kind}, which --kinds does not name", hint=f"add {kind}")
+            if value == 0:
+                raise DramaError(f"{option} 0: no {kind} would be made", hint=f"leave {kind} out of --kinds")
+    documents = synthesize if synthesize is not None else count_passages(passages)
+    values = {section: maker.only(kinds, documents, llm) for section, maker in MAKERS.items()}
+    if crops is not None:
+        values["crop"]["per_document"] = crops
+    if RERANK in kinds:
+        queries = [kind for kind in RERANKABLE if kind in kinds]
+        if not queries:
+            raise DramaError("--kinds: rerank has no queries", hint=f"add {' or '.join(RERANKABLE)}")
+        values["rerank"] = RerankSettings.only(queries, llm)
     return values
-
-
-def _show(examples: Path, passages: Path, seed: int) -> None:
-    """A table of the rows by source, kind and language, and two of each, to stdout."""
-    from drama.augment import describe
-    from drama.language import count_words, cut_words
-    from drama.records import WRITTEN, read_passages
-
-    written = examples.with_name(WRITTEN)
-    places = [passages, written] if written.is_file() else [passages]
-    words = {d.id: count_words(d.full_text) for place in places for d in read_passages(place)}
-    groups = describe(examples, words, samples=2, seed=seed)
-    shown = {i for g in groups for e in g.samples for i in (*e.positive_ids[:1], *e.negative_ids[:1])}
-    texts = {d.id: d.full_text for place in places for d in read_passages(place) if d.id in shown}
-    rows = [list(group.figures().values()) for group in groups]
-    header = ["source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives"]
-    cells = [header, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    for row in cells:
-        named = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
-        counted = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
-        typer.echo("  ".join(named + counted))
-    for group in groups:
-        typer.echo(f"\n{group.source} {group.kind} {group.lang}")
-        for example in group.samples:
-            typer.echo(f"  ? {example.query}")
-            for sign, ids in (("+", example.positive_ids), ("-", example.negative_ids)):
-                if ids:
-                    typer.echo(f"  {sign} [{ids[0]}] {cut_words(texts[ids[0]], 25)}")

@@ -1,5 +1,7 @@
 """The language of a document that names none (py3langid: naive Bayes over bytes, 140 languages)."""
 
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -81,3 +83,47 @@ def surely_another_language(text: str, lang: str) -> bool:
 @lru_cache
 def _sure_identifier() -> langid.LanguageIdentifier:
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+
+def wrong_language(query: str, text: str, lang: str) -> bool:
+    """Whether a query is not in the language of its text: by its script, or surely by the detector.
+
+    Args:
+        query: what an LLM wrote.
+        text: what it read.
+        lang: the text's language; empty where it is not known.
+
+    >>> wrong_language("how do wings lift a plane", "Der Flügel", "de")
+    True
+    >>> wrong_language("how do wings lift a plane", "Der Flügel", "")
+    False
+    """
+    return wrong_script(query, text) or surely_another_language(query, lang)
+
+
+def wrong_script(query: str, text: str) -> bool:
+    """Whether a query has no letter of the script that most of its text is in.
+
+    Scripts are Unicode's; those of Japanese and Chinese are one. Digits and signs don't count. A query or
+    text without letters is never wrong; nor is a foreign name next to words of the right script.
+
+    >>> wrong_script("how do wings lift", "飛行機の翼は揚力を得る"), wrong_script("Python 3", "1 + 2")
+    (True, False)
+    >>> wrong_script("Python 入門", "プログラミング入門"), wrong_script("wings", "Der Flügel")
+    (False, False)
+    >>> wrong_script("长城的历史", "กำแพงเมืองจีน"), wrong_script("长城", "日本の歴史")
+    (True, False)
+    """
+    found, expected = _scripts(query), _scripts(text)
+    return bool(found and expected) and expected.most_common(1)[0][0] not in found
+
+
+def _scripts(text: str) -> Counter[str]:
+    return Counter(_script(letter) for letter in text if unicodedata.category(letter)[0] == "L")
+
+
+@lru_cache(maxsize=8192)
+def _script(letter: str) -> str:
+    """The first word of the letter's Unicode name, which is its script's."""
+    script = unicodedata.name(letter, "").partition(" ")[0]
+    return "CJK" if script in ("HIRAGANA", "KATAKANA") else script

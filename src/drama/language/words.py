@@ -48,3 +48,12 @@ def split_words(text: str, most: int) -> list[str]:
     words = list(_WORD.finditer(folded))
     groups = (words[i : i + most] for i in range(0, len(words), most))
     return [folded[group[0].start() : group[-1].end()] for group in groups]
+
+
+def plain_text(text: str) -> str:
+    """Lower-case words with one space between them, without punctuation: for finding quotations.
+
+    >>> plain_text("Cats purr,  when content.")
+    'cats purr when content'
+    """
+    return " ".join(re.findall(r"\w+", text.lower()))

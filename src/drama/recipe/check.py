@@ -4,7 +4,6 @@ import difflib
 from importlib.util import find_spec
 from pathlib import Path
 
-from drama.augment import supervised_files
 from drama.console import warn
 from drama.corpus.readers.hub_dataset import SCHEME
 from drama.corpus.readers.inputs import input_name
@@ -57,7 +56,7 @@ def _check_extras(recipe: Recipe) -> None:
 def _check_sources(recipe: Recipe) -> None:
     """Supervised sets and the mixture's sources are inputs of the corpus."""
     names = [input_name(name) for name in recipe.corpus.inputs]
-    supervised_files(recipe.augment.supervised)
+    recipe.augment.supervised.inputs()
     asked = {"supervised.collections": [Path(place).name for place in recipe.augment.supervised.collections]}
     asked["mixture.sources"] = list(recipe.augment.mixture.sources)
     written = ["written"] if recipe.augment.triplets.count else []

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drama.augment.rerank.reranked import Reranked, by_rank
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.candidate import Candidate
 from drama.augment.rerank.examples import rerank_examples
-from drama.augment.rerank.reranked import Reranked, by_rank
 from drama.errors import DramaError
 from drama.records import Document, Hit, Passages, read_examples, write_passages
 from drama.workspace import VectorReader

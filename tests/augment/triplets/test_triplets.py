@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drama.augment.queries.triplets.parse import parse_triplet
+from drama.augment.queries.triplets.prompt import load_triplet_prompt
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
-from drama.augment.queries.triplets.parse import parse_triplet
-from drama.augment.queries.triplets.prompt import load_triplet_prompt
 from drama.errors import DramaError
 from drama.records import Document, read_examples, read_passages, write_passages
 from drama.train import TrainSettings, train

@@ -1,28 +1,91 @@
 """Labels: windows of a query's ranking give positives and hard negatives."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from math import inf, nan
+from typing import NamedTuple
 
 from drama.augment.candidate import Candidate
 from drama.augment.labels.histogram import Histogram
-from drama.augment.labels.windows import Windows, scale_windows
-from drama.augment.settings import LabelSettings
+from drama.augment.labels.rankings import RankedQuery
+from drama.augment.labels.settings import LabelSettings
 from drama.console import note
-from drama.records import Example, Hit
+from drama.records import Example
+
+FULL_SCALE = 100_000
+"""Documents from which on the windows are used unscaled."""
+
+
+class Windows(NamedTuple):
+    """First and last rank, both included, counted from 1. None: no ranks are positives, or none are left."""
+
+    positives: tuple[int, int] | None
+    negatives: tuple[int, int] | None
+
+
+def scale_windows(
+    positives: tuple[int, int] | None,
+    negatives: tuple[int, int],
+    documents: int,
+    depth: int,
+    scale: bool,
+) -> Windows:
+    """The windows for a corpus of this size.
+
+    The paper's ranks (1–10, 30–50) are for 25 million documents, where rank 30 is still on the topic. In a
+    corpus of N < 100,000 every rank is multiplied by (N / 100,000) ** 0.25, positives keep at least rank 1,
+    negatives start after the last positive and end within the list. [A choice of ours, not the paper's.]
+
+    >>> scale_windows((1, 10), (30, 50), documents=25_000_000, depth=50, scale=True)
+    Windows(positives=(1, 10), negatives=(30, 50))
+    >>> scale_windows((1, 10), (30, 50), documents=2_000, depth=50, scale=True)
+    Windows(positives=(1, 3), negatives=(11, 18))
+    """
+    factor = min(1.0, (documents / FULL_SCALE) ** 0.25) if scale else 1.0
+    end = min(depth, documents)
+    last, of_positives = 0, None
+    if positives is not None:
+        first = min(max(1, int(positives[0] * factor)), end)
+        last = min(max(first, int(positives[1] * factor)), end)
+        of_positives = first, last
+    low = max(last + 1, int(negatives[0] * factor))
+    high = min(end, max(low, int(negatives[1] * factor)))
+    return Windows(of_positives, (low, high) if low <= high else None)
+
+
+def survives_round_trip(query: RankedQuery, k: int, count: Callable[[str], None], scores: Histogram) -> bool:
+    """Whether a query that an LLM wrote finds its document among the first k hits (Alberti et al. 2019; Dai
+    et al. 2022, section 3.2).
+
+    All other queries are kept, since they are the document's own words; so is everything where k is 0. A
+    query that is dropped is counted, and `scores` gets its best hit's.
+    """
+    candidate, hits = query.candidate, query.hits
+    if k == 0 or candidate.kind != "qgen" or candidate.document_id in {h.document_id for h in hits[:k]}:
+        return True
+    count("qgen: does not lead back to its document, left out")
+    scores.add("best hits of queries that do not lead back", [hit.score for hit in hits[:1]])
+    return False
 
 
 def label(
-    ranked: Iterable[tuple[Candidate, Sequence[Hit]]],
+    ranked: Iterable[RankedQuery],
     corpus_size: int,
     settings: LabelSettings,
     count: Callable[[str], None],
     scores: Histogram,
 ) -> Iterator[Example]:
-    """Cut the windows out of every candidate's ranking (paper, section 3); `scores` gets what is found where.
+    """Yield an example for each query, cut out of its ranking by the windows (paper, section 3).
 
-    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted.
-    Of a query that people judged the positives are theirs, and no window's. A positive that no retriever
-    found has no score: NaN.
+    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. The
+    positives of a judged query are those that people judged relevant, whatever their ranks. A positive that
+    no retriever found has no score: NaN.
+
+    Args:
+        ranked: the queries with their hits.
+        corpus_size: documents of the corpus, for `scale_to_corpus`.
+        settings: ranks and rules.
+        count: one call for each outcome.
+        scores: gets the scores of positives, hard negatives and what was dropped.
     """
     windows = scale_windows(
         settings.positive_ranks,
@@ -32,20 +95,38 @@ def label(
         settings.scale_to_corpus,
     )
     note(f"label: positives at ranks {windows.positives or 'none'}, hard negatives at {windows.negatives}")
-    for candidate, hits in ranked:
-        example = _example(candidate, hits, windows, settings, count, scores)
+    for query in ranked:
+        example = _example(query, windows, settings, count, scores)
         if example is not None:
             yield example
 
 
+def label_written(candidate: Candidate) -> Example:
+    """The example of a query whose passages were written with it: nothing is ranked, and the scores only tell
+    the positive from the hard negative."""
+    positive, negative = candidate.written
+    return Example(
+        candidate.id,
+        candidate.query,
+        [positive.id],
+        [negative.id],
+        [1.0],
+        [0.0],
+        candidate.kind,
+        candidate.lang,
+        candidate.source,
+        positive.id,
+    )
+
+
 def _example(
-    candidate: Candidate,
-    hits: Sequence[Hit],
+    query: RankedQuery,
     windows: Windows,
     settings: LabelSettings,
     count: Callable[[str], None],
     histogram: Histogram,
 ) -> Example | None:
+    candidate, hits = query.candidate, query.hits
     origin = "" if candidate.judged else candidate.document_id
     first, last = windows.positives or (1, 0)
     scores = {h.document_id: h.score for h in hits}

@@ -1,58 +1,68 @@
-"""Rankings: the labelling retrievers order the corpus for each query, and may leave their vectors.
+"""Rankings: the labelling retrievers order the corpus for each query.
 
 Legend: N documents, Q queries, D dimensions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, NamedTuple, Self
 
 from drama.augment.candidate import Candidate
-from drama.augment.labels.hit_lists import HitLists
-from drama.augment.settings import LabelSettings
+from drama.augment.labels.settings import LabelSettings
+from drama.augment.labels.teacher import Array, ModelVectors, embed, with_ids
 from drama.console import track
-from drama.records import Documents, Hit, Texts
-from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
-from drama.search import BM25, BM25_NAME, LSA, LSA_NAME, exact_search, fuse
+from drama.records import Documents, Hit
+from drama.retriever import Blocks
+from drama.search import BM25, BM25_NAME, exact_search, fuse
 from drama.workers import Make, RaySettings, work_through
-from drama.workspace import VectorWriter
 
-_SHARD = 8192
 _QUERIES = 65536
-"""Queries that one pass over the corpus' vectors searches for."""
-Array = npt.NDArray[Any]
+"""Queries of one pass over the corpus' vectors."""
 
 
-class Beside(NamedTuple):
-    """Texts that get vectors too, and have no part in the rankings."""
+class HitList(NamedTuple):
+    """One query's ranking in little memory: 16 bytes a hit, since the ids are the corpus' own.
 
-    queries: Sequence[str] = ()
-    documents: Sequence[str] = ()
+    >>> HitList.of([Hit("a", 2.0, 1), Hit("b", 1.0, 2)]).hits()
+    [Hit(document_id='a', score=2.0, rank=1), Hit(document_id='b', score=1.0, rank=2)]
+    """
+
+    ids: tuple[str, ...]
+    scores: "array[float]"
+
+    @classmethod
+    def of(cls, hits: Sequence[Hit]) -> Self:
+        """Pack hits, best first."""
+        return cls(tuple(hit.document_id for hit in hits), array("d", (hit.score for hit in hits)))
+
+    def hits(self) -> list[Hit]:
+        """Unpack them."""
+        pairs = zip(self.ids, self.scores, strict=True)
+        return [Hit(document_id, score, rank) for rank, (document_id, score) in enumerate(pairs, start=1)]
 
 
-_NOTHING = Beside()
+class RankedQuery(NamedTuple):
+    """A query with its hits, and the row of its vector in each model's `queries_QD`."""
 
+    candidate: Candidate
+    row: int
+    ranking: HitList
 
-class Vectors(NamedTuple):
-    """One dense model's vectors of the candidates and, behind them, the queries `Beside` them; of the corpus;
-    of the documents beside it. And the model's fingerprint."""
-
-    queries_QD: Array
-    documents_ND: Blocks
-    beside_ND: Blocks
-    made_by: str
+    @property
+    def hits(self) -> list[Hit]:
+        """Best first; unpacked at each call."""
+        return self.ranking.hits()
 
 
 class Rankings(NamedTuple):
-    """The hits of each candidate, best first, and the vectors of each dense model."""
+    """What the retrievers found, and the vectors of the dense ones."""
 
-    hits: HitLists
-    teachers: list[Vectors]
+    queries: list[RankedQuery]
+    extra: list[RankedQuery]
+    """Queries that got vectors only: their rankings are empty."""
+    models: list[ModelVectors]
 
 
 def rank_corpus(
@@ -60,66 +70,59 @@ def rank_corpus(
     documents: Documents,
     settings: LabelSettings,
     store: Path | None,
-    beside: Beside = _NOTHING,
+    extra: Sequence[Candidate] = (),
     ray: RaySettings | None = None,
 ) -> Rankings:
     """Rank the corpus for every candidate by each retriever; several are fused with equal weights.
 
     With `ray`, actors embed by the models and search; LSA's vectors are made here.
 
+    Args:
+        candidates: the queries.
+        documents: the corpus.
+        settings: retrievers, and how they encode.
+        store: a folder that keeps vectors by content.
+        extra: queries with passages of their own, which get vectors and have no part in the rankings.
+        ray: where models run; None is this process.
+
     Raises:
         DramaError: a model is missing.
     """
     queries = [c.query for c in candidates]
-    rankings = []
-    teachers: list[Vectors] = []
+    rankings: list[list[HitList]] = []
+    models: list[ModelVectors] = []
+    if not candidates and not extra:
+        return Rankings([], [], [])
     if BM25_NAME in settings.retrievers:
         make = partial(_by_bm25, BM25.build(documents), settings.depth)
         rankings.append(_searched(make, queries, ray))
     for name in settings.retrievers:
         if name != BM25_NAME:
-            vectors = _vectors(name, queries, documents, settings, store, beside, ray)
-            teachers.append(vectors)
+            vectors = embed(name, [*candidates, *extra], documents, settings, store, ray)
+            models.append(vectors)
             documents_ND = vectors.documents_ND if ray is None else vectors.documents_ND.loaded()
             exact = partial(_by_vectors, name, [d.id for d in documents], documents_ND, settings.depth)
             rankings.append(_searched(exact, vectors.queries_QD[: len(queries)], ray))
-    if len(rankings) == 1:
-        return Rankings(rankings[0], teachers)
-    weights = [1.0 / len(rankings)] * len(rankings)
-    fused = (fuse(each, weights, settings.depth) for each in zip(*rankings, strict=True))
-    return Rankings(HitLists(fused), teachers)
-
-
-def _vectors(
-    name: str,
-    queries: Sequence[str],
-    documents: Documents,
-    settings: LabelSettings,
-    folder: Path | None,
-    beside: Beside,
-    ray: RaySettings | None,
-) -> Vectors:
-    encoder: Encoder
-    store = EmbeddingStore(folder)
-    if name == LSA_NAME:
-        encoder = LSA.build(documents)
-    else:
-        encoder = model = load_encoder(name, settings.max_length, settings.precision)
-        if ray is not None:
-            store.spread = SpreadEncoding(name, settings.max_length, model.precision, ray)
-    documents_ND = store.document_blocks(encoder, Texts(documents))
-    beside_ND = store.document_blocks(encoder, beside.documents) if beside.documents else Blocks([])
-    queries_QD = store.queries(encoder, [*queries, *beside.queries]).vectors_ND
-    return Vectors(queries_QD, documents_ND, beside_ND, encoder.fingerprint)
+    fused = rankings[0]
+    if len(rankings) > 1:
+        weights = [1.0 / len(rankings)] * len(rankings)
+        lists = ([ranking.hits() for ranking in each] for each in zip(*rankings, strict=True))
+        fused = [HitList.of(fuse(each, weights, settings.depth)) for each in lists]
+    nothing = HitList.of([])
+    return Rankings(
+        [RankedQuery(c, row, hits) for row, (c, hits) in enumerate(zip(candidates, fused, strict=True))],
+        [RankedQuery(c, row, nothing) for row, c in enumerate(extra, start=len(candidates))],
+        models,
+    )
 
 
 def _searched(
     make: Make[Any, list[list[Hit]]], queries: Sequence[str] | Array, ray: RaySettings | None
-) -> HitLists:
-    """The hits of each query; actors get a few blocks of queries each, this process all at once."""
+) -> list[HitList]:
+    """The hits of each query; actors get a few blocks of queries each, this process gets all at once."""
     size = _QUERIES if ray is None else max(1, min(_QUERIES, -(-len(queries) // (4 * ray.actors))))
     blocks = (queries[i : i + size] for i in range(0, len(queries), size))
-    return HitLists(chain.from_iterable(work_through(make, blocks, ray)))
+    return [HitList.of(hits) for each in work_through(make, blocks, ray) for hits in each]
 
 
 def _by_bm25(bm25: BM25, depth: int) -> Callable[[Sequence[str]], list[list[Hit]]]:
@@ -130,50 +133,6 @@ def _by_vectors(
     name: str, ids: list[str], documents_ND: Blocks, depth: int
 ) -> Callable[[Array], list[list[Hit]]]:
     def search(queries_QD: Array) -> list[list[Hit]]:
-        return exact_search(queries_QD, track(_named(ids, documents_ND), f"label: {name}"), depth)
+        return exact_search(queries_QD, track(with_ids(ids, documents_ND), f"label: {name}"), depth)
 
     return search
-
-
-def _named(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[str], Array]]:
-    """Vectors with their ids."""
-    first = 0
-    for part_ND in documents_ND.parts():
-        yield list(ids[first : first + len(part_ND)]), part_ND
-        first += len(part_ND)
-
-
-def keep_vectors(
-    folder: Path,
-    queries: Sequence[tuple[str, int]],
-    documents: Sequence[str],
-    beside: Sequence[str],
-    teachers: Sequence[Vectors],
-) -> None:
-    """Leave the vectors for distillation; those of several models side by side, so that the cosine of two
-    texts is the mean of the models' cosines.
-
-    Args:
-        folder: `queries/` and `documents/` go here.
-        queries: id of a row, and which candidate's vector it has.
-        documents: ids of the corpus.
-        beside: ids of the documents that were `Beside` it.
-        teachers: what `rank_corpus` made.
-    """
-    made_by = {"models": [t.made_by for t in teachers]}
-    scale = len(teachers) ** -0.5
-
-    def writer(part: str) -> VectorWriter:
-        width = sum(t.queries_QD.shape[1] for t in teachers)
-        return VectorWriter(folder / part, width, "float16", made_by)
-
-    of_queries, of_documents = writer("queries"), writer("documents")
-    for shard, i in enumerate(range(0, len(queries), _SHARD)):
-        names, at = zip(*queries[i : i + _SHARD], strict=True)
-        block = np.concatenate([t.queries_QD[list(at)] * scale for t in teachers], axis=1)
-        of_queries.write(shard, list(names), block)
-    corpus = zip(*(_named(documents, t.documents_ND) for t in teachers), strict=True)
-    behind = zip(*(_named(beside, t.beside_ND) for t in teachers), strict=True)
-    for shard, parts in enumerate(chain(corpus, behind)):
-        block = np.concatenate([part_ND * scale for _, part_ND in parts], axis=1)
-        of_documents.write(shard, parts[0][0], block)

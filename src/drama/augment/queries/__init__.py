@@ -1,1 +1,1 @@
-"""Where training queries come from: one file for each kind."""
+"""Where training queries come from: one file for each maker; `drama.augment.kinds` lists them."""

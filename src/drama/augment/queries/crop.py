@@ -1,41 +1,74 @@
-"""Sent: sentences of a document as queries (paper, section 3)."""
+"""Sent and title: a document's own sentences and title as queries (paper, section 3)."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from drama.augment.candidate import Candidate
-from drama.augment.settings import CropSettings
+from drama.augment.context import Context
+from drama.augment.queries.maker import Maker
 from drama.language import count_words, split_sentences, split_words
-from drama.records import Document
+from drama.records import Document, Documents
 
 
-def crop(
-    documents: Iterable[Document], settings: CropSettings, seed: int, count: Callable[[str], None]
-) -> Iterator[Candidate]:
-    """Up to `per_document` random sentences of each document, and its title if asked for.
+class CropSettings(Maker):
+    """Sentences of a document as queries (paper, section 3: Sent)."""
 
-    A sentence of more than `max_words` counts as several, so that a text without full stops gives queries
-    from all of it.
+    kinds = ("sent", "title")
 
-    The draw depends on the seed and the document's id only. Documents without a sentence of `min_words`
-    are counted. Words are counted as in `drama.language.words`, so that scripts without spaces count too.
-    """
-    number = 0
-    for row, document in enumerate(documents):
-        origin = (document.id, document.lang, document.source)
-        if settings.titles and count_words(document.title) >= settings.min_words:
-            yield Candidate(f"title-{row:06d}", document.title, "title", *origin)
-            count("title: made")
-        sentences = [
+    per_document: int = Field(default=1, ge=0)
+    """Random sentences a document; 0 = none."""
+    min_words: int = Field(default=5, ge=1)
+    """Shorter sentences and titles are no queries. Scripts without spaces have words too."""
+    max_words: int = Field(default=40, ge=1)
+    """Longer sentences are split into pieces of this many words."""
+    titles: bool = False
+    """A document's title is a query too, if it has `min_words`."""
+
+    @model_validator(mode="after")
+    def _words_in_order(self) -> Self:
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words {self.min_words} is above max_words {self.max_words}")
+        return self
+
+    def on(self) -> list[str]:
+        """See `Maker`."""
+        return ["sent"] * (self.per_document > 0) + ["title"] * self.titles
+
+    @classmethod
+    def only(cls, kinds: Collection[str], documents: int, llm: str) -> dict[str, Any]:
+        """See `Maker`."""
+        return {"per_document": int("sent" in kinds), "titles": "title" in kinds}
+
+    def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
+        """Yield up to `per_document` random sentences of each document, and its title where `titles` is on.
+
+        The draw depends on the seed and the document's id only. Documents without a sentence of `min_words`
+        are counted.
+        """
+        number = 0
+        for row, document in enumerate(documents):
+            origin = (document.id, document.lang, document.source)
+            if self.titles and count_words(document.title) >= self.min_words:
+                yield Candidate(f"title-{row:06d}", document.title, "title", *origin)
+                context.count("title: made")
+            sentences = self._sentences(document)
+            if self.per_document and not sentences:
+                context.count("sent: no sentence long enough")
+            rng = random.Random(f"{context.seed}\0{document.id}")
+            for sentence in rng.sample(sentences, min(self.per_document, len(sentences))):
+                yield Candidate(f"sent-{number:06d}", sentence, "sent", *origin)
+                number += 1
+                context.count("sent: made")
+
+    def _sentences(self, document: Document) -> list[str]:
+        """Those that are long enough; a long one is several, so that a text without full stops gives queries
+        from all of it."""
+        return [
             piece
             for sentence in split_sentences(document.text, document.lang)
-            for piece in split_words(sentence, settings.max_words)
-            if count_words(piece) >= settings.min_words
+            for piece in split_words(sentence, self.max_words)
+            if count_words(piece) >= self.min_words
         ]
-        if settings.per_document and not sentences:
-            count("sent: no sentence long enough")
-        rng = random.Random(f"{seed}\0{document.id}")
-        for sentence in rng.sample(sentences, min(settings.per_document, len(sentences))):
-            yield Candidate(f"sent-{number:06d}", sentence, "sent", *origin)
-            number += 1
-            count("sent: made")

@@ -1,61 +1,93 @@
-"""Supervised sets: judged queries of a collection's train split, beside the made ones (paper, section 4)."""
+"""Supervised: judged queries of a collection's train split (paper, section 4)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
 
 from drama.augment.candidate import Candidate
-from drama.augment.settings import SupervisedSettings
+from drama.augment.context import Context
+from drama.augment.queries.maker import Maker
 from drama.errors import DramaError
 from drama.records import Documents, qrels_file, read_judged, read_qrels
 
 KIND = "supervised"
 
 
-def supervised_files(settings: SupervisedSettings) -> dict[str, Path]:
-    """What is read of the collections, by name.
+class SupervisedSettings(Maker):
+    """Queries that people judged, next to those that are made (paper, section 4)."""
 
-    Raises:
-        FileError: a collection has no such split.
-    """
-    files: dict[str, Path] = {}
-    for place in settings.collections:
-        qrels = qrels_file(Path(place), settings.split)
-        name = Path(place).name
-        files |= {f"queries of {name}": Path(place) / "queries.jsonl", f"judgments of {name}": qrels}
-        if (test := qrels.with_name("test.tsv")).is_file():
-            files[f"test judgments of {name}"] = test
-    return files
+    kinds = (KIND,)
+    from_documents = False
+    by_name = False
 
+    collections: list[str] = []
+    """BEIR folders, each also an input of the corpus."""
+    split: str = "train"
+    """Of the judgments; never a test split."""
 
-def supervised(
-    documents: Documents, settings: SupervisedSettings, count: Callable[[str], None]
-) -> Iterator[Candidate]:
-    """The judged queries of each collection; their positives are what people judged above 0.
+    @model_validator(mode="after")
+    def _no_test_split(self) -> Self:
+        if self.split.lower().startswith("test"):
+            raise ValueError(f"split {self.split}: a test split is for evaluation and is never trained on")
+        names = [Path(place).name for place in self.collections]
+        if len({*names}) < len(names):
+            raise ValueError(f"collections: two have the same name: {names}")
+        return self
 
-    A passage belongs to a collection by its `source` and id (`<collection>/<id>` where the corpus has several
-    inputs). Left out and counted: queries that the collection's test split judges too, and queries none of
-    whose relevant documents is a passage (a duplicate, not in the sample, or in chunks).
+    def on(self) -> list[str]:
+        """See `Maker`."""
+        return [KIND] if self.collections else []
 
-    Raises:
-        DramaError: a file is missing or broken, or not one query of a collection can be used.
-    """
-    for place in settings.collections:
-        folder = Path(place)
-        queries, qrels, _ = read_judged(folder, settings.split)
+    def inputs(self) -> dict[str, Path]:
+        """See `Maker`."""
+        files: dict[str, Path] = {}
+        for place in self.collections:
+            qrels = qrels_file(Path(place), self.split)
+            name = Path(place).name
+            files |= {f"queries of {name}": Path(place) / "queries.jsonl", f"judgments of {name}": qrels}
+            if (test := qrels.with_name("test.tsv")).is_file():
+                files[f"test judgments of {name}"] = test
+        return files
+
+    def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
+        """Yield the judged queries of each collection; their positives are what people judged above 0.
+
+        A passage belongs to a collection by its `source` and id (`<collection>/<id>` where the corpus has
+        several inputs). Left out and counted: queries that the collection's test split judges too, and
+        queries none of whose relevant documents is a passage (a duplicate, not in the sample, or in chunks).
+
+        Raises:
+            DramaError: a file is missing or broken, or no query of a collection can be used.
+        """
+        for place in self.collections:
+            made = 0
+            for candidate in self._collection(Path(place), documents, context):
+                made += 1
+                context.count(f"{KIND}: made")
+                yield candidate
+            if not made:
+                raise DramaError(
+                    f"augment.supervised: no query of {place} has a relevant document among the passages",
+                    hint=f"add {place} to corpus.inputs, in whole documents",
+                )
+
+    def _collection(self, folder: Path, documents: Documents, context: Context) -> Iterator[Candidate]:
+        queries, qrels, _ = read_judged(folder, self.split)
         relevant = {i for grades in qrels.values() for i, grade in grades.items() if grade > 0}
         own = (d for d in documents if d.source == folder.name)
         passages = {i: d for d in own if (i := d.id.removeprefix(f"{folder.name}/")) in relevant}
         test = folder / "qrels" / "test.tsv"
         tested = read_qrels(test) if test.is_file() else {}
-        made = 0
         for query in queries:
-            grades = qrels[query.id]
             if query.id in tested:
-                count(f"{KIND}: query of the test split too, left out")
+                context.count(f"{KIND}: query of the test split too, left out")
                 continue
-            judged = [passages[i] for i, grade in sorted(grades.items()) if grade > 0 and i in passages]
+            grades = sorted(qrels[query.id].items())
+            judged = [passages[i] for i, grade in grades if grade > 0 and i in passages]
             if not judged:
-                count(f"{KIND}: no relevant document among the passages, left out")
+                context.count(f"{KIND}: no relevant document among the passages, left out")
                 continue
             yield Candidate(
                 f"{KIND}-{folder.name}-{query.id}",
@@ -65,11 +97,4 @@ def supervised(
                 query.lang or judged[0].lang,
                 folder.name,
                 tuple(d.id for d in judged),
-            )
-            made += 1
-            count(f"{KIND}: made")
-        if not made:
-            raise DramaError(
-                f"augment.supervised: no query of {folder} has a relevant document among the passages",
-                hint=f"add {folder} to corpus.inputs, in whole documents",
             )

@@ -1,84 +1,133 @@
 """QGen: queries that an LLM writes for documents (paper, section 3).
 
-Every answer lands in the store's `answers.sqlite` with its batch; a rerun asks only for what is missing.
+Every answer is kept in the store's `answers.sqlite` with its batch; a rerun asks only for what is missing.
 The raw answers and what became of them are in `generated.jsonl`.
 """
 
-import json
 import random
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from drama.augment.candidate import Candidate
-from drama.augment.language import wrong_language
-from drama.augment.llm_run import REFUSED, LLMRun
-from drama.augment.settings import LanguageCheck, SynthesizeSettings
+from drama.augment.context import REFUSED, Context, LLMSettings
+from drama.augment.prompts import AnswerLines, Prompt, load_prompt, strip_label
+from drama.augment.prompts.read import prompt_inputs
+from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
-from drama.files import write_text
-from drama.language import count_words, cut_words
-from drama.llm import AnswerLines, ChatModel, Prompt, load_prompt
+from drama.language import count_words, cut_words, plain_text, wrong_language
+from drama.llm import ChatModel, Sampling
 from drama.records import Document, Documents
 
 _LONGEST_WORDS = 40
-_LABEL = re.compile(r"^(query|question|search query|answer|keywords?|claim|title)\s*:\s*", re.IGNORECASE)
+_LABELS = ("query", "question", "search query", "answer", "keyword", "keywords", "claim", "title")
 
 
-def synthesize(documents: Documents, settings: SynthesizeSettings, run: LLMRun) -> Iterator[Candidate]:
-    """A query by each prompt for each of `settings.documents` documents, by a seeded choice.
+class SynthesizeSettings(Maker, LLMSettings):
+    """Queries that an instruction-following LLM writes (paper, section 3: QGen)."""
 
-    Args:
-        documents: the corpus.
-        settings: how many, by which LLM, prompt and sampling.
-        run: its folder gets `generated.jsonl`.
+    kinds = ("qgen",)
 
-    Raises:
-        DramaError: no such LLM or prompt, or its server does not answer.
-    """
-    if settings.documents == 0:
-        return
-    number = min(settings.documents, len(documents))
-    rows = {*random.Random(run.seed).sample(range(len(documents)), number)}
-    # Prompts of like length go together, so that a batch holds little padding.
-    wanted = (document for row, document in enumerate(documents) if row in rows)
-    chosen = sorted(wanted, key=lambda d: (len(d.text), d.id))
-    llm = run.open(settings.llm, settings.precision)
-    lines, made = [], []
-    for name in settings.prompts:
-        stem = Path(name).stem
-        series = "qgen" if len(settings.prompts) == 1 else f"qgen-{stem}"
+    batch_size: int = Field(default=32, ge=1)
+    """Prompts at once."""
+    documents: int = Field(default=0, ge=0)
+    """How many documents get a query, by a seeded choice; 0 = none."""
+    prompts: list[str] = ["question"]
+    """One query for each, of every chosen document: `question`, `question-any-language`, `keyword`, `claim`,
+    `title`, `code`, `search-agent` (after the paper's), or the path of a YAML file."""
+    text_words: int = Field(default=100, ge=8)
+    """Words of a document that the LLM reads."""
+    round_trip: int = Field(default=0, ge=0)
+    """Keep a query only if its document is among the first N hits of the label retrievers; 0 = keep all."""
+    language_check: LanguageCheck = "detector"
+    """`detector`: leave out a query that has no letter of the document's script, or that is surely in another
+    language; `none`: keep it."""
+    sampling: Sampling = Sampling()
+
+    @model_validator(mode="after")
+    def _each_prompt_once(self) -> Self:
+        stems = [Path(name).stem for name in self.prompts]
+        if not stems or len({*stems}) < len(stems):
+            raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
+        return self
+
+    def on(self) -> list[str]:
+        """See `Maker`."""
+        return ["qgen"] if self.documents else []
+
+    def llms(self) -> list[str]:
+        """See `Maker`."""
+        return [self.llm] if self.documents else []
+
+    def inputs(self) -> dict[str, Path]:
+        """See `Maker`."""
+        return prompt_inputs(self.prompts) if self.documents else {}
+
+    @classmethod
+    def only(cls, kinds: Collection[str], documents: int, llm: str) -> dict[str, Any]:
+        """See `Maker`."""
+        return {"documents": documents if "qgen" in kinds else 0, "llm": llm}
+
+    def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
+        """Yield a query by each prompt for each of `documents` documents, by a seeded choice.
+
+        Raises:
+            DramaError: no such LLM or prompt, no room for a prompt's answers, or the server does not answer.
+        """
+        if not self.documents:
+            return
+        prompts = {Path(name).stem: self._prompt(name) for name in self.prompts}
+        chosen = _choose(documents, self.documents, context.seed)
+        llm = context.open_llm(self)
+        lines: list[dict[str, Any]] = []
+        made = []
+        for stem, prompt in prompts.items():
+            series = "qgen" if len(prompts) == 1 else f"qgen-{stem}"
+            answers = self._answers(chosen, llm, prompt, f"write queries: {stem}", context)
+            for number, document in enumerate(chosen):
+                answer = answers.get(document.id)
+                if answer is None:
+                    query, outcome = "", REFUSED if document.id in answers else "text too long for the LLM"
+                else:
+                    text, check = document.full_text, self.language_check
+                    query, outcome = parse_query(answer, text, document.lang, check, prompt.answer)
+                context.count(f"{series}: {outcome}")
+                found = {"answer": answer, "query": query, "outcome": outcome}
+                lines.append({"document": document.id, "prompt": stem, **found})
+                if outcome in ("ok", "repaired"):
+                    origin = (document.id, document.lang, document.source)
+                    made.append(Candidate(f"{series}-{number:06d}", query, "qgen", *origin))
+        context.figures["llm: synthesize"] = llm.usage.figures()
+        context.write_lines("generated.jsonl", lines)
+        yield from made
+
+    def _prompt(self, name: str) -> Prompt:
         prompt = load_prompt(name)
-        if prompt.answer is not None and prompt.answer.tokens > settings.sampling.max_new_tokens:
+        if prompt.answer is not None and prompt.answer.tokens > self.sampling.max_new_tokens:
             raise DramaError(
                 f"prompt '{name}': its answers may take {prompt.answer.tokens} tokens",
                 hint=f"set augment.synthesize.sampling.max_new_tokens to {prompt.answer.tokens}",
             )
-        answers = _answers(chosen, llm, prompt, f"write queries: {stem}", settings, run)
-        for number, document in enumerate(chosen):
-            answer = answers.get(document.id)
-            if answer is None:
-                query, outcome = "", REFUSED if document.id in answers else "text too long for the LLM"
-            else:
-                query, outcome = parse_query(
-                    answer, document.full_text, document.lang, settings.language_check, prompt.answer
-                )
-            run.count(f"{series}: {outcome}")
-            lines.append(
-                {
-                    "document": document.id,
-                    "prompt": stem,
-                    "answer": answer,
-                    "query": query,
-                    "outcome": outcome,
-                }
-            )
-            if outcome in ("ok", "repaired"):
-                origin = (document.id, document.lang, document.source)
-                made.append(Candidate(f"{series}-{number:06d}", query, "qgen", *origin))
-    run.figures["llm: synthesize"] = llm.usage.figures()
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_text(run.folder / "generated.jsonl", text)
-    yield from made
+        return prompt
+
+    def _answers(
+        self, documents: Sequence[Document], llm: ChatModel, prompt: Prompt, title: str, context: Context
+    ) -> dict[str, str | None]:
+        """Document id → raw answer, None where a server refuses; documents whose prompt is too long for the
+        LLM are not among them."""
+        chats = {d.id: prompt.messages(cut_words(d.full_text, self.text_words)) for d in documents}
+        chats = {identity: messages for identity, messages in chats.items() if llm.fits(messages)}
+        answers = context.ask(llm, list(chats.values()), self.sampling, self.batch_size, title)
+        return dict(zip(chats, answers, strict=True))
+
+
+def _choose(documents: Documents, count: int, seed: int) -> list[Document]:
+    """A seeded choice. Prompts of similar length go together, so that a batch holds little padding."""
+    rows = {*random.Random(seed).sample(range(len(documents)), min(count, len(documents)))}
+    wanted = (document for row, document in enumerate(documents) if row in rows)
+    return sorted(wanted, key=lambda d: (len(d.text), d.id))
 
 
 def parse_query(
@@ -104,16 +153,15 @@ def parse_query(
     'copied'
     """
     said: str | None = answer.strip()
-    if lines is not None and answer.strip():
+    if lines is not None and said:
         said = lines.read(answer)
         if said is None:
             return "", "malformed"
     written = [line.strip() for line in (said or "").splitlines() if line.strip()]
     if not written:
         return "", "empty"
-    announced = len(written) > 1 and written[0].endswith(":")
-    query = _LABEL.sub("", written[announced]).strip().strip('"“”*').strip()
-    outcome = "ok" if query == said else "repaired"
+    announced = len(written) > 1 and written[0].endswith((":", "："))
+    query = strip_label(written[announced], _LABELS).strip().strip('"“”*').strip()
     words = count_words(query)
     if not query:
         return "", "empty"
@@ -121,28 +169,8 @@ def parse_query(
         return query, "too short"
     if words > _LONGEST_WORDS:
         return query, "too long"
-    if words >= 3 and _plain(query) in _plain(text):
+    if words >= 3 and plain_text(query) in plain_text(text):
         return query, "copied"
-    if wrong_language(query, text, lang, check):
+    if check != "none" and wrong_language(query, text, lang):
         return query, "wrong language"
-    return query, outcome
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
-def _answers(
-    documents: Sequence[Document],
-    llm: ChatModel,
-    prompt: Prompt,
-    title: str,
-    settings: SynthesizeSettings,
-    run: LLMRun,
-) -> dict[str, str | None]:
-    """Document id → raw answer, None where a server refuses; documents whose prompt is too long for the LLM
-    are not among them."""
-    asked = {d.id: prompt.messages(cut_words(d.full_text, settings.text_words)) for d in documents}
-    asked = {identity: messages for identity, messages in asked.items() if llm.fits(messages)}
-    answers = run.ask(llm, list(asked.values()), settings.sampling, settings.batch_size, title)
-    return dict(zip(asked, answers, strict=True))
+    return query, "ok" if query == said else "repaired"

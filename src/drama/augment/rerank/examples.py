@@ -1,25 +1,31 @@
 """Reranked lists become examples: rank 1 is the positive, the lower half are hard negatives."""
 
-import json
+import random
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from drama.augment.candidate import Candidate
-from drama.augment.rerank.reranked import OK, Reranker
-from drama.files import write_text
+from drama.augment.context import Context
+from drama.augment.kinds import RERANK
+from drama.augment.labels.rankings import RankedQuery
+from drama.augment.rerank.methods import METHODS
+from drama.augment.rerank.reranker import OK, Reranker
+from drama.augment.rerank.settings import RerankSettings
 from drama.language import cut_words
+from drama.llm import AnswerCache, ChatModel, ServerSettings, load_engine, open_chat
 from drama.records import Documents, Example, Hit
+from drama.workers import RaySettings
 
-KIND = "rerank"
+LONGEST = 8192
+"""Tokens of a window's prompt, at most; the LLM's own context limits it too."""
 
 
 def rerank_id(candidate_id: str) -> str:
-    """Id of the row that reranking adds beside the candidate's own.
+    """Id of the row that reranking adds to the candidate's own.
 
     >>> rerank_id("qgen-000003")
     'rerank-qgen-000003'
     """
-    return f"{KIND}-{candidate_id}"
+    return f"{RERANK}-{candidate_id}"
 
 
 def negative_ranks(length: int) -> tuple[int, int]:
@@ -31,13 +37,59 @@ def negative_ranks(length: int) -> tuple[int, int]:
     return max(2, length // 2), length
 
 
+def choose(queries: Sequence[RankedQuery], settings: RerankSettings, seed: int) -> list[RankedQuery]:
+    """The queries to rerank: of the requested kinds, by a seeded choice, in their order."""
+    if not settings.on:
+        return []
+    rows = [row for row, query in enumerate(queries) if query.candidate.kind in settings.kinds]
+    if settings.queries is not None and settings.queries < len(rows):
+        rows = sorted(random.Random(f"{seed}\0rerank").sample(rows, settings.queries))
+    return [queries[row] for row in rows]
+
+
+def load_reranker(
+    settings: RerankSettings, cache: AnswerCache, server: ServerSettings, ray: RaySettings | None = None
+) -> Reranker:
+    """The reranker that the settings name, with its LLM.
+
+    Raises:
+        DramaError: no such LLM or prompt, or an LLM that the method can't use.
+    """
+    method = METHODS[settings.method]
+    prompt = method.load_prompt(settings.prompt or settings.method)
+    llm: ChatModel
+    if method.needs_logits:
+        llm = load_engine(settings.llm, settings.precision, LONGEST)
+    else:
+        llm = open_chat(settings.llm, server, settings.precision, LONGEST, ray)
+    return method(llm, prompt, cache, settings.batch_size, settings.window, settings.step)
+
+
+def rerank(
+    chosen: Sequence[RankedQuery], documents: Documents, settings: RerankSettings, context: Context
+) -> Iterator[Example]:
+    """Yield the rows that reranking adds; the LLM is loaded when the first is requested.
+
+    Raises:
+        DramaError: no such LLM or prompt, or the LLM can't be reached.
+    """
+    if not settings.on:
+        return
+    if not chosen:
+        context.count("rerank: no query to rerank")
+        return
+    reranker = load_reranker(settings, context.answer_cache(), context.server, context.ray)
+    best = [(query.candidate, query.hits[: settings.depth]) for query in chosen]
+    yield from rerank_examples(best, documents, reranker, settings.text_words, context)
+    context.figures["llm: rerank"] = reranker.llm.usage.figures()
+
+
 def rerank_examples(
     chosen: Sequence[tuple[Candidate, Sequence[Hit]]],
     documents: Documents,
     reranker: Reranker,
     text_words: int,
-    folder: Path,
-    count: Callable[[str], None],
+    context: Context,
 ) -> Iterator[Example]:
     """Yield a row of kind `rerank` for each candidate and its best hits (paper, section 3).
 
@@ -50,15 +102,14 @@ def rerank_examples(
         documents: the corpus.
         reranker: gets the first `text_words` words of each document.
         text_words: words of a document that the LLM reads.
-        folder: `reranked.jsonl` goes here: order, outcomes and raw answers of every list.
-        count: one call for each outcome.
+        context: its folder gets `reranked.jsonl`: order, outcomes and raw answers of every list.
 
     Raises:
         DramaError: the LLM can't be reached.
     """
     usable = [(candidate, hits) for candidate, hits in chosen if len(hits) > 1]
     for _ in range(len(chosen) - len(usable)):
-        count("rerank: fewer than two hits, left out")
+        context.count("rerank: fewer than two hits, left out")
     wanted = {hit.document_id for _, hits in usable for hit in hits}
     texts = {d.id: cut_words(d.full_text, text_words) for d in documents if d.id in wanted}
     lists = [[texts[hit.document_id] for hit in hits] for _, hits in usable]
@@ -66,7 +117,7 @@ def rerank_examples(
     results = reranker.rerank([candidate.query for candidate, _ in usable], lists)
     for (candidate, hits), found in zip(usable, results, strict=True):
         for outcome in found.outcomes:
-            count(f"rerank, LLM: {outcome}")
+            context.count(f"rerank, LLM: {outcome}")
         ids = [hits[i].document_id for i in found.order]
         lines.append(
             {
@@ -78,11 +129,10 @@ def rerank_examples(
             }
         )
         if {*found.outcomes} != {OK}:
-            count("rerank: a window was not ordered, left out")
+            context.count("rerank: a window was not ordered, left out")
             continue
-        yield _example(candidate, ids, found.scores, count)
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_text(folder / "reranked.jsonl", text)
+        yield _example(candidate, ids, found.scores, context.count)
+    context.write_lines("reranked.jsonl", lines)
 
 
 def _example(
@@ -102,7 +152,7 @@ def _example(
         list(negatives),
         scores[:1],
         list(negatives.values()),
-        KIND,
+        RERANK,
         candidate.lang,
         candidate.source,
         candidate.document_id,

@@ -3,37 +3,34 @@ begins (FIRST, Reddy et al. 2024, section 3). One forward pass a window, and no 
 malformed: for LLMs too small to keep to a format."""
 
 import json
-from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 
-from drama.augment.rerank.prompt import ListPrompt
-from drama.augment.rerank.reranked import OK, TOO_LONG, Reranked
-from drama.augment.rerank.sliding import Window, WindowOrder, slide
+from drama.augment.prompts import ListPrompt
+from drama.augment.rerank.reranker import OK, TOO_LONG
+from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
 from drama.llm import AnswerCache, Engine, next_token_log_probs
 
 
-class FirstIdentifier:
+class FirstIdentifier(SlidingReranker):
     """Letters as identifiers; each must be one token of the LLM.
 
     Raises:
         DramaError: the tokenizer splits a letter.
     """
 
+    largest_window = len(ascii_uppercase)
+
     def __init__(
-        self, engine: Engine, prompt: ListPrompt, cache: AnswerCache, batch_size: int, window: int, step: int
+        self, llm: Engine, prompt: ListPrompt, cache: AnswerCache, batch_size: int, window: int, step: int
     ) -> None:
-        self.engine, self.prompt, self.cache = engine, prompt, cache
-        self.batch_size, self.window, self.step = batch_size, window, step
-        self.identifiers = ascii_uppercase[:window]
-        self.tokens = [_token(engine, letter) for letter in self.identifiers]
+        super().__init__(llm, prompt, cache, batch_size, window, step)
+        self.identifiers = list(ascii_uppercase[:window])
+        self.tokens = [_token(llm, letter) for letter in self.identifiers]
 
-    def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
-        """See `Reranker`. Scores are 1 / rank: logits of different windows can't be compared."""
-        return slide(queries, documents, self.window, self.step, self._order)
-
-    def _order(self, windows: list[Window]) -> list[WindowOrder]:
+    def order(self, windows: list[Window]) -> list[WindowOrder]:
+        """See `SlidingReranker`."""
         found: list[WindowOrder] = []
         with progress("rerank", len(windows)) as bar:
             for start in range(0, len(windows), self.batch_size):
@@ -43,11 +40,11 @@ class FirstIdentifier:
         return found
 
     def _batch(self, windows: list[Window]) -> list[WindowOrder]:
-        prompts = [self.prompt.messages(window, list(self.identifiers)) for window in windows]
-        keys = [AnswerCache.key(self.engine.identity, "first identifier", p, self.tokens) for p in prompts]
+        prompts = [self.prompt.messages(*window, self.identifiers) for window in windows]
+        keys = [AnswerCache.key(self.llm.identity, "first identifier", p, self.tokens) for p in prompts]
         known = [self.cache.get(key) for key in keys]
-        asked = [i for i, text in enumerate(known) if text is None and self.engine.fits(prompts[i])]
-        fresh = next_token_log_probs(self.engine, [prompts[i] for i in asked], self.tokens, self.batch_size)
+        asked = [i for i, text in enumerate(known) if text is None and self.llm.fits(prompts[i])]
+        fresh = next_token_log_probs(self.llm, [prompts[i] for i in asked], self.tokens, self.batch_size)
         for i, log_probs in zip(asked, fresh, strict=True):
             known[i] = json.dumps(log_probs)
         self.cache.put({keys[i]: text for i in asked if (text := known[i]) is not None})

@@ -5,31 +5,36 @@ Not the paper's method: it needs no answer in a format, and so works with LLMs o
 import json
 from collections.abc import Iterator, Sequence
 
-from drama.augment.rerank.reranked import OK, TOO_LONG, Reranked
+from drama.augment.prompts import Prompt, load_prompt
+from drama.augment.rerank.reranker import OK, TOO_LONG, Reranked, Reranker
 from drama.console import progress
-from drama.llm import AnswerCache, Engine, Prompt, answer_log_likelihoods
+from drama.llm import AnswerCache, answer_log_likelihoods
 
 
-class Likelihood:
+class Likelihood(Reranker):
     """Scores each document by itself: the mean log-probability of the query after a prompt with it.
 
     A document goes through the LLM once for all queries that found it.
     """
 
-    def __init__(self, engine: Engine, prompt: Prompt, cache: AnswerCache, batch_size: int) -> None:
-        self.engine, self.prompt, self.cache, self.batch_size = engine, prompt, cache, batch_size
+    largest_window = 0
+
+    @staticmethod
+    def load_prompt(name: str) -> Prompt:
+        """See `Reranker`."""
+        return load_prompt(name, "rerank")
 
     def scores(self, document: str, queries: Sequence[str]) -> list[float | None]:
         """Of each (different) query after the document; None where the two are too long for the LLM."""
         prompt = self.prompt.messages(document)
-        keys = {q: AnswerCache.key(self.engine.identity, "likelihood", prompt, q) for q in queries}
+        keys = {q: AnswerCache.key(self.llm.identity, "likelihood", prompt, q) for q in queries}
         known = {query: self.cache.get(key) for query, key in keys.items()}
         missing = [query for query, score in known.items() if score is None]
         if missing:
-            room = self.engine.longest - len(self.engine.tokens(prompt))
-            tokens = self.engine.tokenizer(missing, add_special_tokens=False)["input_ids"]
+            room = self.llm.longest - len(self.llm.tokens(prompt))
+            tokens = self.llm.tokenizer(missing, add_special_tokens=False)["input_ids"]
             fitting = [query for query, ids in zip(missing, tokens, strict=True) if len(ids) < room]
-            found = answer_log_likelihoods(self.engine, [prompt] * len(fitting), fitting, self.batch_size)
+            found = answer_log_likelihoods(self.llm, [prompt] * len(fitting), fitting, self.batch_size)
             scores = dict.fromkeys(missing) | dict(zip(fitting, found, strict=True))
             new = {query: json.dumps(score) for query, score in scores.items()}
             self.cache.put({keys[query]: score for query, score in new.items()})

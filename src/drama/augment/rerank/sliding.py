@@ -1,10 +1,12 @@
 """Sliding windows: a list that is too long for one prompt is ordered from its bottom up (RankGPT, Sun et al.
 2023, section 4). The best of each window climb into the next one."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from drama.augment.rerank.reranked import Reranked, by_rank
+from drama.augment.prompts import ListPrompt, load_list_prompt
+from drama.augment.rerank.reranker import Reranked, Reranker, by_rank
 
 
 class Window(NamedTuple):
@@ -39,6 +41,24 @@ def window_spans(length: int, window: int, step: int) -> list[tuple[int, int]]:
         end -= step
 
 
+class SlidingReranker(Reranker):
+    """Base of the methods that order a list window by window. Scores are 1 / rank: those of different windows
+    can't be compared."""
+
+    @staticmethod
+    def load_prompt(name: str) -> ListPrompt:
+        """See `Reranker`."""
+        return load_list_prompt(name)
+
+    @abstractmethod
+    def order(self, windows: list[Window]) -> list[WindowOrder]:
+        """The order of each window."""
+
+    def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
+        """See `Reranker`."""
+        return slide(queries, documents, self.window, self.step, self.order)
+
+
 def slide(
     queries: Sequence[str],
     documents: Sequence[Sequence[str]],
@@ -46,7 +66,7 @@ def slide(
     step: int,
     order_windows: Callable[[list[Window]], list[WindowOrder]],
 ) -> Iterator[Reranked]:
-    """Order all lists window by window; the windows of one turn, of all lists, are given together."""
+    """Order all lists window by window; in each turn the next window of every list is ordered together."""
     orders = [list(range(len(texts))) for texts in documents]
     spans = [window_spans(len(texts), window, step) for texts in documents]
     outcomes: list[list[str]] = [[] for _ in documents]

@@ -2,7 +2,7 @@
 
 import re
 
-from drama.augment.rerank.reranked import OK
+from drama.augment.rerank.reranker import OK
 from drama.augment.rerank.sliding import WindowOrder
 
 _RANKING = re.compile(r"\[\d+\](\s*>\s*\[\d+\])*", re.ASCII)
@@ -11,7 +11,7 @@ _RANKING = re.compile(r"\[\d+\](\s*>\s*\[\d+\])*", re.ASCII)
 def parse_ranking(answer: str, size: int) -> WindowOrder:
     """The order of a window of `size` texts, by an answer like `[2] > [1] > [3]`.
 
-    Outcomes: `ok`; `not a ranking` (anything beside identifiers and `>`); `foreign identifiers` (outside
+    Outcomes: `ok`; `not a ranking` (anything but identifiers and `>`); `foreign identifiers` (outside
     1…size); `repeated identifiers`; `missing identifiers`. All but `ok` leave the window as it was.
 
     >>> parse_ranking("[2] > [1] > [3]", 3)

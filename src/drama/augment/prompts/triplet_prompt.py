@@ -1,20 +1,19 @@
-"""A prompt for triplets, as a YAML file: the request has places, and `choices` say what may stand in them."""
+"""A prompt for triplets: the request has places, and `choices` lists what may fill them."""
 
 import math
 import random
-from pathlib import Path
 
+from drama.augment.prompts.read import chat, check_places, fill, read_prompt
 from drama.errors import DramaError
-from drama.llm import Messages, fill, read_prompt_file
+from drama.llm import Messages
 from drama.settings import Section
 
-FOLDER = Path(__file__).parent
 LANGUAGE = "language"
 """The place that the settings fill."""
 
 
 class TripletShot(Section):
-    """One example: what stood in the places, and the answer."""
+    """One example: the values of the places, and the answer."""
 
     values: dict[str, str]
     answer: str
@@ -38,14 +37,11 @@ class TripletPrompt(Section):
 
     def messages(self, values: dict[str, str]) -> Messages:
         """The chat that asks for one triplet."""
-        chat = [{"role": "system", "content": self.system}]
-        for shot in self.shots:
-            chat.append({"role": "user", "content": fill(self.user, **shot.values)})
-            chat.append({"role": "assistant", "content": shot.answer})
-        return [*chat, {"role": "user", "content": fill(self.user, **values)}]
+        shots = [(fill(self.user, **shot.values), shot.answer) for shot in self.shots]
+        return chat(self.system, shots, fill(self.user, **values))
 
     def draw(self, count: int, seed: int) -> list[dict[str, str]]:
-        """So many different ways to fill the choices, by a seeded draw.
+        """`count` different ways to fill the choices, by a seeded draw.
 
         Raises:
             DramaError: there are fewer.
@@ -54,7 +50,7 @@ class TripletPrompt(Section):
         if count > ways:
             raise DramaError(
                 f"augment.triplets.count: {count} a language, but the prompt's choices differ in {ways} ways",
-                hint="lower it, or give a prompt of yours with more choices",
+                hint="lower it, or write a prompt of your own with more choices",
             )
         drawn = []
         for way in random.Random(f"{seed}\0triplets").sample(range(ways), count):
@@ -67,21 +63,19 @@ class TripletPrompt(Section):
 
 
 def load_triplet_prompt(name: str) -> TripletPrompt:
-    """`triplet`, which is ours, or a YAML file of yours by path.
+    """The built-in `triplet`, or a user's YAML file by path.
 
     Raises:
         DramaError: no such prompt, broken YAML, an unknown key, a place without choices, choices without a
             place, or a shot that leaves a place open.
     """
-    path, values = read_prompt_file(name, FOLDER)
+    path, values = read_prompt(name, "triplets")
     prompt = TripletPrompt.parse(values, where=str(path))
     places = [*prompt.choices, LANGUAGE]
-    for place in places:
-        if f"{{{place}}}" not in prompt.user:
-            raise DramaError(f"{path}: user holds no {{{place}}}", hint="say where it goes")
-    for name, each in prompt.choices.items():
+    check_places(path, "user", prompt.user, places)
+    for choice, each in prompt.choices.items():
         if not each or len({*each}) < len(each):
-            raise DramaError(f"{path}: choices.{name} must name each choice once, and one at least")
+            raise DramaError(f"{path}: choices.{choice} must name each choice once, and one at least")
     for number, shot in enumerate(prompt.shots, start=1):
         if {*shot.values} != {*places}:
             raise DramaError(f"{path}: shot {number} must have values for {', '.join(places)}")

@@ -1,0 +1,53 @@
+"""The section `augment.label`."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from drama.compute import Precision
+from drama.search import BM25_NAME
+from drama.settings import Section
+
+
+class LabelSettings(Section):
+    """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
+
+    retrievers: list[str] = ["bm25"]
+    """`bm25`, `lsa` and models; several are fused with equal weights."""
+    depth: int = Field(default=50, ge=2)
+    """Length of the rankings."""
+    positive_ranks: tuple[int, int] | None = (1, 10)
+    """First and last rank. None: no rank makes a positive, only the origin or people's judgments do."""
+    negative_ranks: tuple[int, int] = (30, 50)
+    """First and last rank of the hard negatives."""
+    negatives_below: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Hard negatives must score below this share of the best positive's score; None: any score."""
+    scale_to_corpus: bool = True
+    """Shrink the windows for a corpus far below the paper's millions (see docs/augment.md)."""
+    origin_is_positive: bool = True
+    """The document a query came from is always a positive, and the only one besides the window's."""
+    max_length: int | None = Field(default=None, ge=4)
+    """Cut texts to this many tokens for the dense models."""
+    precision: Precision = "auto"
+    """Of the dense models' matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
+    keep_vectors: bool = False
+    """Leave the dense models' vectors in `teacher/`, for distillation; those of several are
+    concatenated, so that the cosine of two texts is the mean of the models' cosines."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.retrievers:
+            raise ValueError("retrievers is empty: name 'bm25', 'lsa' or a model")
+        if len({*self.retrievers}) < len(self.retrievers):
+            raise ValueError(f"retrievers names one twice: {self.retrievers}")
+        for name, (first, last) in (
+            ("positive_ranks", self.positive_ranks or (1, 1)),
+            ("negative_ranks", self.negative_ranks),
+        ):
+            if not 1 <= first <= last:
+                raise ValueError(f"{name} {[first, last]} is no range of ranks from 1")
+        if self.positive_ranks is not None and self.negative_ranks[0] <= self.positive_ranks[1]:
+            raise ValueError("negative_ranks must begin behind the last of positive_ranks")
+        if self.keep_vectors and {*self.retrievers} == {BM25_NAME}:
+            raise ValueError("keep_vectors needs a dense model among the retrievers: 'lsa', or a model")
+        return self

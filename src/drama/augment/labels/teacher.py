@@ -1,0 +1,106 @@
+"""The dense labelling models' vectors: for ranking, and kept for distillation.
+
+Legend: N documents, Q queries, D dimensions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from drama.augment.candidate import Candidate
+from drama.augment.labels.settings import LabelSettings
+from drama.records import Documents, Texts
+from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
+from drama.search import LSA, LSA_NAME
+from drama.workers import RaySettings
+from drama.workspace import VectorWriter
+
+_SHARD = 8192
+Array = npt.NDArray[Any]
+
+
+class ModelVectors(NamedTuple):
+    """One dense model's vectors of all queries, of the corpus, and of the passages written with queries; and
+    the model's fingerprint."""
+
+    queries_QD: Array
+    documents_ND: Blocks
+    written_ND: Blocks
+    made_by: str
+
+
+def embed(
+    name: str,
+    queries: Sequence[Candidate],
+    documents: Documents,
+    settings: LabelSettings,
+    store_folder: Path | None,
+    ray: RaySettings | None,
+) -> ModelVectors:
+    """Encode the queries, the corpus, and the passages that were written with queries.
+
+    Raises:
+        DramaError: the model is missing.
+    """
+    encoder: Encoder
+    store = EmbeddingStore(store_folder)
+    if name == LSA_NAME:
+        encoder = LSA.build(documents)
+    else:
+        encoder = model = load_encoder(name, settings.max_length, settings.precision)
+        if ray is not None:
+            store.spread = SpreadEncoding(name, settings.max_length, model.precision, ray)
+    documents_ND = store.document_blocks(encoder, Texts(documents))
+    written = [d.full_text for query in queries for d in query.written]
+    written_ND = store.document_blocks(encoder, written) if written else Blocks([])
+    queries_QD = store.queries(encoder, [query.query for query in queries]).vectors_ND
+    return ModelVectors(queries_QD, documents_ND, written_ND, encoder.fingerprint)
+
+
+def with_ids(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[str], Array]]:
+    """Blocks of vectors with their documents' ids."""
+    first = 0
+    for part_ND in documents_ND.parts():
+        yield list(ids[first : first + len(part_ND)]), part_ND
+        first += len(part_ND)
+
+
+def keep_vectors(
+    folder: Path,
+    rows: Mapping[str, int],
+    documents: Sequence[str],
+    written: Sequence[str],
+    models: Sequence[ModelVectors],
+) -> None:
+    """Write the vectors for distillation; those of several models are concatenated, so that the cosine of two
+    texts is the mean of the models' cosines.
+
+    Args:
+        folder: `queries/` and `documents/` go here.
+        rows: example id → the row of its query's vector.
+        documents: ids of the corpus.
+        written: ids of the passages that were written with queries.
+        models: their vectors.
+    """
+    made_by = {"models": [m.made_by for m in models]}
+    scale = len(models) ** -0.5
+
+    def writer(part: str) -> VectorWriter:
+        width = sum(m.queries_QD.shape[1] for m in models)
+        return VectorWriter(folder / part, width, "float16", made_by)
+
+    of_queries, of_documents = writer("queries"), writer("documents")
+    ids = list(rows)
+    for shard, start in enumerate(range(0, len(ids), _SHARD)):
+        names = ids[start : start + _SHARD]
+        at = [rows[name] for name in names]
+        of_queries.write(shard, names, np.concatenate([m.queries_QD[at] * scale for m in models], axis=1))
+    corpus = zip(*(with_ids(documents, m.documents_ND) for m in models), strict=True)
+    extra = zip(*(with_ids(written, m.written_ND) for m in models), strict=True)
+    for shard, parts in enumerate(chain(corpus, extra)):
+        block = np.concatenate([part_ND * scale for _, part_ND in parts], axis=1)
+        of_documents.write(shard, parts[0][0], block)

@@ -1,0 +1,63 @@
+"""Labelled lines: the one parser of answers in which an LLM writes `Query: …`.
+
+Labels are read alike everywhere: in any case, with a colon or a full-width one, and with Markdown marks
+around them (`**Query:**`, `# Query:`).
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class LabelledText(NamedTuple):
+    """One label and the text after it, up to the next label."""
+
+    label: str
+    """As it is spelt in the list of labels."""
+    text: str
+    """As it was written, with white space."""
+    plain: bool
+    """Whether the line begins with the label as it was asked for, without marks or another spelling."""
+
+
+class LabelledAnswer(NamedTuple):
+    """An answer, taken apart at its labels."""
+
+    before: str
+    """What the LLM wrote before the first label."""
+    parts: list[LabelledText]
+
+
+def labelled_lines(answer: str, labels: Sequence[str]) -> LabelledAnswer:
+    """Take an answer apart at the lines that begin with one of the labels.
+
+    >>> labelled_lines("Sure!\\nTask: find pages\\n**Query:** why is rain wet", ["Task", "Query"])[1][1]
+    LabelledText(label='Query', text=' why is rain wet', plain=False)
+    >>> [part.text for part in labelled_lines("query：雨\\nQuery: tea", ["Query"]).parts]
+    ['雨\\n', ' tea']
+    """
+    answer = "\n".join(answer.splitlines())
+    found = list(_pattern(tuple(labels)).finditer(answer))
+    parts = []
+    for number, match in enumerate(found):
+        end = found[number + 1].start() if number + 1 < len(found) else len(answer)
+        label = labels[(match.lastindex or 1) - 1]
+        parts.append(LabelledText(label, answer[match.end() : end], match[0] == f"{label}:"))
+    return LabelledAnswer(answer[: found[0].start()] if found else answer, parts)
+
+
+def strip_label(line: str, labels: Sequence[str]) -> str:
+    """A line without the label that it begins with, if any.
+
+    >>> strip_label("**Query:** why is rain wet", ["Query"]), strip_label("why is rain wet", ["Query"])
+    ('why is rain wet', 'why is rain wet')
+    """
+    match = _pattern(tuple(labels)).match(line)
+    return line[match.end() :].strip() if match else line
+
+
+@lru_cache
+def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join(f"({re.escape(label)})" for label in labels)
+    return re.compile(rf"^[*# \t]*(?:{names})\**\s*[:：]\**", re.IGNORECASE | re.MULTILINE)

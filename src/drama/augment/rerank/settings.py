@@ -1,0 +1,84 @@
+"""The section `augment.rerank`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from drama.augment.context import LLMSettings
+from drama.augment.kinds import RERANKABLE
+from drama.augment.prompts.read import prompt_inputs
+from drama.augment.rerank.methods import METHODS
+from drama.llm import is_offline, is_server
+
+
+class RerankSettings(LLMSettings):
+    """An LLM orders the best hits of a query once more, for a row of its own (paper, section 3: Rerank)."""
+
+    method: str = "none"
+    """`listwise`, the paper's; `likelihood` and `first_identifier` suit an LLM that is too small to write an
+    order; or `none`. A server can do `listwise` only."""
+    prompt: str | None = None
+    """The path of a YAML file; None is the method's own prompt."""
+    kinds: list[str] = ["qgen"]
+    """Which queries are reranked: `sent`, `title`, `qgen`; the paper's are those of QGen."""
+    queries: int | None = Field(default=None, ge=1)
+    """How many of them, by a seeded choice; None is all."""
+    depth: int = Field(default=20, ge=2)
+    """Hits of a query that are reranked."""
+    window: int = Field(default=20, ge=2)
+    """Passages in one prompt."""
+    step: int = Field(default=10, ge=1)
+    """How far a window moves up the list."""
+    text_words: int = Field(default=150, ge=8)
+    """Words of a document that the LLM reads."""
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        if self.method not in ("none", *METHODS):
+            raise ValueError(f"method: no method '{self.method}', known are none, {', '.join(METHODS)}")
+        unknown = [kind for kind in self.kinds if kind not in RERANKABLE]
+        if unknown:
+            raise ValueError(f"kinds: no query of kind '{unknown[0]}', known are {', '.join(RERANKABLE)}")
+        if not self.kinds or len({*self.kinds}) < len(self.kinds):
+            raise ValueError(f"kinds must name each kind once, and one at least: {self.kinds}")
+        if self.step >= self.window:
+            raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
+        return self
+
+    @model_validator(mode="after")
+    def _what_the_method_can_do(self) -> Self:
+        if self.method == "none":
+            return self
+        method, name = METHODS[self.method], self.method
+        if method.largest_window == 0 and (self.window, self.step) != (20, 10):
+            raise ValueError(f"{name} scores documents one by one: it has no window and no step")
+        if method.needs_logits and (is_server(self.llm) or is_offline(self.llm)):
+            raise ValueError(f"{name} needs the LLM's logits: a server and vLLM can do listwise only")
+        if method.largest_window and self.window > method.largest_window:
+            raise ValueError(f"{name} has {method.largest_window} letters, window is {self.window}")
+        return self
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is reranked."""
+        return self.method != "none"
+
+    def llms(self) -> list[str]:
+        """Names of the LLMs that are asked."""
+        return [self.llm] if self.on else []
+
+    def inputs(self) -> dict[str, Path]:
+        """Name → file that is read besides the corpus."""
+        return prompt_inputs([self.prompt]) if self.on and self.prompt else {}
+
+    @classmethod
+    def only(cls, queries: Sequence[str], llm: str) -> dict[str, Any]:
+        """The section's keys for `drama augment --kinds …,rerank`: which queries, and by what method.
+
+        An LLM in this process is usually small: it would write no ranking, and take long for it.
+        """
+        kinds = sorted(queries, key=lambda kind: kind != "qgen")[:1]
+        method = "listwise" if is_server(llm) or is_offline(llm) else "likelihood"
+        return {"method": method, "llm": llm, "kinds": kinds}
