@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drama.augment.labels.windows import scale_windows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.labels.label import scale_windows
+from drama.augment.prompts import load_prompt
+from drama.augment.queries.maker import LanguageCheck
 from drama.augment.queries.synthesize import parse_query
-from drama.augment.settings import LanguageCheck
 from drama.errors import DramaError
-from drama.llm import load_prompt
 from drama.records import Document, read_examples, write_passages
 from drama.workspace import Manifest, VectorReader
 
@@ -60,6 +60,8 @@ def test_windows_never_overlap_and_never_leave_the_list(
         ("word " * 41, "too long"),
         ("как крыло создаёт подъёмную силу", "wrong language"),
         ("Keywords: wing, lift", "repaired"),
+        ("**Query:** how do wings lift", "repaired"),
+        ("Query： how do wings lift", "repaired"),
     ],
 )
 def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
@@ -70,7 +72,7 @@ def test_answers_become_typed_outcomes(answer: str, outcome: str) -> None:
     ("lang", "check", "outcome"),
     [
         ("de", "detector", "wrong language"),
-        ("de", "script", "ok"),
+        ("de", "none", "ok"),
         ("", "detector", "ok"),
         ("en", "detector", "ok"),
     ],
@@ -164,6 +166,9 @@ def test_vectors_of_several_models_give_the_mean_of_their_cosines(
     [
         ("Task: find pages\nQuery: why do wings lift\nLanguage: English", ("why do wings lift", "ok")),
         ('Sure!\nTask: a\nQuery: "why do wings lift"\nLanguage: b', ("why do wings lift", "repaired")),
+        ("**Task:** a\n**Query:** why do wings lift\n**Language:** b", ("why do wings lift", "ok")),
+        ("Task：a\nQuery：why do wings lift\nLanguage：b", ("why do wings lift", "ok")),
+        ("Task: a\nmore of it\nQuery: why do wings lift\nmore\nLanguage: b", ("why do wings lift", "ok")),
         ("Task: find pages\nQuery: why do wings lift", ("", "malformed")),
         ("Query: why do wings lift\nTask: find pages\nLanguage: English", ("", "malformed")),
         ("Task: a\nQuery: why\nQuery: why do wings lift\nLanguage: English", ("", "malformed")),

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drama.augment.labels.hit_lists import HitLists
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.candidate import Candidate
 from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.label import label
-from drama.augment.labels.rankings import rank_corpus
-from drama.augment.settings import LabelSettings
+from drama.augment.labels.rankings import HitList, RankedQuery, rank_corpus
+from drama.augment.labels.settings import LabelSettings
 from drama.errors import DramaError
 from drama.records import Document, Hit, Passages, read_examples, write_passages
 from drama.retriever import load_encoder
@@ -55,7 +54,8 @@ def test_a_positive_that_no_retriever_found_has_no_score(judged: tuple[str, ...]
     settings = LabelSettings(positive_ranks=None, negative_ranks=(1, 3), scale_to_corpus=False)
     candidate = Candidate("q", "?", "sent", "far", "en", "s", judged)
     scores = Histogram()
-    [row] = label([(candidate, hits)], 9, settings, lambda outcome: None, scores)
+    ranked = RankedQuery(candidate, 0, HitList.of(hits))
+    [row] = label([ranked], 9, settings, lambda outcome: None, scores)
     found = dict(zip(row.positive_ids, row.positive_scores, strict=True))
     assert isnan(found.pop("far"))
     assert found == ({"d1": 0.9} if judged else {})
@@ -83,13 +83,16 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     tiny_llm: Path, passages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = load_encoder(tiny_llm, precision="bf16")  # as `auto` is on a GPU, and not on every actor
-    monkeypatch.setattr("drama.augment.labels.rankings.load_encoder", lambda *_: encoder)
-    told: list[Any] = []
-    monkeypatch.setattr("drama.augment.labels.rankings.SpreadEncoding", lambda *how: told.append(how))
-    monkeypatch.setattr("drama.augment.labels.rankings._searched", lambda make, queries, ray: HitLists([]))
+    monkeypatch.setattr("drama.augment.labels.teacher.load_encoder", lambda *_: encoder)
+    given: list[Any] = []
+    monkeypatch.setattr("drama.augment.labels.teacher.SpreadEncoding", lambda *how: given.append(how))
+    nothing = HitList.of([])
+    monkeypatch.setattr("drama.augment.labels.rankings._searched", lambda make, queries, ray: [nothing])
     settings = LabelSettings(retrievers=[str(tiny_llm)], precision="fp32")
-    vectors = rank_corpus([], Passages(passages), settings, tmp_path / "store", ray=RaySettings()).teachers
-    assert [(precision, made.made_by) for (_, _, precision, _), made in zip(told, vectors, strict=True)] == [
+    query = Candidate("q", "?", "sent", "d0", "en", "s")
+    store = tmp_path / "store"
+    models = rank_corpus([query], Passages(passages), settings, store, ray=RaySettings()).models
+    assert [(precision, made.made_by) for (_, _, precision, _), made in zip(given, models, strict=True)] == [
         ("bf16", encoder.fingerprint)
     ]
 

@@ -15,8 +15,9 @@ from drama.augment import AugmentSettings, MixtureSettings, augment, describe
 from drama.augment.candidate import Candidate
 from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.label import label
+from drama.augment.labels.rankings import HitList, RankedQuery
+from drama.augment.labels.settings import LabelSettings
 from drama.augment.mixture import allot
-from drama.augment.settings import LabelSettings
 from drama.corpus import CorpusSettings, build_corpus
 from drama.errors import DramaError, FileError
 from drama.records import Document, Example, Hit, read_examples, write_passages
@@ -83,14 +84,14 @@ def test_supervised_sets_that_cannot_be_used(judged: Path, tmp_path: Path) -> No
         return str(caught.value)
 
     assert "a test split is for evaluation" in error(split="test")
-    assert "there are: test, train" in error(split="dev")
+    assert "available splits: test, train" in error(split="dev")
     assert "add" in error()
     assert "two have the same name" in error(collections=["a/x", "b/x"])
 
 
 def test_hard_negatives_near_the_positives_are_dropped_and_counted() -> None:
     hits = [Hit(f"d{i}", 1.0 - i / 10, i + 1) for i in range(10)]
-    ranked = [(Candidate("q", "?", "sent", "d0", "en", "s"), hits)]
+    ranked = [RankedQuery(Candidate("q", "?", "sent", "d0", "en", "s"), 0, HitList.of(hits))]
     ranks = {"positive_ranks": (1, 2), "negative_ranks": (3, 9), "scale_to_corpus": False}
 
     near = "label: hard negative too near to the positives, dropped"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drama.augment.settings import RerankSettings, SynthesizeSettings
+from drama.augment import RerankSettings, SynthesizeSettings
 from drama.errors import DramaError, FileError
 from drama_bench.generate import bench_generate
 from drama_bench.rerank import bench_rerank

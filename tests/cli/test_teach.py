@@ -1,19 +1,24 @@
 """An LLM taught as a retriever: its folder labels a corpus as it is."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
 from drama import Retriever
 from drama.augment import AugmentSettings, augment
+from drama.cli import _app
+from drama.errors import DramaError
 from drama.records import Document, Example, read_examples, write_examples, write_passages
 from drama.workspace import read_manifest
 
 pytest.importorskip("peft")
+
+
+def teach(*options: object) -> Result:
+    return CliRunner().invoke(_app(), ["teach", *map(str, options)], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])
@@ -22,12 +27,11 @@ def test_what_teach_leaves_labels_a_corpus(
 ) -> None:
     collection = shutil.copytree(small_collection, tmp_path / "judged")
     (collection / "qrels/test.tsv").rename(collection / "qrels/train.tsv")
-    command = [
-        sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(collection), "--out", str(tmp_path),
-        "--pooling", pooling, "--steps", "3", "--set", "batch_size=4", "--set", "learning_rate=0.01",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = teach(
+        tiny_llm, collection, "--out", tmp_path, "--pooling", pooling, "--steps", 3,
+        "--set", "batch_size=4", "--set", "learning_rate=0.01",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
     model = tmp_path / "train/model"
     assert done.stdout.strip() == str(model)
     rows = list(read_examples(tmp_path / "augment/examples.parquet"))
@@ -44,13 +48,8 @@ def test_what_teach_leaves_labels_a_corpus(
 
 
 def test_a_test_split_is_refused(tiny_llm: Path, small_collection: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(small_collection), "--split", "test",
-        "--out", str(tmp_path),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "a test split is for evaluation" in done.stderr
+    with pytest.raises(DramaError, match="a test split is for evaluation"):
+        teach(tiny_llm, small_collection, "--split", "test", "--out", tmp_path)
     assert not any(tmp_path.iterdir())
 
 
@@ -66,15 +65,12 @@ def test_the_improvement_round_trains_on_preferences_too(
         examples, [Example("rerank-a", "which?", names[:1], names[1:], [1.0], [0.1] * 4, "rerank")]
     )
     command = [
-        sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(collection), "--out",
-        str(tmp_path / "out"), "--steps", "2", "--set", "batch_size=4", "--examples", str(examples),
+        tiny_llm, collection, "--out", tmp_path / "out", "--steps", 2, "--set", "batch_size=4",
+        "--examples", examples,
     ]  # fmt: skip
-    alone = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert alone.returncode == 2
-    assert "--examples and --passages go together" in alone.stderr
-    done = subprocess.run(
-        [*command, "--passages", str(passages)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    with pytest.raises(DramaError, match="--examples and --passages go together"):
+        teach(*command)
+    done = teach(*command, "--passages", passages)
+    assert done.exit_code == 0, done.output
     counts = read_manifest(tmp_path / "out/train").counts
     assert (counts["examples: supervised"], counts["examples: rerank"]) == (8, 1)

@@ -7,20 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from drama.augment.prompts import Prompt, Shot, load_prompt
 from drama.compute import resolve_precision
 from drama.errors import DramaError, FileError
 from drama.llm import (
     AnswerCache,
     Engine,
-    Prompt,
     Sampling,
     answer_log_likelihoods,
     load_engine,
-    load_prompt,
 )
 from drama.llm import engine as engine_module
 from drama.llm import rows as rows_module
-from drama.llm.prompt import Shot
 
 GREEDY = Sampling(max_new_tokens=8, temperature=0)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from drama.augment.rerank.parse import parse_ranking
-from drama.augment.rerank.prompt import load_list_prompt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drama.augment.prompts import load_list_prompt
 from drama.augment.rerank.listwise import Listwise
+from drama.augment.rerank.ranking_answer import parse_ranking
 from drama.augment.rerank.sliding import WindowOrder, slide, window_spans
 from drama.errors import DramaError
 from drama.llm import AnswerCache, Messages, Sampling, Usage

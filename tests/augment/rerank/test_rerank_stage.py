@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drama.augment.rerank.reranked import Reranked, by_rank
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.candidate import Candidate
+from drama.augment.context import Context
 from drama.augment.rerank.examples import rerank_examples
+from drama.augment.rerank.reranker import Reranked, by_rank
 from drama.errors import DramaError
+from drama.llm import ServerSettings
 from drama.records import Document, Hit, Passages, read_examples, write_passages
 from drama.workspace import VectorReader
 
@@ -97,7 +99,8 @@ def test_a_list_with_a_window_in_the_retrievers_order_makes_no_row(passages: Pat
     hits = [Hit(f"d{i}", 1.0 - i, i + 1) for i in range(3)]
     chosen = [(Candidate(name, name, "qgen", "d7", "en", "s"), hits) for name in ("first", "second")]
     counts: Counter[str] = Counter()
-    done = rerank_examples(chosen, Passages(passages), Half(), 50, tmp_path, lambda n: counts.update([n]))
+    context = Context(tmp_path, tmp_path, 0, lambda n: counts.update([n]), {}, ServerSettings())
+    done = rerank_examples(chosen, Passages(passages), Half(), 50, context)
     assert [row.query for row in done] == ["first"]
     assert counts["rerank: a window was not ordered, left out"] == 1
 
@@ -126,6 +129,8 @@ def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_pa
         ({"method": "listwise", "depth": 60}, "above label.depth 50"),
         ({"method": "listwise", "kinds": ["qgen"]}, "no such query is made"),
         ({"method": "listwise", "kinds": []}, "kinds must name"),
+        ({"method": "listwise", "kinds": ["triplet"]}, "no query of kind 'triplet'"),
+        ({"method": "listwize"}, "no method 'listwize'"),
         ({"method": "likelihood", "llm": "http://localhost/v1#m"}, "listwise only"),
         ({"method": "listwise", "llm": "http://localhost/v1"}, "names no model"),
         ({"method": "listwise", "llm": "http://localhost/v1#m", "precision": "bf16"}, "a server has its own"),

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drama.augment.queries.triplets.parse import parse_triplet
-from drama.augment.queries.triplets.prompt import load_triplet_prompt
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.prompts import load_triplet_prompt
+from drama.augment.queries.triplet_answer import parse_triplet
 from drama.errors import DramaError
 from drama.records import Document, read_examples, read_passages, write_passages
 from drama.train import TrainSettings, train
@@ -32,6 +32,7 @@ def answer(query: str = "how is green tea made", positive: str = TEA, negative: 
         (f"\n{answer()}\n", "ok"),
         ("Sure!\n" + answer(), "repaired"),
         (answer().replace("Query:", "**Query:**"), "repaired"),
+        (answer().replace(":", "："), "repaired"),
         (answer(positive=""), "missing part"),
         ("", "missing part"),
         (answer() + "\nQuery: another one", "parts repeated or out of order"),

@@ -43,21 +43,20 @@ class RerankSettings(LLMSettings):
             raise ValueError(f"kinds: no query of kind '{unknown[0]}', known are {', '.join(RERANKABLE)}")
         if not self.kinds or len({*self.kinds}) < len(self.kinds):
             raise ValueError(f"kinds must name each kind once, and one at least: {self.kinds}")
-        if self.step >= self.window:
-            raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
         return self
 
     @model_validator(mode="after")
     def _what_the_method_can_do(self) -> Self:
-        if self.method == "none":
-            return self
-        method, name = METHODS[self.method], self.method
-        if method.largest_window == 0 and (self.window, self.step) != (20, 10):
-            raise ValueError(f"{name} scores documents one by one: it has no window and no step")
-        if method.needs_logits and (is_server(self.llm) or is_offline(self.llm)):
-            raise ValueError(f"{name} needs the LLM's logits: a server and vLLM can do listwise only")
-        if method.largest_window and self.window > method.largest_window:
-            raise ValueError(f"{name} has {method.largest_window} letters, window is {self.window}")
+        name, method = self.method, METHODS.get(self.method)
+        if method is not None:
+            if method.largest_window == 0 and (self.window, self.step) != (20, 10):
+                raise ValueError(f"{name} scores documents one by one: it has no window and no step")
+            if method.needs_logits and (is_server(self.llm) or is_offline(self.llm)):
+                raise ValueError(f"{name} needs the LLM's logits: a server and vLLM can do listwise only")
+            if method.largest_window and self.window > method.largest_window:
+                raise ValueError(f"{name} has {method.largest_window} letters, window is {self.window}")
+        if self.step >= self.window:
+            raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
         return self
 
     @property
