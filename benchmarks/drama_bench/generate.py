@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from drama.augment.prompts import Prompt, load_prompt
+from drama.augment.prompts.text_prompt import Prompt, load_prompt
 from drama.errors import DramaError
 from drama.language import count_words, cut_words
 from drama.llm import Engine, Messages, Sampling, load_engine

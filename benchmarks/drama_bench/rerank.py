@@ -54,7 +54,7 @@ def bench_rerank(
     for folder in folders:
         collection: Collection | None = None
         for each in settings:
-            if not each.on:
+            if not each.on():
                 raise DramaError("bench rerank: rerank.method is none", hint="name a method")
             path = out / f"rerank-{as_file_name(each.llm)}-{as_file_name(folder)}-{each.method}.json"
             asked = {"rerank": each.model_dump(exclude={"kinds"}), "split": split, "seed": seed}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.labels.label import scale_windows
-from drama.augment.prompts import load_prompt
+from drama.augment.prompts.text_prompt import load_prompt
 from drama.augment.queries.maker import LanguageCheck
 from drama.augment.queries.synthesize import parse_query
 from drama.errors import DramaError

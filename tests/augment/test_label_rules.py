@@ -91,8 +91,9 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     settings = LabelSettings(retrievers=[str(tiny_llm)], precision="fp32")
     query = Candidate("q", "?", "sent", "d0", "en", "s")
     store = tmp_path / "store"
-    models = rank_corpus([query], Passages(passages), settings, store, ray=RaySettings()).models
-    assert [(precision, made.made_by) for (_, _, precision, _), made in zip(given, models, strict=True)] == [
+    _, vectors = rank_corpus([query], [], Passages(passages), settings, store, ray=RaySettings())
+    made = zip(given, vectors.models, strict=True)
+    assert [(precision, model.made_by) for (_, _, precision, _), model in made] == [
         ("bf16", encoder.fingerprint)
     ]
 

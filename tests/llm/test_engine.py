@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from drama.augment.prompts import Prompt, Shot, load_prompt
+from drama.augment.prompts.text_prompt import Prompt, Shot, load_prompt
 from drama.compute import resolve_precision
 from drama.errors import DramaError, FileError
 from drama.llm import (

@@ -1,8 +1,9 @@
 """Candidate: a query that waits for its labels."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from drama.records import Document
+from drama.records import Document, Example
 
 
 class Candidate(NamedTuple):
@@ -22,3 +23,9 @@ class Candidate(NamedTuple):
     written: tuple[Document, ...] = ()
     """Passages that an LLM wrote together with the query: its positive and its hard negative. Such a query is
     not searched for in the corpus."""
+
+    def example(self, positives: Mapping[str, float], negatives: Mapping[str, float]) -> Example:
+        """The row of this query, with the ids and scores of its labels."""
+        ids, scores = (list(positives), list(negatives)), (list(positives.values()), list(negatives.values()))
+        origin = "" if self.judged else self.document_id
+        return Example(self.id, self.query, *ids, *scores, self.kind, self.lang, self.source, origin)

@@ -1,13 +1,13 @@
 """What will be trained on: the rows of `examples.parquet` by source, kind and language."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drama.language import count_words, cut_words
-from drama.records import WRITTEN, Example, read_examples, read_passages
+from drama.records import WRITTEN, Document, Example, read_examples, read_passages
 from drama.records.sample import Reservoir
 
 _HEADER = ("source", "kind", "lang", "rows", "words a query", "a positive", "positives", "negatives")
@@ -76,6 +76,17 @@ def describe(path: Path, words: Mapping[str, int], samples: int = 0, seed: int =
             groups[key] = Group(*key, Reservoir(samples, rng))
         groups[key].add(example, words)
     return [groups[key] for key in sorted(groups)]
+
+
+def count_groups(path: Path, documents: Iterable[Document]) -> list[dict[str, Any]]:
+    """The figures of each group, for the stage's manifest.
+
+    Args:
+        path: `examples.parquet`.
+        documents: all passages that it names.
+    """
+    words = {d.id: count_words(d.full_text) for d in documents}
+    return [group.figures() for group in describe(path, words)]
 
 
 def show(examples: Path, passages: Path, seed: int) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import model_validator
 
+from drama.augment.context import LLMSettings
 from drama.augment.kinds import MAKERS, Makers
 from drama.augment.labels.settings import LabelSettings
 from drama.augment.mixture import MixtureSettings
@@ -38,7 +39,7 @@ class AugmentSettings(Makers):
             raise ValueError(
                 f"synthesize.round_trip {self.synthesize.round_trip} is above label.depth {depth}"
             )
-        if not self.rerank.on:
+        if not self.rerank.on():
             return self
         if self.rerank.depth > depth:
             raise ValueError(f"rerank.depth {self.rerank.depth} is above label.depth {depth}")
@@ -52,12 +53,10 @@ class AugmentSettings(Makers):
         """The sections that make queries, in their order."""
         return [getattr(self, name) for name in MAKERS]
 
-    def _asking(self) -> list[Maker | RerankSettings]:
-        return [*self.makers(), self.rerank]
-
     def llms(self) -> list[str]:
         """Names of the LLMs that the stage asks."""
-        return [name for section in self._asking() for name in section.llms()]
+        sections: list[Maker | RerankSettings] = [*self.makers(), self.rerank]
+        return [section.llm for section in sections if isinstance(section, LLMSettings) and section.on()]
 
     def models(self) -> list[str]:
         """Names of the models that the stage loads into this process."""
@@ -66,12 +65,12 @@ class AugmentSettings(Makers):
         return list(dict.fromkeys(names))
 
     def inputs(self) -> dict[str, Path]:
-        """Name → file or folder that the stage reads besides the passages.
+        """Name → file or folder that the stage reads in addition to the passages.
 
         Raises:
             DramaError: a model or a collection is missing.
         """
         inputs = {f"model {name}": resolve(name) for name in self.models()}
-        for section in self._asking():
-            inputs |= section.inputs()
-        return inputs
+        for maker in self.makers():
+            inputs |= maker.inputs()
+        return inputs | self.rerank.inputs()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context
-from drama.augment.describe import describe
+from drama.augment.describe import count_groups
 from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.label import label, label_written, survives_round_trip
 from drama.augment.labels.rankings import rank_corpus
@@ -15,7 +15,6 @@ from drama.augment.mixture import MixtureSettings, mix
 from drama.augment.rerank import choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
 from drama.errors import DramaError
-from drama.language import count_words
 from drama.records import WRITTEN, Document, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
@@ -59,28 +58,23 @@ def augment(
         made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers())
         queries, complete = _split(_deduplicated(made, run.count))
         written = _write_passages(complete, out / WRITTEN)
-        extra = complete if settings.label.keep_vectors else []
-        rankings = rank_corpus(queries, documents, settings.label, store, extra, settings.ray)
+        ranked, vectors = rank_corpus(queries, complete, documents, settings.label, store, settings.ray)
         k = settings.synthesize.round_trip
-        kept = [query for query in rankings.queries if survives_round_trip(query, k, run.count, scores)]
+        kept = [query for query in ranked if survives_round_trip(query, k, run.count, scores)]
         chosen = choose(kept, settings.rerank, seed)
         if settings.label.keep_vectors:
             rows = {query.candidate.id: query.row for query in kept}
             rows |= {rerank_id(query.candidate.id): query.row for query in chosen}
-            rows |= {query.candidate.id: query.row for query in rankings.extra}
-            ids = [d.id for d in documents]
-            keep_vectors(out / "teacher", rows, ids, [d.id for d in written], rankings.models)
+            rows |= {candidate.id: row for row, candidate in enumerate(complete, start=len(queries))}
+            keep_vectors(out / "teacher", rows, vectors)
         examples = chain(
             label(kept, len(documents), settings.label, run.count, scores),
             rerank(chosen, documents, settings.rerank, context),
             map(label_written, complete),
         )
         _write_mixture(examples, out, settings.mixture, seed, run)
-        if distribution := scores.figures():
-            retrievers = " + ".join(settings.label.retrievers)
-            run.figures["histograms"] = {f"scores of labels by {retrievers}": distribution}
-        words = {d.id: count_words(d.full_text) for d in chain(documents, written)}
-        run.figures["groups"] = [g.figures() for g in describe(out / "examples.parquet", words)]
+        run.figures |= scores.by(settings.label.retrievers)
+        run.figures["groups"] = count_groups(out / "examples.parquet", chain(documents, written))
     return run.manifest
 
 

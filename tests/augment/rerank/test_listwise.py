@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drama.augment.prompts import load_list_prompt
+from drama.augment.prompts.list_prompt import load_list_prompt
 from drama.augment.rerank.listwise import Listwise
 from drama.augment.rerank.ranking_answer import parse_ranking
 from drama.augment.rerank.sliding import WindowOrder, slide, window_spans

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
-from drama.augment.prompts import load_triplet_prompt
+from drama.augment.prompts.triplet_prompt import load_triplet_prompt
 from drama.augment.queries.triplet_answer import parse_triplet
 from drama.errors import DramaError
 from drama.records import Document, read_examples, read_passages, write_passages

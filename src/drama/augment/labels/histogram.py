@@ -10,7 +10,7 @@ _NARROWEST = 2.0**-12
 
 
 class Histogram:
-    """How often which scores came, by name; all names share their bins.
+    """How often each score occurred, by name; all names share their bins.
 
     A bin is as narrow as a power of two can be, so that no more than 64 of them span all scores. That depends
     on the scores only, not on their order.
@@ -51,6 +51,11 @@ class Histogram:
             "edges": [at * self._width for at in range(low, high + 2)],
             "counts": {name: [bins[at] for at in range(low, high + 1)] for name, bins in full.items()},
         }
+
+    def by(self, retrievers: Iterable[str]) -> dict[str, Any]:
+        """The histograms as figures of a stage, with the retrievers that gave the scores."""
+        figures = self.figures()
+        return {"histograms": {f"scores of labels by {' + '.join(retrievers)}": figures}} if figures else {}
 
     def _widen(self) -> None:
         self._width *= 2

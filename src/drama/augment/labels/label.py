@@ -105,18 +105,7 @@ def label_written(candidate: Candidate) -> Example:
     """The example of a query whose passages were written with it: nothing is ranked, and the scores only tell
     the positive from the hard negative."""
     positive, negative = candidate.written
-    return Example(
-        candidate.id,
-        candidate.query,
-        [positive.id],
-        [negative.id],
-        [1.0],
-        [0.0],
-        candidate.kind,
-        candidate.lang,
-        candidate.source,
-        positive.id,
-    )
+    return candidate.example({positive.id: 1.0}, {negative.id: 0.0})
 
 
 def _example(
@@ -156,18 +145,7 @@ def _example(
         negatives = _below(negatives, settings.negatives_below * best, count, histogram)
     histogram.add("hard negatives", negatives.values())
     count("label: ok")
-    return Example(
-        candidate.id,
-        candidate.query,
-        list(positives),
-        list(negatives),
-        list(positives.values()),
-        list(negatives.values()),
-        candidate.kind,
-        candidate.lang,
-        candidate.source,
-        origin,
-    )
+    return candidate.example(positives, negatives)
 
 
 def _below(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from drama.augment.candidate import Candidate
 from drama.augment.labels.settings import LabelSettings
-from drama.augment.labels.teacher import Array, ModelVectors, embed, with_ids
+from drama.augment.labels.teacher import Array, TeacherVectors, embed, with_ids
 from drama.console import track
 from drama.records import Documents, Hit
 from drama.retriever import Blocks
@@ -56,64 +56,54 @@ class RankedQuery(NamedTuple):
         return self.ranking.hits()
 
 
-class Rankings(NamedTuple):
-    """What the retrievers found, and the vectors of the dense ones."""
-
-    queries: list[RankedQuery]
-    extra: list[RankedQuery]
-    """Queries that got vectors only: their rankings are empty."""
-    models: list[ModelVectors]
-
-
 def rank_corpus(
-    candidates: Sequence[Candidate],
+    queries: Sequence[Candidate],
+    complete: Sequence[Candidate],
     documents: Documents,
     settings: LabelSettings,
     store: Path | None,
-    extra: Sequence[Candidate] = (),
     ray: RaySettings | None = None,
-) -> Rankings:
-    """Rank the corpus for every candidate by each retriever; several are fused with equal weights.
+) -> tuple[list[RankedQuery], TeacherVectors]:
+    """Rank the corpus for every query by each retriever; several are fused with equal weights.
 
     With `ray`, actors embed by the models and search; LSA's vectors are made here.
 
     Args:
-        candidates: the queries.
+        queries: to search for.
+        complete: queries with passages of their own. With `keep_vectors` they get vectors too, in the rows
+            after the others'; they have no part in the rankings.
         documents: the corpus.
         settings: retrievers, and how they encode.
         store: a folder that keeps vectors by content.
-        extra: queries with passages of their own, which get vectors and have no part in the rankings.
         ray: where models run; None is this process.
 
     Raises:
         DramaError: a model is missing.
     """
-    queries = [c.query for c in candidates]
+    embedded = [*queries, *(complete if settings.keep_vectors else ())]
+    ids = [d.id for d in documents]
+    vectors = TeacherVectors([], ids, [d.id for candidate in complete for d in candidate.written])
+    if not embedded:
+        return [], vectors
+    texts = [query.query for query in queries]
     rankings: list[list[HitList]] = []
-    models: list[ModelVectors] = []
-    if not candidates and not extra:
-        return Rankings([], [], [])
     if BM25_NAME in settings.retrievers:
         make = partial(_by_bm25, BM25.build(documents), settings.depth)
-        rankings.append(_searched(make, queries, ray))
+        rankings.append(_searched(make, texts, ray))
     for name in settings.retrievers:
         if name != BM25_NAME:
-            vectors = embed(name, [*candidates, *extra], documents, settings, store, ray)
-            models.append(vectors)
-            documents_ND = vectors.documents_ND if ray is None else vectors.documents_ND.loaded()
-            exact = partial(_by_vectors, name, [d.id for d in documents], documents_ND, settings.depth)
-            rankings.append(_searched(exact, vectors.queries_QD[: len(queries)], ray))
+            model = embed(name, embedded, documents, settings, store, ray)
+            vectors.models.append(model)
+            documents_ND = model.documents_ND if ray is None else model.documents_ND.loaded()
+            exact = partial(_by_vectors, name, ids, documents_ND, settings.depth)
+            rankings.append(_searched(exact, model.queries_QD[: len(texts)], ray))
     fused = rankings[0]
     if len(rankings) > 1:
         weights = [1.0 / len(rankings)] * len(rankings)
         lists = ([ranking.hits() for ranking in each] for each in zip(*rankings, strict=True))
         fused = [HitList.of(fuse(each, weights, settings.depth)) for each in lists]
-    nothing = HitList.of([])
-    return Rankings(
-        [RankedQuery(c, row, hits) for row, (c, hits) in enumerate(zip(candidates, fused, strict=True))],
-        [RankedQuery(c, row, nothing) for row, c in enumerate(extra, start=len(candidates))],
-        models,
-    )
+    found = enumerate(zip(queries, fused, strict=True))
+    return [RankedQuery(query, row, hits) for row, (query, hits) in found], vectors
 
 
 def _searched(

@@ -33,6 +33,14 @@ class ModelVectors(NamedTuple):
     made_by: str
 
 
+class TeacherVectors(NamedTuple):
+    """The vectors of each dense model, and the ids of their documents."""
+
+    models: list[ModelVectors]
+    documents: list[str]
+    written: list[str]
+
+
 def embed(
     name: str,
     queries: Sequence[Candidate],
@@ -69,23 +77,16 @@ def with_ids(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[st
         first += len(part_ND)
 
 
-def keep_vectors(
-    folder: Path,
-    rows: Mapping[str, int],
-    documents: Sequence[str],
-    written: Sequence[str],
-    models: Sequence[ModelVectors],
-) -> None:
+def keep_vectors(folder: Path, rows: Mapping[str, int], vectors: TeacherVectors) -> None:
     """Write the vectors for distillation; those of several models are concatenated, so that the cosine of two
     texts is the mean of the models' cosines.
 
     Args:
         folder: `queries/` and `documents/` go here.
         rows: example id → the row of its query's vector.
-        documents: ids of the corpus.
-        written: ids of the passages that were written with queries.
-        models: their vectors.
+        vectors: of the labelling models.
     """
+    models, documents, written = vectors
     made_by = {"models": [m.made_by for m in models]}
     scale = len(models) ** -0.5
 

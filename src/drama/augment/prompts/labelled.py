@@ -18,23 +18,15 @@ class LabelledText(NamedTuple):
     text: str
     """As it was written, with white space."""
     plain: bool
-    """Whether the line begins with the label as it was asked for, without marks or another spelling."""
+    """Whether the line begins with the label as requested, without marks or another spelling."""
 
 
-class LabelledAnswer(NamedTuple):
-    """An answer, taken apart at its labels."""
-
-    before: str
-    """What the LLM wrote before the first label."""
-    parts: list[LabelledText]
-
-
-def labelled_lines(answer: str, labels: Sequence[str]) -> LabelledAnswer:
-    """Take an answer apart at the lines that begin with one of the labels.
+def labelled_lines(answer: str, labels: Sequence[str]) -> tuple[str, list[LabelledText]]:
+    """What is before the first label, and an entry for each line that begins with one of them.
 
     >>> labelled_lines("Sure!\\nTask: find pages\\n**Query:** why is rain wet", ["Task", "Query"])[1][1]
     LabelledText(label='Query', text=' why is rain wet', plain=False)
-    >>> [part.text for part in labelled_lines("query：雨\\nQuery: tea", ["Query"]).parts]
+    >>> [part.text for part in labelled_lines("query：雨\\nQuery: tea", ["Query"])[1]]
     ['雨\\n', ' tea']
     """
     answer = "\n".join(answer.splitlines())
@@ -44,17 +36,7 @@ def labelled_lines(answer: str, labels: Sequence[str]) -> LabelledAnswer:
         end = found[number + 1].start() if number + 1 < len(found) else len(answer)
         label = labels[(match.lastindex or 1) - 1]
         parts.append(LabelledText(label, answer[match.end() : end], match[0] == f"{label}:"))
-    return LabelledAnswer(answer[: found[0].start()] if found else answer, parts)
-
-
-def strip_label(line: str, labels: Sequence[str]) -> str:
-    """A line without the label that it begins with, if any.
-
-    >>> strip_label("**Query:** why is rain wet", ["Query"]), strip_label("why is rain wet", ["Query"])
-    ('why is rain wet', 'why is rain wet')
-    """
-    match = _pattern(tuple(labels)).match(line)
-    return line[match.end() :].strip() if match else line
+    return answer[: found[0].start()] if found else answer, parts
 
 
 @lru_cache

@@ -31,11 +31,11 @@ class AnswerLines(Section):
     query: str
     """The label of the line that holds the query."""
     tokens: int
-    """What the whole answer may take."""
+    """Tokens that the whole answer may take."""
 
     def read(self, answer: str) -> str | None:
         """The query; None where a label is missing, repeated or out of order."""
-        parts = labelled_lines(answer, self.labels).parts
+        _, parts = labelled_lines(answer, self.labels)
         if [part.label for part in parts] != self.labels:
             return None
         text = parts[self.labels.index(self.query)].text

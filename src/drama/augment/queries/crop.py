@@ -1,8 +1,8 @@
 """Sent and title: a document's own sentences and title as queries (paper, section 3)."""
 
 import random
-from collections.abc import Collection, Iterator
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ from drama.records import Document, Documents
 class CropSettings(Maker):
     """Sentences of a document as queries (paper, section 3: Sent)."""
 
-    kinds = ("sent", "title")
+    kinds = {"sent": "per_document", "title": "titles"}
 
     per_document: int = Field(default=1, ge=0)
     """Random sentences a document; 0 = none."""
@@ -32,15 +32,6 @@ class CropSettings(Maker):
         if self.min_words > self.max_words:
             raise ValueError(f"min_words {self.min_words} is above max_words {self.max_words}")
         return self
-
-    def on(self) -> list[str]:
-        """See `Maker`."""
-        return ["sent"] * (self.per_document > 0) + ["title"] * self.titles
-
-    @classmethod
-    def only(cls, kinds: Collection[str], documents: int, llm: str) -> dict[str, Any]:
-        """See `Maker`."""
-        return {"per_document": int("sent" in kinds), "titles": "title" in kinds}
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
         """Yield up to `per_document` random sentences of each document, and its title where `titles` is on.

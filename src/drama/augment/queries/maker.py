@@ -6,42 +6,39 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from drama.augment.candidate import Candidate
-from drama.augment.context import Context
+from drama.augment.context import Context, LLMSettings
 from drama.records import Documents
 from drama.settings import Section
 
 LanguageCheck = Literal["detector", "none"]
-"""Whether what an LLM wrote must not be in another language than asked for."""
 
 
 class Maker(Section):
     """Base of the sections that make queries. `drama.augment.kinds` lists them."""
 
-    kinds: ClassVar[tuple[str, ...]]
-    """The kinds of rows that it can make."""
+    kinds: ClassVar[dict[str, str]]
+    """Kind of rows → the key that says how many are made, 0 being none."""
     from_documents: ClassVar[bool] = True
     """Whether each query is made from one document of the corpus: such queries can be reranked."""
     by_name: ClassVar[bool] = True
     """Whether a kind's name is enough to make it (`drama augment --kinds`)."""
-
-    @abstractmethod
-    def on(self) -> list[str]:
-        """The kinds that these settings make."""
+    amount: ClassVar[int | None] = 1
+    """The value that `drama augment --kinds` gives to these keys; None: the number of documents."""
 
     @abstractmethod
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
-        """Yield the queries, none where nothing is on.
+        """Yield the queries; none where `on` is empty.
 
         Raises:
             DramaError: something that the settings name is missing.
         """
 
-    def llms(self) -> list[str]:
-        """Names of the LLMs that are asked."""
-        return []
+    def on(self) -> list[str]:
+        """The kinds that these settings make."""
+        return [kind for kind, key in self.kinds.items() if getattr(self, key)]
 
     def inputs(self) -> dict[str, Path]:
-        """Name → file that is read besides the corpus.
+        """Name → file that is read in addition to the corpus.
 
         Raises:
             FileError: one is missing.
@@ -57,4 +54,6 @@ class Maker(Section):
             documents: how many the corpus has.
             llm: the LLM to ask.
         """
-        return {}
+        amount = documents if cls.amount is None else cls.amount
+        keys = {key: amount * (kind in kinds) for kind, key in cls.kinds.items() if cls.by_name}
+        return {**keys, "llm": llm} if issubclass(cls, LLMSettings) else keys

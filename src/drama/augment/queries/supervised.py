@@ -18,7 +18,7 @@ KIND = "supervised"
 class SupervisedSettings(Maker):
     """Queries that people judged, next to those that are made (paper, section 4)."""
 
-    kinds = (KIND,)
+    kinds = {KIND: "collections"}
     from_documents = False
     by_name = False
 
@@ -35,10 +35,6 @@ class SupervisedSettings(Maker):
         if len({*names}) < len(names):
             raise ValueError(f"collections: two have the same name: {names}")
         return self
-
-    def on(self) -> list[str]:
-        """See `Maker`."""
-        return [KIND] if self.collections else []
 
     def inputs(self) -> dict[str, Path]:
         """See `Maker`."""

@@ -5,7 +5,7 @@ The raw answers and what became of them are in `generated.jsonl`.
 """
 
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import REFUSED, Context, LLMSettings
-from drama.augment.prompts import AnswerLines, Prompt, load_prompt, strip_label
+from drama.augment.prompts.labelled import labelled_lines
 from drama.augment.prompts.read import prompt_inputs
+from drama.augment.prompts.text_prompt import AnswerLines, Prompt, load_prompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import count_words, cut_words, plain_text, wrong_language
@@ -28,7 +29,8 @@ _LABELS = ("query", "question", "search query", "answer", "keyword", "keywords",
 class SynthesizeSettings(Maker, LLMSettings):
     """Queries that an instruction-following LLM writes (paper, section 3: QGen)."""
 
-    kinds = ("qgen",)
+    kinds = {"qgen": "documents"}
+    amount = None
 
     batch_size: int = Field(default=32, ge=1)
     """Prompts at once."""
@@ -53,22 +55,9 @@ class SynthesizeSettings(Maker, LLMSettings):
             raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
         return self
 
-    def on(self) -> list[str]:
-        """See `Maker`."""
-        return ["qgen"] if self.documents else []
-
-    def llms(self) -> list[str]:
-        """See `Maker`."""
-        return [self.llm] if self.documents else []
-
     def inputs(self) -> dict[str, Path]:
         """See `Maker`."""
         return prompt_inputs(self.prompts) if self.documents else {}
-
-    @classmethod
-    def only(cls, kinds: Collection[str], documents: int, llm: str) -> dict[str, Any]:
-        """See `Maker`."""
-        return {"documents": documents if "qgen" in kinds else 0, "llm": llm}
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
         """Yield a query by each prompt for each of `documents` documents, by a seeded choice.
@@ -161,7 +150,8 @@ def parse_query(
     if not written:
         return "", "empty"
     announced = len(written) > 1 and written[0].endswith((":", "："))
-    query = strip_label(written[announced], _LABELS).strip().strip('"“”*').strip()
+    _, labelled = labelled_lines(written[announced], _LABELS)
+    query = (labelled[0].text if labelled else written[announced]).strip().strip('"“”*').strip()
     words = count_words(query)
     if not query:
         return "", "empty"

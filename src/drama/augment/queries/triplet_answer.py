@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from drama.augment.prompts import labelled_lines
+from drama.augment.prompts.labelled import labelled_lines
 from drama.language import count_words, plain_text, surely_another_language
 
 _LABELS = ("Task", "Query", "Positive", "Negative")

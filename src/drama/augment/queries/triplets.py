@@ -5,16 +5,16 @@ What it writes never reaches the corpus: the passages are kept next to the examp
 became of them are in `triplets.jsonl`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import REFUSED, Context, LLMSettings
-from drama.augment.prompts import LANGUAGE, load_triplet_prompt
 from drama.augment.prompts.read import prompt_inputs
+from drama.augment.prompts.triplet_prompt import LANGUAGE, load_triplet_prompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.augment.queries.triplet_answer import Parts, parse_triplet
 from drama.errors import DramaError
@@ -25,14 +25,13 @@ from drama.records import Document, Documents
 KIND = "triplet"
 SOURCE = "written"
 """The source of these rows, which come from no corpus."""
-_BY_NAME = 100
-"""How many `drama augment --kinds triplet` asks for."""
 
 
 class TripletSettings(Maker, LLMSettings):
     """Queries with passages that an LLM makes up (paper, section 3: Triplet)."""
 
-    kinds = (KIND,)
+    kinds = {KIND: "count"}
+    amount = 100
     from_documents = False
 
     count: int = Field(default=0, ge=0)
@@ -51,22 +50,9 @@ class TripletSettings(Maker, LLMSettings):
             raise ValueError(f"languages must name each language once, and one at least: {self.languages}")
         return self
 
-    def on(self) -> list[str]:
-        """See `Maker`."""
-        return [KIND] if self.count else []
-
-    def llms(self) -> list[str]:
-        """See `Maker`."""
-        return [self.llm] if self.count else []
-
     def inputs(self) -> dict[str, Path]:
         """See `Maker`."""
         return prompt_inputs([self.prompt]) if self.count else {}
-
-    @classmethod
-    def only(cls, kinds: Collection[str], documents: int, llm: str) -> dict[str, Any]:
-        """See `Maker`."""
-        return {"count": _BY_NAME if KIND in kinds else 0, "llm": llm}
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
         """Yield the triplets of `count` answers in each language, with their passages.

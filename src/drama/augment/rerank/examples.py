@@ -39,7 +39,7 @@ def negative_ranks(length: int) -> tuple[int, int]:
 
 def choose(queries: Sequence[RankedQuery], settings: RerankSettings, seed: int) -> list[RankedQuery]:
     """The queries to rerank: of the requested kinds, by a seeded choice, in their order."""
-    if not settings.on:
+    if not settings.on():
         return []
     rows = [row for row, query in enumerate(queries) if query.candidate.kind in settings.kinds]
     if settings.queries is not None and settings.queries < len(rows):
@@ -73,7 +73,7 @@ def rerank(
     Raises:
         DramaError: no such LLM or prompt, or the LLM can't be reached.
     """
-    if not settings.on:
+    if not settings.on():
         return
     if not chosen:
         context.count("rerank: no query to rerank")
@@ -119,15 +119,8 @@ def rerank_examples(
         for outcome in found.outcomes:
             context.count(f"rerank, LLM: {outcome}")
         ids = [hits[i].document_id for i in found.order]
-        lines.append(
-            {
-                "id": rerank_id(candidate.id),
-                "query": candidate.query,
-                "documents": ids,
-                "outcomes": found.outcomes,
-                "answers": found.answers,
-            }
-        )
+        line = {"id": rerank_id(candidate.id), "query": candidate.query, "documents": ids}
+        lines.append({**line, "outcomes": found.outcomes, "answers": found.answers})
         if {*found.outcomes} != {OK}:
             context.count("rerank: a window was not ordered, left out")
             continue
@@ -145,15 +138,5 @@ def _example(
     if not negatives:
         count("rerank: no hard negatives")
     count("rerank: ok")
-    return Example(
-        rerank_id(candidate.id),
-        candidate.query,
-        ids[:1],
-        list(negatives),
-        scores[:1],
-        list(negatives.values()),
-        RERANK,
-        candidate.lang,
-        candidate.source,
-        candidate.document_id,
-    )
+    row = candidate.example(dict(zip(ids[:1], scores[:1], strict=True)), negatives)
+    return row._replace(id=rerank_id(candidate.id), kind=RERANK)

@@ -5,7 +5,7 @@ malformed: for LLMs too small to keep to a format."""
 import json
 from string import ascii_uppercase
 
-from drama.augment.prompts import ListPrompt
+from drama.augment.prompts.list_prompt import ListPrompt
 from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress

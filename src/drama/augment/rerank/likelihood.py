@@ -5,7 +5,7 @@ Not the paper's method: it needs no answer in a format, and so works with LLMs o
 import json
 from collections.abc import Iterator, Sequence
 
-from drama.augment.prompts import Prompt, load_prompt
+from drama.augment.prompts.text_prompt import Prompt, load_prompt
 from drama.augment.rerank.reranker import OK, TOO_LONG, Reranked, Reranker
 from drama.console import progress
 from drama.llm import AnswerCache, answer_log_likelihoods

@@ -59,18 +59,13 @@ class RerankSettings(LLMSettings):
             raise ValueError(f"step {self.step} must be below window {self.window}, so that windows overlap")
         return self
 
-    @property
     def on(self) -> bool:
         """Whether anything is reranked."""
         return self.method != "none"
 
-    def llms(self) -> list[str]:
-        """Names of the LLMs that are asked."""
-        return [self.llm] if self.on else []
-
     def inputs(self) -> dict[str, Path]:
-        """Name → file that is read besides the corpus."""
-        return prompt_inputs([self.prompt]) if self.on and self.prompt else {}
+        """The prompt, where it is a file of the user's."""
+        return prompt_inputs([self.prompt]) if self.on() and self.prompt else {}
 
     @classmethod
     def only(cls, queries: Sequence[str], llm: str) -> dict[str, Any]:

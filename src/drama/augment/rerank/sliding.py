@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from drama.augment.prompts import ListPrompt, load_list_prompt
+from drama.augment.prompts.list_prompt import ListPrompt, load_list_prompt
 from drama.augment.rerank.reranker import Reranked, Reranker, by_rank
 
 
