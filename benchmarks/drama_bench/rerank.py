@@ -1,7 +1,7 @@
 """Which reranking by an LLM agrees with human judgments: nDCG@10 of BM25's best, before and after.
 
 Each (LLM, collection, method) leaves `rerank-LLM-COLLECTION-METHOD.json`. Its `rounds` have a row for each
-query: nDCG@10 in BM25's order and in the LLM's, and what became of the LLM's answers.
+query: nDCG@10 in BM25's order and in the LLM's, and the outcomes of the LLM's answers.
 """
 
 import random
@@ -35,9 +35,9 @@ def bench_rerank(
     seed: int = 0,
     server: ServerSettings | None = None,
 ) -> list[Path]:
-    """One result file a collection and method; those that are there are left alone.
+    """One result file for each collection and method; those that exist are left as they are.
 
-    The LLM's scores and answers are kept in `out/answers.sqlite`: within a run, too, it goes on.
+    The LLM's scores and answers are kept in `out/answers.sqlite`: a stopped run resumes.
 
     Args:
         folders: judged collections in BEIR's layout.
@@ -45,7 +45,7 @@ def bench_rerank(
         out: folder of the results.
         split: of the judgments.
         seed: of the choice of queries.
-        server: how an LLM behind a server is asked.
+        server: how a server is asked.
 
     Raises:
         DramaError: a collection is broken, no such LLM or prompt, or a result by other settings.

@@ -1,4 +1,4 @@
-"""Yield of QGen: what becomes of an LLM's answers, by prompt and language.
+"""Yield of QGen: outcomes of an LLM's answers, by prompt and language.
 
 Each (LLM, language) leaves `yields-LLM-LANGUAGE.json`. Its `rounds` have a row for each prompt: how many
 documents had which outcome, and samples of answers, drawn by a seed and unedited.
@@ -33,16 +33,16 @@ def bench_yields(
     seed: int = 0,
     server: ServerSettings | None = None,
 ) -> list[Path]:
-    """One result file a language; languages that have theirs are left alone.
+    """One result file for each language; those that exist are left as they are.
 
-    The LLM's answers are kept in `out/answers.sqlite`: within a language, too, a stopped run goes on.
+    The LLM's answers are kept in `out/answers.sqlite`: a stopped run resumes within a language, too.
 
     Args:
-        corpora: as in a recipe's `corpus.inputs`; those of one language are put together.
+        corpora: as in a recipe's `corpus.inputs`; documents of one language are pooled.
         settings: the LLM, the prompts, and how many documents of each language.
         out: folder of the results.
         seed: of the choice of documents, the sampling and the samples.
-        server: how an LLM behind a server is asked.
+        server: how a server is asked.
 
     Raises:
         DramaError: a document names no language, no such LLM or prompt, or a result by other settings.
@@ -95,7 +95,7 @@ def _of_language(
     seed: int,
     server: ServerSettings,
 ) -> tuple[list[dict[str, Any]], Any]:
-    """A row for each prompt, and what the LLM was asked in this process."""
+    """A row for each prompt, and the requests that this process sent to the LLM."""
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -128,7 +128,7 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/examples.parquet").read_bytes() == before
 
 
-def test_another_model_under_the_same_name_labels_anew(
+def test_another_model_under_the_same_name_labels_again(
     passages: Path, tiny_llm: Path, tmp_path: Path
 ) -> None:
     model = shutil.copytree(tiny_llm, tmp_path / "labeller")

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from drama.augment import BY_NAME, KINDS
+from drama.augment.rerank import METHODS
 from drama.cli import _app
 from drama.errors import DramaError
 from drama.records import Document, read_examples, write_passages
@@ -35,6 +37,16 @@ def test_kinds(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
         run("cent")
 
 
+def test_every_kind_and_method_is_documented(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/augment.md").read_text(encoding="utf-8")
+    assert [name for name in (*KINDS, *METHODS) if f"`{name}`" not in page] == []
+    write_passages(tmp_path / "passages.parquet", [Document("a", "", "Bees dance for each other.", "en")])
+    options = ["augment", str(tmp_path), "--out", str(tmp_path / "out"), "--kinds", "?"]
+    with pytest.raises(DramaError) as caught:
+        CliRunner().invoke(_app(), options, catch_exceptions=False)
+    assert caught.value.hint == f"there are: {', '.join(BY_NAME)}"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -58,7 +70,7 @@ def test_no_option_is_ignored(options: list[str], message: str, tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
-def test_describe_never_makes_anything_anew(texts: list[str], tmp_path: Path) -> None:
+def test_describe_never_rebuilds_anything(texts: list[str], tmp_path: Path) -> None:
     passages = tmp_path / "passages.parquet"
     write_passages(passages, [Document(f"d{i}", "", text, "en") for i, text in enumerate(texts)])
     command = ["augment", str(passages), "--out", str(tmp_path / "out")]

@@ -14,8 +14,7 @@ def augment(
     kinds: Annotated[
         str | None,
         typer.Option(
-            help="Make these kinds of rows and no others, separated by commas: sent, title, qgen, rerank, "
-            "triplet."
+            help="Make only these kinds of rows, such as sent,qgen,rerank; an unknown name lists all of them."
         ),
     ] = None,
     crops: Annotated[

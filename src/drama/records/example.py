@@ -30,7 +30,7 @@ WRITTEN = "written.parquet"
 class Example(NamedTuple):
     """A query with its positive and hard negative documents.
 
-    `kind` is how the query was made (`sent`, `title`, `qgen`, `rerank`, `triplet`, `supervised`), `source`
+    `kind` is how the query was made (`sent`, `qgen`, … ; see `drama.augment.kinds`), `source`
     the corpus (`written` for a triplet), `origin` the id of the document the query was made from or with
     (empty when there is none). Scores are the labelling retriever's, parallel to the ids, in its own unit;
     NaN is one that it did not give.

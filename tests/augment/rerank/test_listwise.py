@@ -1,4 +1,4 @@
-"""Parsing, sliding windows, and the listwise reranker over an LLM that answers as told."""
+"""Parsing, sliding windows, and the listwise reranker over an LLM whose answers are scripted."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +18,10 @@ from drama.llm import AnswerCache, Messages, Sampling, Usage
 OUTCOMES = {"ok", "not a ranking", "foreign identifiers", "repeated identifiers", "missing identifiers"}
 
 
-class Told:
+class Scripted:
     """A chat LLM whose answer is a function of the prompt."""
 
-    name = identity = "told"
+    name = identity = "scripted"
 
     def __init__(self, answer: Callable[[str], str], longest: int = 10**6) -> None:
         self.answer, self.longest, self.usage = answer, longest, Usage()
@@ -70,7 +70,7 @@ def test_windows_cover_the_list_and_a_perfect_window_brings_up_the_best(
 
     (found,) = slide(["q"], [[str(v) for v in values]], window, step, perfect)
     assert sorted(found.order) == list(range(length))
-    # What climbs with the windows is at least their overlap.
+    # At least as many texts as the windows overlap by climb with them.
     best = min(window - step, length)
     assert [values[i] for i in found.order[:best]] == sorted(values, reverse=True)[:best]
     assert found.scores == sorted(found.scores, reverse=True)
@@ -85,7 +85,7 @@ def test_listwise_asks_once_and_counts_what_is_no_order(tmp_path: Path) -> None:
     def answer(text: str) -> str:
         return "[1] > [1]" if "oops" in text and "value 0" in text else by_number(text)
 
-    llm = Told(answer)
+    llm = Scripted(answer)
     results = list(Listwise(llm, prompt, cache, 2, 4, 2).rerank(queries, lists))
     assert [lists[0][i] for i in results[0].order[:2]] == ["value 10", "value 9"]
     assert [lists[1][i] for i in results[1].order] == sorted(lists[1], key=lambda t: -int(t[6:]))
@@ -93,11 +93,11 @@ def test_listwise_asks_once_and_counts_what_is_no_order(tmp_path: Path) -> None:
     assert results[1].outcomes == ["ok"]
     assert "repeated identifiers" in results[2].outcomes
     assert llm.usage.requests == 9
-    again = Told(answer)
+    again = Scripted(answer)
     assert list(Listwise(again, prompt, cache, 2, 4, 2).rerank(queries, lists)) == results
     assert again.usage.requests == 0
 
-    short = Told(answer, longest=50)
+    short = Scripted(answer, longest=50)
     (refused,) = Listwise(short, prompt, cache, 2, 4, 2).rerank(["new"], [lists[1]])
     assert refused.outcomes == ["too long for the LLM"]
     assert refused.order == [0, 1, 2, 3]

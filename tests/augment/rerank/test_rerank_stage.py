@@ -48,7 +48,7 @@ def section(llm: Path, **rerank: Any) -> AugmentSettings:
 @pytest.mark.parametrize(
     ("method", "windows"), [("likelihood", {}), ("first_identifier", {"window": 4, "step": 2})]
 )
-def test_reranked_rows_stand_beside_the_others(
+def test_reranked_rows_are_added_to_the_others(
     passages: Path, llm: Path, tmp_path: Path, method: str, windows: dict[str, int]
 ) -> None:
     settings = section(llm, method=method, **windows)

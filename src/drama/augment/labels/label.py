@@ -23,11 +23,7 @@ class Windows(NamedTuple):
 
 
 def scale_windows(
-    positives: tuple[int, int] | None,
-    negatives: tuple[int, int],
-    documents: int,
-    depth: int,
-    scale: bool,
+    positives: tuple[int, int] | None, negatives: tuple[int, int], documents: int, depth: int, scale: bool
 ) -> Windows:
     """The windows for a corpus of this size.
 
@@ -59,11 +55,11 @@ def survives_round_trip(query: RankedQuery, k: int, count: Callable[[str], None]
     All other queries are kept, since they are the document's own words; so is everything where k is 0. A
     query that is dropped is counted, and `scores` gets its best hit's.
     """
-    candidate, hits = query.candidate, query.hits
-    if k == 0 or candidate.kind != "qgen" or candidate.document_id in {h.document_id for h in hits[:k]}:
+    candidate, ranking = query.candidate, query.ranking
+    if k == 0 or candidate.kind != "qgen" or candidate.document_id in ranking.ids[:k]:
         return True
     count("qgen: does not lead back to its document, left out")
-    scores.add("best hits of queries that do not lead back", [hit.score for hit in hits[:1]])
+    scores.add("best hits of queries that do not lead back", ranking.scores[:1])
     return False
 
 
@@ -87,13 +83,8 @@ def label(
         count: one call for each outcome.
         scores: gets the scores of positives, hard negatives and what was dropped.
     """
-    windows = scale_windows(
-        settings.positive_ranks,
-        settings.negative_ranks,
-        corpus_size,
-        settings.depth,
-        settings.scale_to_corpus,
-    )
+    ranks = settings.positive_ranks, settings.negative_ranks
+    windows = scale_windows(*ranks, corpus_size, settings.depth, settings.scale_to_corpus)
     note(f"label: positives at ranks {windows.positives or 'none'}, hard negatives at {windows.negatives}")
     for query in ranked:
         example = _example(query, windows, settings, count, scores)

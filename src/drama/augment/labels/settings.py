@@ -25,7 +25,7 @@ class LabelSettings(Section):
     scale_to_corpus: bool = True
     """Shrink the windows for a corpus far below the paper's millions (see docs/augment.md)."""
     origin_is_positive: bool = True
-    """The document a query came from is always a positive, and the only one besides the window's."""
+    """The document a query came from is always a positive, even outside the ranks."""
     max_length: int | None = Field(default=None, ge=4)
     """Cut texts to this many tokens for the dense models."""
     precision: Precision = "auto"
@@ -39,7 +39,7 @@ class LabelSettings(Section):
         if not self.retrievers:
             raise ValueError("retrievers is empty: name 'bm25', 'lsa' or a model")
         if len({*self.retrievers}) < len(self.retrievers):
-            raise ValueError(f"retrievers names one twice: {self.retrievers}")
+            raise ValueError(f"retrievers names one more than once: {self.retrievers}")
         for name, (first, last) in (
             ("positive_ranks", self.positive_ranks or (1, 1)),
             ("negative_ranks", self.negative_ranks),
@@ -47,7 +47,7 @@ class LabelSettings(Section):
             if not 1 <= first <= last:
                 raise ValueError(f"{name} {[first, last]} is no range of ranks from 1")
         if self.positive_ranks is not None and self.negative_ranks[0] <= self.positive_ranks[1]:
-            raise ValueError("negative_ranks must begin behind the last of positive_ranks")
+            raise ValueError("negative_ranks must begin after the last of positive_ranks")
         if self.keep_vectors and {*self.retrievers} == {BM25_NAME}:
             raise ValueError("keep_vectors needs a dense model among the retrievers: 'lsa', or a model")
         return self

@@ -1,4 +1,4 @@
-"""Rules of the settings and of labelling: what is refused, what is left out and counted."""
+"""Rules of the settings and of labelling: what is refused, and what is left out and counted."""
 
 from math import isnan
 from pathlib import Path
@@ -36,10 +36,10 @@ def passages(tmp_path: Path) -> Path:
     [
         ({"crop": {"min_words": 9, "max_words": 8}}, "min_words 9 is above max_words 8"),
         ({"label": {"retrievers": []}}, "retrievers is empty"),
-        ({"label": {"retrievers": ["bm25", "bm25"]}}, "names one twice"),
+        ({"label": {"retrievers": ["bm25", "bm25"]}}, "names one more than once"),
         ({"label": {"positive_ranks": [3, 1]}}, "no range of ranks"),
         ({"label": {"positive_ranks": [0, 1]}}, "no range of ranks"),
-        ({"label": {"negative_ranks": [5, 50]}}, "behind the last"),
+        ({"label": {"negative_ranks": [5, 50]}}, "after the last"),
         ({"label": {"keep_vectors": True}}, "needs a dense model"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Triplets: prompts and their draws, answers as typed outcomes, and the passages' way into training."""
+"""Triplets: prompts and their draws, answers as typed outcomes, and how the passages get into training."""
 
 import json
 import sqlite3
@@ -74,7 +74,7 @@ def test_the_prompt_never_asks_twice_for_the_same() -> None:
     chat = prompt.messages({**drawn[0], "language": "Finnish"})
     assert "Finnish" in chat[-1]["content"]
     assert "{" not in "".join(turn["content"] for turn in chat)
-    for turn in chat[2::2]:  # what the shots show is an answer by the parser's own rules
+    for turn in chat[2::2]:  # the parser accepts the answers of the shots
         lang = "de" if "Probezeit" in turn["content"] else "en"
         assert parse_triplet(turn["content"], lang)[1] == "ok"
     with pytest.raises(DramaError, match="choices differ in 5400 ways"):
@@ -118,8 +118,8 @@ def test_from_answers_to_a_trained_model(tiny_llm: Path, texts: list[str], tmp_p
     assert not (tmp_path / "random/written.parquet").exists()
     with sqlite3.connect(store / "answers.sqlite") as db:
         requests = [row[0] for row in db.execute("select request from answers")]
-        told = [(answer(f"how is tea number {i // 2} made"), r) for i, r in enumerate(requests)]
-        db.executemany("update answers set answer = ? where request = ?", told)
+        given = [(answer(f"how is tea number {i // 2} made"), r) for i, r in enumerate(requests)]
+        db.executemany("update answers set answer = ? where request = ?", given)
 
     manifest = run("out")
     assert manifest.figures["llm: triplets"]["requests"] == 0
