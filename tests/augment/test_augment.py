@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
+from drama.augment.candidate import Candidate
+from drama.augment.context import Context
+from drama.augment.kinds import MAKERS
 from drama.augment.labels.label import scale_windows
 from drama.augment.prompts.text_prompt import load_prompt
-from drama.augment.queries.maker import LanguageCheck
+from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.augment.queries.synthesize import parse_query
 from drama.errors import DramaError
-from drama.records import Document, read_examples, write_passages
+from drama.records import Document, Documents, read_examples, write_passages
 from drama.workspace import Manifest, VectorReader
 
 
@@ -218,3 +222,30 @@ def test_several_prompts_and_the_round_trip(passages: Path, tiny_llm: Path, tmp_
         run(prompts=["claim", "claim"])
     with pytest.raises(DramaError, match="round_trip 51 is above"):
         run(round_trip=51)
+
+
+class EchoSettings(Maker):
+    """A kind of the test's own: a document's first words."""
+
+    kinds = {"echo": "words"}
+    words: int = 0
+
+    def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
+        for document in documents:
+            if self.words:
+                query = " ".join(document.text.split()[: self.words])
+                yield Candidate(f"echo-{document.id}", query, "echo", document.id, document.lang)
+
+
+def test_a_new_kind_is_a_section_in_the_registry(
+    passages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class MoreSettings(AugmentSettings):
+        echo: EchoSettings = EchoSettings()
+
+    monkeypatch.setitem(MAKERS, "echo", EchoSettings)
+    assert EchoSettings.only(["echo"], 8, "an-llm") == {"words": 1}
+    settings = MoreSettings.parse({"echo": {"words": 4}, "crop": {"per_document": 0}}, "augment")
+    augment(settings, passages, tmp_path / "out")
+    rows = list(read_examples(tmp_path / "out/examples.parquet"))
+    assert [(row.kind, row.origin) for row in rows] == [("echo", f"d{i}") for i in range(8)]
