@@ -82,7 +82,7 @@ def qrels_file(folder: Path, split: str) -> Path:
     path = folder / "qrels" / f"{split}.tsv"
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.tsv"))) or "none"
-        raise FileError(path, "no such split", hint=f"available splits: {there}")
+        raise FileError(path, "no such split", hint=f"there are: {there}")
     return path
 
 
