@@ -84,7 +84,7 @@ def test_supervised_sets_that_cannot_be_used(judged: Path, tmp_path: Path) -> No
         return str(caught.value)
 
     assert "a test split is for evaluation" in error(split="test")
-    assert "available splits: test, train" in error(split="dev")
+    assert "there are: test, train" in error(split="dev")
     assert "add" in error()
     assert "two have the same name" in error(collections=["a/x", "b/x"])
 
