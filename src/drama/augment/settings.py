@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from drama.compute import Precision
-from drama.llm import Sampling, ServerSettings, is_offline, is_server, model_of, server_address
+from drama.llm import Sampling, ServerSettings, is_server, is_vllm, model_of, server_address
 from drama.search import BM25_NAME, FITTED
 from drama.settings import Section
 from drama.workers import RaySettings
@@ -171,7 +171,7 @@ class RerankSettings(Section):
         _no_precision_of_a_server(self.llm, self.precision)
         if self.method == "likelihood" and (self.window, self.step) != (20, 10):
             raise ValueError("likelihood scores documents one by one: it has no window and no step")
-        far = is_server(self.llm) or is_offline(self.llm)
+        far = is_server(self.llm) or is_vllm(self.llm)
         if self.method in ("likelihood", "first_identifier") and far:
             raise ValueError(f"{self.method} needs the LLM's logits: a server and vLLM can do listwise only")
         if self.step >= self.window:

@@ -99,7 +99,7 @@ def _kinds(
         crop = {"per_document": 1 if crops is None else crops}
         return {"crop": crop, "synthesize": {"documents": synthesize or 0, "llm": llm}}
     from drama.errors import DramaError
-    from drama.llm import is_offline, is_server
+    from drama.llm import is_server, is_vllm
     from drama.records import count_passages
 
     asked = [kind.strip() for kind in kinds.split(",")]
@@ -123,7 +123,7 @@ def _kinds(
         values["triplets"] = {"count": _TRIPLETS, "llm": llm}
     if "rerank" in asked:
         # What runs in this process is small as a rule: it would write no ranking, and take long for it.
-        method = "listwise" if is_server(llm) or is_offline(llm) else "likelihood"
+        method = "listwise" if is_server(llm) or is_vllm(llm) else "likelihood"
         values["rerank"] = {"method": method, "llm": llm, "kinds": queries[:1]}
     return values
 

@@ -1,14 +1,14 @@
 """Text generation: an engine here, vLLM, a client for servers, prompt files, a cache of answers."""
 
-from drama.llm.answers import AnswerCache
-from drama.llm.ask import cached_answers
+from drama.llm.address import is_server, server_address
+from drama.llm.answers import AnswerCache, cached_answers
 from drama.llm.chat import ChatModel, Sampling, Usage
-from drama.llm.client import Server, ServerSettings, is_server, server_address
+from drama.llm.client import ServerClient, ServerSettings
 from drama.llm.engine import Engine, load_engine
 from drama.llm.open import open_chat
 from drama.llm.prompt import AnswerLines, Messages, Prompt, fill, load_prompt, read_prompt_file
 from drama.llm.score import answer_log_likelihoods, next_token_log_probs
-from drama.llm.vllm import Offline, is_offline, model_of
+from drama.llm.vllm import VLLMEngine, is_vllm, model_of
 
 __all__ = [
     "AnswerCache",
@@ -16,17 +16,17 @@ __all__ = [
     "ChatModel",
     "Engine",
     "Messages",
-    "Offline",
     "Prompt",
     "Sampling",
-    "Server",
+    "ServerClient",
     "ServerSettings",
     "Usage",
+    "VLLMEngine",
     "answer_log_likelihoods",
     "cached_answers",
     "fill",
-    "is_offline",
     "is_server",
+    "is_vllm",
     "load_engine",
     "load_prompt",
     "model_of",

@@ -12,7 +12,7 @@ from drama.workers import RaySettings, work_through
 Batch = list[Messages]
 
 
-class SpreadEngine:
+class RayEngine:
     """See `ChatModel`. This process holds the tokenizer; each actor loads the LLM."""
 
     def __init__(

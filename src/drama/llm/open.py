@@ -1,11 +1,12 @@
 """One way to any chat LLM: a server's address, or the name of a model for this process or for vLLM in it."""
 
 from drama.compute import Precision
+from drama.llm.address import is_server
 from drama.llm.chat import ChatModel
-from drama.llm.client import Server, ServerSettings, is_server
+from drama.llm.client import ServerClient, ServerSettings
 from drama.llm.engine import LONGEST_PROMPT, load_engine
-from drama.llm.on_ray import SpreadEngine
-from drama.llm.vllm import Offline, is_offline
+from drama.llm.on_ray import RayEngine
+from drama.llm.vllm import VLLMEngine, is_vllm
 from drama.workers import RaySettings
 
 
@@ -29,9 +30,9 @@ def open_chat(
         DramaError: no such LLM, or an address that names none.
     """
     if is_server(name):
-        return Server(name, server)
-    if is_offline(name):
-        return Offline(name, precision, longest)
+        return ServerClient(name, server)
+    if is_vllm(name):
+        return VLLMEngine(name, precision, longest)
     if ray is not None:
-        return SpreadEngine(name, ray, precision, longest)
+        return RayEngine(name, ray, precision, longest)
     return load_engine(name, precision, longest)

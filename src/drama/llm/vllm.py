@@ -18,10 +18,10 @@ _LONGEST_ANSWER = 1024
 _TYPES = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16"}
 
 
-def is_offline(name: str) -> bool:
+def is_vllm(name: str) -> bool:
     """Whether an LLM's name asks for vLLM.
 
-    >>> is_offline("vllm:smollm2-135m"), is_offline("smollm2-135m")
+    >>> is_vllm("vllm:smollm2-135m"), is_vllm("smollm2-135m")
     (True, False)
     """
     return name.startswith(PREFIX)
@@ -36,7 +36,7 @@ def model_of(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-class Offline:
+class VLLMEngine:
     """See `ChatModel`. vLLM loads the weights at the first request: a rerun from the cache loads none.
 
     Args:
@@ -81,9 +81,7 @@ class Offline:
                 f"max_new_tokens {sampling.max_new_tokens}: {PREFIX} answers with at most {_LONGEST_ANSWER}"
             )
         ids = [self._here.tokens(prompt) for prompt in prompts]
-        longest = max(map(len, ids), default=0)
-        if longest > self._here.longest:
-            raise DramaError(f"a prompt of {longest} tokens is longer than {self._here.longest}")
+        self._here.check_length(ids)
         size = max(batch_size, _AT_ONCE // batch_size * batch_size)
         for start in range(0, len(ids), size):
             answers = self._answers(ids[start : start + size], sampling, seed)
