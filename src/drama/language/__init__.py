@@ -1,6 +1,11 @@
 """Everything that knows a language: words, sentences, abbreviations, detection, search terms."""
 
-from drama.language.detect import LANGUAGE_NAMES, LanguageDetector, surely_another_language
+from drama.language.detect import (
+    LANGUAGE_NAMES,
+    LanguageDetector,
+    most_likely_language,
+    surely_another_language,
+)
 from drama.language.sentences import split_sentences
 from drama.language.terms import analyse
 from drama.language.words import count_words, cut_words, split_words
@@ -11,6 +16,7 @@ __all__ = [
     "analyse",
     "count_words",
     "cut_words",
+    "most_likely_language",
     "split_sentences",
     "split_words",
     "surely_another_language",

@@ -1,4 +1,4 @@
-"""Text generation: an engine here, vLLM, a client for servers, prompt files, a cache of answers."""
+"""Text generation: an engine in this process, vLLM, Ray, a client for servers; prompts; cached answers."""
 
 from drama.llm.address import is_server, server_address
 from drama.llm.answers import AnswerCache, cached_answers

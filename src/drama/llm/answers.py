@@ -27,12 +27,12 @@ class AnswerCache:
         return fingerprint(list(parts))
 
     def get(self, request: str) -> str | None:
-        """The answer, or None where it is not known."""
+        """The answer, or None where there is none yet."""
         row = self._db.execute("select answer from answers where request = ?", (request,)).fetchone()
         return None if row is None else str(row[0])
 
     def put(self, answers: dict[str, str]) -> None:
-        """Keep answers, all or none."""
+        """Store answers, all or none."""
         with self._db:
             self._db.executemany("insert or replace into answers values (?, ?)", answers.items())
 

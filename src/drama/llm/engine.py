@@ -22,7 +22,7 @@ from drama.llm.prompt import Messages, as_text, without_system
 from drama.models import resolve
 
 LONGEST_PROMPT = 1536
-"""Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
+"""Tokens of a prompt: far more than a few-shot prompt needs, and a bound on the memory of a batch."""
 LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is split."""
 
@@ -42,7 +42,7 @@ class Engine:
         self.tokenizer = tokenizer
         self.name = name
         self.chat = bool(tokenizer.chat_template)
-        """Whether it was trained on chats; else a prompt is plain text, and an answer one line."""
+        """Whether it was trained on chats; if not, a prompt is plain text, and an answer one line."""
         self.share_prefix = keeps_prefixes(model)
         """Whether what the prompts of a batch begin with goes through the model once."""
         self.longest = longest
@@ -57,12 +57,12 @@ class Engine:
 
     @cached_property
     def weights(self) -> str:
-        """A mark of the model's bytes."""
+        """A fingerprint of the model's files."""
         return fingerprint_path(self.folder)
 
     @property
     def identity(self) -> str:
-        """Of the model's bytes and of the precision it computes in."""
+        """The fingerprint of the model's files, and the precision it computes in."""
         return f"{self.weights}-{self.precision}"
 
     def fits(self, prompt: Messages) -> bool:
@@ -70,7 +70,7 @@ class Engine:
         return len(self.tokens(prompt)) <= self.longest
 
     def together(self, batch_size: int) -> int:
-        """An answer depends on its whole batch: padding changes the rounding, and the draw."""
+        """The batch size: padding changes the rounding, and the draws."""
         return batch_size
 
     def generate(
@@ -171,7 +171,7 @@ class Engine:
 
     @cached_property
     def _takes_system(self) -> bool:
-        """Whether the chat template knows a system turn; Gemma 2's and Mistral's first ones refuse it."""
+        """Whether the chat template has a system turn; Gemma 2's and Mistral's first ones refuse it."""
         from jinja2 import TemplateError
 
         chat = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
@@ -201,7 +201,7 @@ def load_engine(
         name: see `drama.models.resolve`.
         precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
         longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
-        weights: without them the engine can tell tokens, lengths and its identity, and generate nothing.
+        weights: without them the engine knows tokens, lengths and its identity, but can't generate.
 
     Raises:
         DramaError: no such model.
@@ -221,18 +221,18 @@ def load_engine(
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
-        note(f"{name}: no chat model; prompts go in as plain text, and an answer ends with its line")
+        note(f"{name}: not a chat model; prompts are plain text, and an answer ends with its line")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.eval()
-    # What the model's own file says of sampling (a top_k, a repetition penalty) is no setting of ours.
+    # The sampling of the model's own file (a top_k, a repetition penalty) is not applied.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)
     return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
 
 
 def _line_ends(tokenizer: Any) -> list[int]:
-    """Tokens with the end of a line in them, which vocabularies write in three ways."""
+    """Tokens with a line break in them, which vocabularies write in three ways."""
     ways = ("\n", "Ċ", "<0x0A>")
     maybe = [i for token, i in tokenizer.get_vocab().items() if any(way in token for way in ways)]
     return [i for i in maybe if "\n" in tokenizer.decode([i])]

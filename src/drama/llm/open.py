@@ -1,4 +1,4 @@
-"""One way to any chat LLM: a server's address, or the name of a model for this process or for vLLM in it."""
+"""Opens any chat LLM: a server's, or a model in this process, with or without vLLM."""
 
 from drama.compute import Precision
 from drama.llm.address import is_server
@@ -20,11 +20,11 @@ def open_chat(
     """The LLM of that name.
 
     Args:
-        name: `http://host:port/v1#model-name`, or whatever `load_engine` takes, behind `vllm:` for vLLM.
-        server: how a server is asked.
+        name: `http://host:port/v1#model-name`, or what `load_engine` takes, after `vllm:` for vLLM.
+        server: how requests are sent to a server.
         precision: of an LLM in this process; a server has its own.
         longest: tokens of a prompt at most, in this process; a server has its own limit.
-        ray: where a model that is neither a server's nor vLLM's runs; None is this process.
+        ray: the cluster for a model that is neither a server's nor vLLM's; None is this process.
 
     Raises:
         DramaError: no such LLM, or an address that names none.

@@ -13,13 +13,13 @@ from drama.llm.prompt import Messages
 
 PREFIX = "vllm:"
 _AT_ONCE = 512
-"""Prompts of one call: what is in flight, and lost, when the process is killed."""
+"""Prompts of one call: those in flight, which are lost when the process is killed."""
 _LONGEST_ANSWER = 1024
 _TYPES = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16"}
 
 
 def is_vllm(name: str) -> bool:
-    """Whether an LLM's name asks for vLLM.
+    """Whether an LLM's name requests vLLM.
 
     >>> is_vllm("vllm:smollm2-135m"), is_vllm("smollm2-135m")
     (True, False)
@@ -41,7 +41,7 @@ class VLLMEngine:
 
     Args:
         name: `vllm:` and the model's name.
-        precision: of the weights; `auto` is what vLLM takes from the model's config.
+        precision: of the weights; with `auto`, vLLM takes it from the model's config.
         longest: tokens of a prompt at most.
 
     Raises:
@@ -56,7 +56,7 @@ class VLLMEngine:
 
     @property
     def identity(self) -> str:
-        """Of the model's bytes, and of vLLM: it rounds, and draws, in its own way."""
+        """The fingerprint of the model's files, and vLLM: it rounds, and draws, in its own way."""
         return f"{PREFIX}{self._here.weights}-{self._precision}"
 
     def fits(self, prompt: Messages) -> bool:
@@ -64,7 +64,7 @@ class VLLMEngine:
         return self._here.fits(prompt)
 
     def together(self, batch_size: int) -> int:
-        """Each answer is its own request's; its draw has a seed of its own."""
+        """1: each answer depends on its own request, which has its own seed."""
         return 1
 
     def generate(
@@ -119,5 +119,5 @@ class VLLMEngine:
             model=str(self._here.folder),
             dtype=_TYPES[self._precision],
             max_model_len=min(room, context or room),
-            enable_prefix_caching=True,  # what all prompts begin with is computed once
+            enable_prefix_caching=True,  # the shared beginning of prompts is computed once
         )
