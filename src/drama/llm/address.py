@@ -46,5 +46,5 @@ def server_address(name: str) -> ServerAddress:
             hint=f"put the key into the environment variable {KEY_VARIABLE}",
         )
     if not host or not parts.fragment:
-        raise DramaError(f"{name}: the address of an LLM needs a host and a model", _EXAMPLE)
+        raise DramaError(f"{name}: names no model of a server", _EXAMPLE)
     return ServerAddress(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment)
