@@ -29,7 +29,7 @@ _SHOTS = 2
 _WORDS = 100
 _SAMPLING = Sampling(max_new_tokens=32, temperature=0)
 _TIE = 2.0
-"""Rounding steps; what is closer is called a tie."""
+"""Rounding steps; a smaller difference is a tie."""
 
 
 def bench_generate(
@@ -100,7 +100,7 @@ def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _prompts(data: Iterable[str]) -> list[Messages]:
-    """A seeded choice of documents, by their length: what `augment` does too."""
+    """A seeded choice of documents, ordered by length as in `augment`."""
     prompt = load_prompt("question")
     prompt = Prompt(system=prompt.system, user=prompt.user, shots=prompt.shots[:_SHOTS])
     texts = [d.full_text for d in documents(data) if count_words(d.full_text) >= _WORDS]

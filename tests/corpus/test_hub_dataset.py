@@ -1,4 +1,4 @@
-"""Datasets in the hub's formats from a folder, and what is said where there is none."""
+"""Datasets in the hub's formats from a folder, and the error where there is none."""
 
 from pathlib import Path
 

@@ -165,7 +165,7 @@ def test_ids_follow_one_rule_in_every_format(identity: str, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def model(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the corpus needs of a model's folder: a byte-level tokenizer of its own."""
+    """A model folder with a byte-level tokenizer, which is all that the corpus needs."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     folder = tmp_path_factory.mktemp("model")

@@ -66,12 +66,12 @@ def cached_answers(
         request = [model.identity, sampling.model_dump(), seed, fingerprint(batch)]
         keys += [AnswerCache.key(*request, i) for i in range(len(batch))]
     known = {key: answer for key in dict.fromkeys(keys) if (answer := cache.get(key)) is not None}
-    # Whole batches are asked, so that each is the same as in a run that never stopped.
+    # Whole batches are generated, so that each is the same as in a run that never stopped.
     missing = {keys[s]: s for s in starts if any(key not in known for key in keys[s : s + size])}
-    asked = [p for s in missing.values() for p in prompts[s : s + size]]
+    wanted = [p for s in missing.values() for p in prompts[s : s + size]]
     with progress(title, len(prompts)) as bar:
-        bar.advance(len(prompts) - len(asked))
-        batches = model.generate(asked, sampling, size, seed)
+        bar.advance(len(prompts) - len(wanted))
+        batches = model.generate(wanted, sampling, size, seed)
         for start, fresh in zip(missing.values(), batches, strict=True):
             answered = {key: a for key, a in zip(keys[start:], fresh, strict=False) if a is not None}
             cache.put(answered)
