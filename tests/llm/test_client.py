@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from drama.errors import DramaError
 from drama.llm.address import KEY_VARIABLE, server_address
 from drama.llm.answers import AnswerCache, cached_answers
 from drama.llm.chat import Sampling
-from drama.llm.client import ServerClient, ServerSettings
+from drama.llm.client import ServerClient, ServerSettings, retry_after
 
 Reply = tuple[int, dict[str, str], Any]
 QUICK = ServerSettings(backoff=0.01, retries=2, timeout=5)
@@ -123,6 +125,12 @@ def test_failures_that_pass_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     assert "Authorization" not in fake.headers[0]
 
 
+def test_a_retry_after_may_be_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert retry_after(later) == pytest.approx(90, abs=3)
+    assert retry_after("soon") == retry_after("-5") == 0
+
+
 def test_a_stalled_answer_times_out_and_is_tried_again() -> None:
     def stall(number: int, body: dict[str, Any]) -> Reply:
         time.sleep(1.5 if number == 0 else 0)
@@ -134,7 +142,8 @@ def test_a_stalled_answer_times_out_and_is_tried_again() -> None:
     assert server.usage.retries == 1
 
 
-def test_failures_that_do_not_pass_are_errors() -> None:
+def test_failures_that_do_not_pass_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "secret")
     with serving(lambda *_: (503, {}, {"error": "overloaded"})) as fake:
         with pytest.raises(DramaError, match=r"no answer after 3 tries .*overloaded"):
             ask(ServerClient(fake.name, QUICK), 1)
@@ -151,6 +160,7 @@ def test_failures_that_do_not_pass_are_errors() -> None:
             with pytest.raises(DramaError) as caught:
                 ask(ServerClient(fake.name, QUICK), 1)
             assert message in str(caught.value)
+            assert "secret" not in str(caught.value)
             assert len(fake.bodies) == 1
     gone = ServerClient(fake.name, ServerSettings(backoff=0.01, retries=0))
     with pytest.raises(DramaError, match="after 1 tries"):
