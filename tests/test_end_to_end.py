@@ -117,7 +117,7 @@ GOOD = '{"_id": "d0", "text": "good"}\n'
     [
         ("corpus.jsonl", GOOD + '{"_id": "d1", "text"\n', "corpus.jsonl, line 2: not valid JSON"),
         ("corpus.jsonl", GOOD + '{"_id": "d1"}\n', "line 2: field 'text' is missing"),
-        ("corpus.jsonl", GOOD + GOOD, "line 2: document id 'd0' stands twice"),
+        ("corpus.jsonl", GOOD + GOOD, "line 2: duplicate document id 'd0'"),
         ("corpus.jsonl", "", "the corpus is empty"),
         ("queries.jsonl", "[1]\n", "queries.jsonl, line 1: expected a JSON object"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq0\tnope\t1\n", "names document id 'nope'"),

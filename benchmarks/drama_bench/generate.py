@@ -1,8 +1,9 @@
-"""Generation: our engine in batches, and plain `model.generate` one request at a time; alternating rounds.
+"""Generation three ways: one request at a time, batches, and batches whose shared prefix is computed once.
 
-The same weights in memory, the same prompts (two shots, the first 100 words of a document), 32 new tokens at
-most, temperature 0. `rounds` hold queries/s of both. For each answer that differs they hold where it does,
-and how far apart the two tokens are there in the single request's logits, in rounding steps of their size.
+The same weights in memory, the same prompts (two shots, the first 100 words of a document), at most 32 new
+tokens, temperature 0, in alternating order. `rounds` hold the queries/s of all three. For each answer of our
+engine (`prefix`) that differs from that of the single request they hold where it does, and how far apart the
+two tokens are there in the single request's logits, in rounding steps of their size.
 """
 
 import random
@@ -29,7 +30,7 @@ _SHOTS = 2
 _WORDS = 100
 _SAMPLING = Sampling(max_new_tokens=32, temperature=0)
 _TIE = 2.0
-"""Rounding steps; what is closer is called a tie."""
+"""Rounding steps; a smaller difference is a tie."""
 
 
 def bench_generate(
@@ -39,9 +40,9 @@ def bench_generate(
 
     Args:
         out: folder of the result.
-        rounds: both run once a round, every other round in the other order.
+        rounds: all three run once a round, every other round in reverse order.
         data: corpora as in a recipe's `corpus.inputs`.
-        precision: of weights and arithmetic, on both sides.
+        precision: of weights and arithmetic.
         llm: an instruct model.
 
     Raises:
@@ -51,7 +52,8 @@ def bench_generate(
     prompts = _prompts(data)
     sides: dict[str, Callable[[list[Messages]], list[str]]] = {
         "sequential": lambda some: _one_by_one(engine, some),
-        "batched": lambda some: [a for batch in engine.generate(some, _SAMPLING, _BATCH) for a in batch],
+        "batched": lambda some: _in_batches(engine, some, share_prefix=False),
+        "prefix": lambda some: _in_batches(engine, some, share_prefix=True),
     }
     for answer in sides.values():
         answer(prompts[:2])
@@ -63,7 +65,7 @@ def bench_generate(
             begin = time.monotonic()
             answers[name] = sides[name](prompts)
             speed[name] = round(len(prompts) / (time.monotonic() - begin), 4)
-        trios = zip(prompts, answers["sequential"], answers["batched"], strict=True)
+        trios = zip(prompts, answers["sequential"], answers["prefix"], strict=True)
         apart = [_apart(engine, prompt, one, other) for prompt, one, other in trios if one != other]
         raw.append({"round": number, "precision": precision, "queries_per_second": speed, "differ": apart})
     path = out / ("generate.json" if precision == "fp32" else f"generate-{precision}.json")
@@ -77,19 +79,21 @@ def bench_generate(
 
 
 def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
-    """Ratio of the median speeds; how many answers differ in a round at most, and how many are no ties.
+    """Ratios of the median speeds; the most answers that differ in a round, and the most that are not ties.
 
-    >>> speed = {"batched": 2.0, "sequential": 0.5}
-    >>> summary([{"queries_per_second": speed, "differ": [{"rounding_steps": 1.0}]}])["batched_vs_sequential"]
-    4.0
+    >>> speed = {"batched": 1.0, "prefix": 2.0, "sequential": 0.5}
+    >>> found = summary([{"queries_per_second": speed, "differ": [{"rounding_steps": 1.0}]}])
+    >>> found["prefix_vs_sequential"], found["prefix_vs_batched"], found["answers_that_differ_beyond_ties"]
+    (4.0, 2.0, 0)
     """
     middle = {
         name: float(np.median([row["queries_per_second"][name] for row in raw]))
-        for name in ("batched", "sequential")
+        for name in ("batched", "prefix", "sequential")
     }
     beyond = [[a for a in row["differ"] if a["rounding_steps"] > _TIE] for row in raw]
     return {
-        "batched_vs_sequential": round(middle["batched"] / middle["sequential"], 3),
+        "prefix_vs_sequential": round(middle["prefix"] / middle["sequential"], 3),
+        "prefix_vs_batched": round(middle["prefix"] / middle["batched"], 3),
         "queries_per_second": middle,
         "answers_that_differ": max(len(row["differ"]) for row in raw),
         "answers_that_differ_beyond_ties": max(map(len, beyond)),
@@ -97,7 +101,7 @@ def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _prompts(data: Iterable[str]) -> list[Messages]:
-    """A seeded choice of documents, by their length: what `augment` does too."""
+    """A seeded choice of documents, ordered by length as in `augment`."""
     prompt = load_prompt("question")
     prompt = Prompt(system=prompt.system, user=prompt.user, shots=prompt.shots[:_SHOTS])
     texts = [d.full_text for d in documents(data) if count_words(d.full_text) >= _WORDS]
@@ -108,6 +112,11 @@ def _prompts(data: Iterable[str]) -> list[Messages]:
         )
     chosen = [cut_words(text, _WORDS) for text in random.Random(0).sample(texts, _PROMPTS)]
     return [prompt.messages(text) for text in sorted(chosen, key=len)]
+
+
+def _in_batches(engine: Engine, prompts: list[Messages], share_prefix: bool) -> list[str]:
+    engine.share_prefix = share_prefix
+    return [answer for batch in engine.generate(prompts, _SAMPLING, _BATCH) for answer in batch]
 
 
 @torch.inference_mode()
@@ -128,7 +137,7 @@ def _one_by_one(engine: Engine, prompts: list[Messages]) -> list[str]:
 
 @torch.inference_mode()
 def _apart(engine: Engine, prompt: Messages, one: str, other: str) -> dict[str, Any]:
-    """Where two answers part, and how far apart the two tokens' logits are there, by the single request."""
+    """Where two answers diverge, and how far apart the two tokens' logits are there in the single request."""
     end = [min(engine.ends)]
     first, second = (
         [*engine.tokenizer(a, add_special_tokens=False)["input_ids"], *end] for a in (one, other)
@@ -140,7 +149,7 @@ def _apart(engine: Engine, prompt: Messages, one: str, other: str) -> dict[str, 
     step = torch.finfo(engine.model.dtype).eps * abs(high)
     return {
         "sequential": one,
-        "batched": other,
+        "prefix": other,
         "token": place,
         "logits": [round(high, 5), round(low, 5)],
         "rounding_steps": round((high - low) / step, 2),

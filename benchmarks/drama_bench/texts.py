@@ -8,7 +8,7 @@ from drama.records import Document
 
 
 def documents(data: Iterable[str]) -> Iterator[Document]:
-    """Of each corpus in turn: `python-docs`, or whatever `corpus.inputs` takes.
+    """The documents of each corpus in turn: `python-docs`, or anything that `corpus.inputs` takes.
 
     Raises:
         FileError: a corpus is missing or broken.

@@ -91,5 +91,5 @@ def test_generate_in_batches_and_one_by_one(
     monkeypatch.setattr("drama_bench.generate._WORDS", 20)
     made = json.loads(bench_generate(tmp_path, 2, [str(corpus)], llm=tiny_llm).read_text())
     assert len(made["rounds"]) == 2
-    assert made["summary"]["batched_vs_sequential"] > 0
+    assert made["summary"]["prefix_vs_sequential"] > 0
     assert made["summary"]["answers_that_differ_beyond_ties"] == 0

@@ -1,4 +1,4 @@
-"""Inputs, what is dropped, and the promise that judged sentences stand in no passage."""
+"""Inputs, what is dropped, and the promise that judged sentences are in no passage."""
 
 from pathlib import Path
 

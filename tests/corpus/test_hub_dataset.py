@@ -1,4 +1,4 @@
-"""Datasets in the hub's formats from a folder, and what is said where there is none."""
+"""Datasets in the hub's formats from a folder, and the error where there is none."""
 
 from pathlib import Path
 
@@ -70,12 +70,12 @@ def test_mistakes_are_named(options: str, message: str, tmp_path: Path) -> None:
         list(read_input(f"hf://{folder}{options}"))
 
 
-def test_ids_stand_once_and_texts_are_texts(tmp_path: Path) -> None:
+def test_ids_are_unique_and_texts_are_texts(tmp_path: Path) -> None:
     rows = datasets.Dataset.from_dict({"text": ["one", "two"], "id": ["a", "a"], "n": [1, 2]})
     rows.save_to_disk(str(tmp_path / "set"))
-    with pytest.raises(DramaError, match="row 2: document id 'a' stands twice"):
+    with pytest.raises(DramaError, match="row 2: duplicate document id 'a'"):
         list(read_input(f"hf://{tmp_path}/set"))
-    with pytest.raises(DramaError, match="row 1: the text is no string but int"):
+    with pytest.raises(DramaError, match="row 1: field 'text' must be text, found int"):
         list(read_input(f"hf://{tmp_path}/set?text=n"))
 
 

@@ -1,5 +1,6 @@
 """Tables, web pages, chunks, languages and near-duplicates."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from hypothesis import strategies as st
 
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.chunks import Chunker
+from drama.corpus.readers.formats import (
+    CORPUS_FILES,
+    KNOWN_INPUTS,
+    PAGES,
+    corpus_reader,
+    page_reader,
+)
 from drama.corpus.readers.inputs import read_input
 from drama.corpus.readers.web_page import parse_web_page
 from drama.errors import DramaError, FileError
@@ -47,7 +55,7 @@ def test_a_table_without_ids_counts_its_rows(tmp_path: Path) -> None:
     [
         (b"1,some text\n", "line 1: no column 'text'"),
         (b"", "no column 'text'"),
-        (b"_id,text\n1,a\n1,b\n", "line 3: document id '1' stands twice"),
+        (b"_id,text\n1,a\n1,b\n", "line 3: duplicate document id '1'"),
         (b"_id,text\n ,a\n", "line 2: the document id is empty"),
         (b"_id,text\n1,a,b\n", "line 2: 3 cells, but 2 columns"),
         (b"_id,text\n1,\xff\n", "not UTF-8"),
@@ -72,9 +80,9 @@ def test_any_parquet_file(tmp_path: Path) -> None:
     ("columns", "message"),
     [
         ({"body": ["one"]}, r"no column 'text' \(there are: body\)"),
-        ({"id": ["a", "a"], "text": ["one", "two"]}, "row 2: document id 'a' stands twice"),
+        ({"id": ["a", "a"], "text": ["one", "two"]}, "row 2: duplicate document id 'a'"),
         ({"id": ["a", None], "text": ["one", "two"]}, "row 2: the document id is empty"),
-        ({"text": ["one", None]}, "row 2: the text is no string but NoneType"),
+        ({"text": ["one", None]}, "row 2: field 'text' must be text, found NoneType"),
     ],
 )
 def test_broken_parquet_files_are_named(columns: dict[str, list[str]], message: str, tmp_path: Path) -> None:
@@ -118,9 +126,46 @@ def test_web_pages(tmp_path: Path) -> None:
         list(read_input(str(tmp_path)))
 
 
+def test_an_unclosed_nav_does_not_swallow_the_page() -> None:
+    rest = "<h1>Tea</h1><p>Green tea is <i>not</i> fermented.<footer>End</footer>"
+    links = "<nav><ul><li><a href=/>Home</a></ul>"
+    assert parse_web_page(f"{links}</nav>{rest}").text == "Tea\n\nGreen tea is not fermented.\n\nEnd"
+    for html in (links + rest, f"<main>{links}{rest}</main>", f"<nav>More</nav>{links}{rest}"):
+        assert parse_web_page(html).text.endswith("Tea\n\nGreen tea is not fermented.\n\nEnd")
+
+
+def test_deeply_nested_pages_are_read() -> None:
+    assert parse_web_page("<div><b>" * 5000 + "deep").text == "deep"
+
+
+def test_the_registry_of_formats_names_readers_and_is_what_users_are_told(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/corpus.md").read_text()
+    for suffix in [*CORPUS_FILES, *PAGES]:
+        assert callable(corpus_reader(suffix.upper()) or page_reader(suffix.upper()))
+        assert suffix in KNOWN_INPUTS
+        assert f"`{suffix}`" in page
+    assert corpus_reader(".pdf") is page_reader(".pdf") is None
+    (tmp_path / "a.pdf").write_bytes(b"")
+    with pytest.raises(DramaError, match=r"a\.pdf: unknown kind of file") as caught:
+        read_input(str(tmp_path / "a.pdf"))
+    assert caught.value.hint == f"give {KNOWN_INPUTS}"
+
+
+@pytest.mark.parametrize("identity", ["a\tb", "a\nb", " "])
+def test_ids_follow_one_rule_in_every_format(identity: str, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [identity], "text": ["one"]}), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text(
+        f'id,text\n"x{identity}y",one\n' if identity.strip() else "id,text\n ,one\n"
+    )
+    (tmp_path / "a.jsonl").write_text(json.dumps({"_id": identity, "text": "one"}))
+    for name in ("a.parquet", "a.csv", "a.jsonl"):
+        with pytest.raises(DramaError, match=r"the document id (is empty|has a tab or a line break)"):
+            list(read_input(str(tmp_path / name)))
+
+
 @pytest.fixture(scope="module")
 def model(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the corpus needs of a model's folder: a byte-level tokenizer of its own."""
+    """A model folder with a byte-level tokenizer, which is all that the corpus needs."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     folder = tmp_path_factory.mktemp("model")

@@ -1,4 +1,4 @@
-"""The embedded documentation as a stage: the judged sentence is nowhere, beside other inputs too."""
+"""The embedded documentation as a stage: the judged sentence is in no passage, with other inputs too."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Own decoding with a shared prefix changes the cost, not the answers."""
+"""Batches and a shared prefix change the cost, not the answers."""
 
 import shutil
 from itertools import takewhile
@@ -18,7 +18,6 @@ from drama.llm import (
     load_engine,
 )
 from drama.llm import engine as engine_module
-from drama.llm import rows as rows_module
 
 GREEDY = Sampling(max_new_tokens=8, temperature=0)
 
@@ -46,27 +45,29 @@ def answers(engine: Engine, prompts: list[list[dict[str, str]]], size: int, how:
 def test_batches_equal_single_prompts_of_transformers(
     engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "plain", True)
+    monkeypatch.setattr(engine, "share_prefix", False)
     alone = [answers(engine, [p], 1, GREEDY)[0] for p in prompts]
     assert answers(engine, prompts, 4, GREEDY) == alone
-    monkeypatch.setattr(engine, "plain", False)
+    monkeypatch.setattr(engine, "share_prefix", True)
     assert answers(engine, prompts, 4, GREEDY) == alone
     assert [answers(engine, [p], 1, GREEDY)[0] for p in prompts] == alone
     assert len(set(alone)) > 1
-    # Little memory: a batch is answered in parts.
-    monkeypatch.setattr(engine_module, "LARGEST_CACHE", 2**15)
-    monkeypatch.setattr(rows_module, "LARGEST_PASS", 32)
+    # Little memory: a batch is split.
+    monkeypatch.setattr(engine_module, "LARGEST_CACHE", 2**17)
+    assert len(list(engine.inputs([engine.tokens(p) for p in prompts], 8))) > 1
     assert answers(engine, prompts, 8, GREEDY) == alone
 
 
 @torch.inference_mode()
 def test_answers_end_at_the_end_token(engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = engine._batch([engine.tokens(p) for p in prompts], GREEDY)
+    rows = [engine.tokens(p) for p in prompts]
+    whole = engine._answers(rows, GREEDY)
     ends = frozenset({whole[0][2], whole[1][0]})
     monkeypatch.setattr(engine, "ends", ends)
-    short = engine._batch([engine.tokens(p) for p in prompts], GREEDY)
+    short = engine._answers(rows, GREEDY)
     assert short == [list(takewhile(lambda t: t not in ends, row)) for row in whole]
-    assert short == engine._plain([engine.tokens(p) for p in prompts], GREEDY)
+    monkeypatch.setattr(engine, "share_prefix", False)
+    assert short == engine._answers(rows, GREEDY)
     assert short[1] == []
     assert any(len(row) == 8 for row in short)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from drama.errors import DramaError
-from drama.llm import Sampling, Server, ServerSettings, load_engine
+from drama.llm import Sampling, ServerClient, ServerSettings, load_engine
 
 for needed in ("fastapi", "uvicorn", "openai"):
     pytest.importorskip(needed)
@@ -52,7 +52,7 @@ def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
     sampling = Sampling(max_new_tokens=12, temperature=0.0)
     engine = load_engine(tiny_llm, "fp32")
     expected = [answer for batch in engine.generate(chats, sampling, 1) for answer in batch]
-    server = Server(f"{address}#{tiny_llm}", ServerSettings(concurrency=2, prices=(1.0, 2.0)))
+    server = ServerClient(f"{address}#{tiny_llm}", ServerSettings(concurrency=2, prices=(1.0, 2.0)))
     found = [answer for batch in server.generate(chats, sampling, 2, seed=3) for answer in batch]
     assert found == expected
     assert server.usage.requests == 3
@@ -62,7 +62,7 @@ def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
 
 
 def test_a_model_that_is_not_there_is_named(address: str, tmp_path: Path) -> None:
-    server = Server(f"{address}#{tmp_path}/nothing", ServerSettings(retries=0))
+    server = ServerClient(f"{address}#{tmp_path}/nothing", ServerSettings(retries=0))
     with pytest.raises(DramaError) as caught:
         list(server.generate([[{"role": "user", "content": "?"}]], Sampling(), 1))
     assert address in caught.value.message

@@ -1,5 +1,6 @@
 """Likelihoods by one padded pass with few logits equal those computed token by token."""
 
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -29,33 +30,35 @@ def test_likelihood_of_an_answer(engine: Engine, texts: list[str], monkeypatch: 
         all_LV = log_probs(engine, begin + end)
         expected.append(sum(all_LV[len(begin) - 1 + i, t].item() for i, t in enumerate(end)) / len(end))
     assert answer_log_likelihoods(engine, prompts, answers, 3) == pytest.approx(expected, abs=1e-4)
-    monkeypatch.setattr(engine, "plain", True)
+    monkeypatch.setattr(engine, "share_prefix", False)
     assert answer_log_likelihoods(engine, prompts, answers, 3) == pytest.approx(expected, abs=1e-4)
-    monkeypatch.setattr(engine, "plain", False)
+    monkeypatch.setattr(engine, "share_prefix", True)
     widths = []
     forward = engine.model.forward
 
+    @wraps(forward)
     def watched(**inputs):
         out = forward(**inputs)
         widths.append((inputs["input_ids"].shape[1], out.logits.shape[1]))
         return out
 
     monkeypatch.setattr(engine.model, "forward", watched)
-    # One prompt with several answers is read once; logits are those of the answers' tokens.
+    # One prompt with several answers is read once; logits are as many as the longest answer's tokens.
     several = answer_log_likelihoods(engine, [prompts[1]] * 8, answers, 8)
     counts = [len(engine.tokenizer(a, add_special_tokens=False)["input_ids"]) for a in answers]
-    assert widths == [(len(engine.tokens(prompts[1])) - 1, 1), (sum(counts), sum(counts))]
+    assert widths == [(len(engine.tokens(prompts[1])) - 1, 1), (max(counts), max(counts))]
     assert several[1] == pytest.approx(expected[1], abs=1e-4)
     widths.clear()
+    monkeypatch.setattr(engine, "share_prefix", False)
     monkeypatch.setattr(score, "LARGEST_LOGITS", 512 * 8)
     found = answer_log_likelihoods(engine, prompts[:2], answers[:2], 3)
     assert found == pytest.approx(expected[:2], abs=1e-4)
     assert len(widths) == 2  # memory bounds the batch
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_first_token(engine: Engine, texts: list[str], plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "plain", plain)
+@pytest.mark.parametrize("share", [False, True])
+def test_first_token(engine: Engine, texts: list[str], share: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "share_prefix", share)
     prompts = [[{"role": "user", "content": text[: 9 + 8 * i]}] for i, text in enumerate(texts)]
     tokens = [40, 41, 99]
     for prompt, found in zip(prompts, next_token_log_probs(engine, prompts, tokens, 3), strict=True):

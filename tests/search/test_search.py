@@ -99,16 +99,17 @@ def test_bm25_scores_as_lucene_does() -> None:
 @pytest.mark.parametrize(
     ("documents", "lang"),
     [
-        ([Document("a", "", "Крылья самолёта")], "ru"),
-        ([Document("a", "", "飛行機の翼")], ""),
-        ([Document("a", "", "비행기의 날개")], ""),
+        ([Document("a", "", "Крылья самолёта создают подъёмную силу")], "ru"),
+        ([Document("a", "", "飛行機の翼")], "ja"),
+        ([Document("a", "", "비행기의 날개")], "ko"),
         ([Document("a", "", "Siipi on lentokoneen osa, joka tuottaa nostetta")], "fi"),
-        ([Document("a", "", "యంత్రం రెక్క")], ""),
+        ([Document("a", "", "యంత్రం రెక్క")], "te"),
+        ([Document("a", "", "12 34")], ""),
         ([Document("a", "", "Die Flügel", "de"), Document("b", "", "the wings")], "de"),
         ([Document("a", "", "the wings")], "en"),
     ],
 )
-def test_the_language_is_the_documents_or_guessed(documents: list[Document], lang: str) -> None:
+def test_the_language_is_the_documents_or_detected(documents: list[Document], lang: str) -> None:
     assert BM25.build(documents).lang == lang
 
 

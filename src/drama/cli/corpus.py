@@ -5,30 +5,29 @@ from typing import Annotated
 
 import typer
 
+from drama.corpus.readers.formats import KNOWN_INPUTS
+
 
 def corpus(
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            help="python-docs, a BEIR folder, a .jsonl, .csv, .tsv or .parquet, a folder of text and HTML, "
-            "or hf://owner/name?split=train&text=body."
-        ),
+        typer.Argument(help=f"python-docs, {KNOWN_INPUTS}."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for passages.parquet.")],
     language: Annotated[
-        list[str] | None, typer.Option(help="What documents that name none may be in; default: anything.")
+        list[str] | None, typer.Option(help="The languages of documents that name none; by default any.")
     ] = None,
     chunk_tokens: Annotated[
-        int | None, typer.Option(help="Cut longer documents at sentences; needs --tokenizer.")
+        int | None, typer.Option(help="Cut longer documents after sentences; needs --tokenizer.")
     ] = None,
     tokenizer: Annotated[str | None, typer.Option(help="The model whose tokens are counted.")] = None,
     near_duplicates: Annotated[
         float | None, typer.Option(help="Leave out texts this similar to another (Jaccard, say 0.8).")
     ] = None,
     max_documents: Annotated[int | None, typer.Option(help="Keep a seeded sample.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
 ) -> None:
-    """Read corpora into passages.parquet; empty and repeated texts are dropped and counted."""
+    """Read corpora into passages.parquet; empty texts and duplicates are left out and counted."""
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus
 

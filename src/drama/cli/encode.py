@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from drama.corpus.readers.formats import KNOWN_INPUTS
+
 
 def encode(
     model: Annotated[str, typer.Argument(help="A retriever folder, short name or hub id.")],
-    corpus: Annotated[str, typer.Argument(help="A BEIR folder, .jsonl, passages .parquet, or texts.")],
+    corpus: Annotated[str, typer.Argument(help=f"Any of {KNOWN_INPUTS}.")],
     out: Annotated[Path, typer.Option(help="Folder for the vectors.")],
     dim: Annotated[int | None, typer.Option(help="Cut to this trained width.")] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float16 on disk.")] = "float32",

@@ -1,29 +1,89 @@
-"""Long documents in pieces: whole sentences, put together up to so many tokens of a model."""
+"""Long documents in pieces: whole sentences, combined up to a number of tokens of a model."""
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
-from tokenizers import Tokenizer
+from pydantic import Field, model_validator
 
+from drama.errors import DramaError
 from drama.language.sentences import split_sentences
 from drama.records import Document
+from drama.settings import Section
 
 _SPECIAL = 3
-"""Tokens beside title and text: BOS, EOS, and at most one for the space between the two."""
+"""Tokens besides title and text: BOS, EOS, and at most one for the space between the two."""
 _NOT_SPACE = re.compile(r"\S")
 Span = tuple[int, int]
 """Where a piece begins and ends in its text, in characters."""
+
+
+class ChunkSettings(Section):
+    """Long documents in pieces."""
+
+    tokens: int | None = Field(default=None, ge=16)
+    """Longest passage, with its title, BOS and EOS; None keeps documents whole. The paper's is 256."""
+    tokenizer: str | None = None
+    """The model whose tokens are counted; None is the recipe's LLM, `prune.parent`."""
+
+    @model_validator(mode="after")
+    def _tokenizer_for_something(self) -> Self:
+        if self.tokens is None and self.tokenizer is not None:
+            raise ValueError("tokenizer is set, but documents are kept whole: set tokens")
+        return self
+
+    def tokenizer_file(self) -> Path | None:
+        """The tokenizer's file; None where documents are kept whole.
+
+        Raises:
+            DramaError: no model is named, or it has no such file.
+        """
+        if self.tokens is None:
+            return None
+        if self.tokenizer is None:
+            raise DramaError(
+                "corpus.chunk.tokens counts a model's tokens, and no model is named",
+                hint="set corpus.chunk.tokenizer: the LLM that will be pruned, or any model",
+            )
+        from drama.models import resolve  # imports torch
+
+        file = resolve(self.tokenizer) / "tokenizer.json"
+        if not file.is_file():
+            raise DramaError(f"{file}: no such file", hint="name a model with a fast tokenizer")
+        return file
+
+
+def chunked(
+    documents: Iterable[Document], settings: ChunkSettings, tokenizer: Path | None
+) -> Iterator[Document]:
+    """The documents, long ones in chunks.
+
+    Raises:
+        DramaError: a chunk's id is another document's.
+    """
+    if settings.tokens is None or tokenizer is None:
+        yield from documents
+        return
+    chunks = Chunker(tokenizer, settings.tokens)
+    numbered: set[str] = set()  # ids that a chunk could have too
+    for document in documents:
+        for chunk in chunks(document):
+            if "#" in chunk.id:
+                if chunk.id in numbered:
+                    raise DramaError(f"corpus: a chunk and a document are both called '{chunk.id}'")
+                numbered.add(chunk.id)
+            yield chunk
 
 
 class Chunker:
     """Cuts documents that a model would not read to their end.
 
     Chunks of one document are of about equal length, none above the limit with its title, BOS and EOS. A
-    sentence above it is cut between words, or between characters where it has no spaces. Tokens are counted
-    sentence by sentence. Each chunk has the document's title, but where that takes more than half of the
-    limit it is text like the rest. Ids are `<id>#1`, `<id>#2`, …; a document that fits stays as it is.
+    longer sentence is cut between words, or between characters where it has no spaces. Tokens are counted
+    sentence by sentence. Each chunk has the document's title; a title that takes more than half of the limit
+    is treated as text. Ids are `<id>#1`, `<id>#2`, …; a document that fits is unchanged.
 
     Args:
         tokenizer: a model's `tokenizer.json`.
@@ -31,6 +91,8 @@ class Chunker:
     """
 
     def __init__(self, tokenizer: Path, tokens: int) -> None:
+        from tokenizers import Tokenizer
+
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -47,7 +109,7 @@ class Chunker:
         spans = list(self._spans(text, document.lang, self._room - taken))
         return [
             document._replace(id=f"{document.id}#{n}", title=title, text=text[a:b], chunk_of=document.id)
-            for n, (a, b) in enumerate(self._together(text, spans, self._room - taken), start=1)
+            for n, (a, b) in enumerate(self._combined(text, spans, self._room - taken), start=1)
         ]
 
     def _spans(self, text: str, lang: str, room: int) -> Iterator[Span]:
@@ -74,11 +136,11 @@ class Chunker:
             rest = text[cut:end]
             start = cut + len(rest) - len(rest.lstrip())
 
-    def _together(self, text: str, spans: Sequence[Span], room: int) -> Iterator[Span]:
+    def _combined(self, text: str, spans: Sequence[Span], room: int) -> Iterator[Span]:
         ends = [b for _, b in spans]
         alone = self._count([text[a:b] for a, b in spans])
-        behind = self._count([text[a:b] for a, b in zip([0, *ends], ends, strict=False)])
-        counts = list(map(max, alone, behind))
+        following = self._count([text[a:b] for a, b in zip([0, *ends], ends, strict=False)])
+        counts = list(map(max, alone, following))
         first, held, left = 0, 0, sum(counts)
         for i, count in enumerate(counts):
             even = left / max(1, math.ceil(left / room))

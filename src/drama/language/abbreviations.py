@@ -1,4 +1,4 @@
-"""Full stops and quotation marks that end no sentence, where sentencex parts what it should not."""
+"""Full stops and quotation marks that end no sentence, where sentencex splits what it should not."""
 
 import re
 
@@ -20,14 +20,14 @@ _KNOWN = {
     "te": "డా శ్రీ ప్రొ రూ కి.మీ",
     "yo": "Dr Dókítà Ọ̀gb Prof Alh",
 }
-"""By language: titles, units and the like that stand before a name or a number."""
+"""By language: titles, units and the like that come before a name or a number."""
 
 _KNOWN_STOP = {
     lang: re.compile(rf"(?<![^\s(\"'«“‘.])(?:{'|'.join(map(re.escape, known.split()))})\.$", re.IGNORECASE)
     for lang, known in _KNOWN.items()
 }
 _THAI_STOP = re.compile(r"(?:^|[\s.(])[ก-ฮ]{1,3}\.$")
-_GOES_ON_AFTER_QUOTE = {
+_CONTINUES_AFTER_QUOTE = {
     "ja": re.compile(r"と(?!ころ|ても|にかく|りあえず|きどき|はいえ|もあれ)|って|などと"),
     "ko": re.compile(r"하고|라고|라며|라는|이라고|고 "),
 }
@@ -37,10 +37,10 @@ _WITHOUT_SPACES = ("ja", "th", "zh")
 
 
 def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> bool:
-    """Whether two pieces that the splitter parted are one sentence.
+    """Whether two pieces that the splitter separated are one sentence.
 
     Args:
-        sentence: what was put together so far.
+        sentence: the pieces combined so far.
         following: the next piece.
         gap: whether there is white space between them.
         lang: ISO 639-1 code.
@@ -50,8 +50,8 @@ def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> boo
     >>> [belongs_together("Ada meja, dll.", s, True, "id") for s in ("untuk kami.", "Dia ada.")]
     [True, False]
     """
-    goes_on = _GOES_ON_AFTER_QUOTE.get(lang)
-    if goes_on is not None and sentence[-1] in _CLOSING and goes_on.match(following):
+    continues = _CONTINUES_AFTER_QUOTE.get(lang)
+    if continues is not None and sentence[-1] in _CLOSING and continues.match(following):
         return True
     if following[0] == "»" or (following[0] in "—–" and following[1:].strip()[:1].islower()):
         return True
@@ -64,6 +64,6 @@ def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> boo
     known = _KNOWN_STOP.get(lang)
     if known is not None and known.search(sentence):
         return True
-    # In a text that begins its sentences with capitals, a small letter begins none.
+    # Where sentences begin with capitals, a small letter begins none.
     first = _LETTER.search(sentence)
     return following[0].islower() and first is not None and first.group().isupper()

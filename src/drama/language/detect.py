@@ -1,18 +1,17 @@
-"""The language of a document that names none (py3langid: naive Bayes over bytes, 140 languages)."""
+"""The language of texts (py3langid: naive Bayes over bytes, 140 languages)."""
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-
-from py3langid import langid
+from typing import Any
 
 from drama.errors import DramaError
 
-_LETTERS = 1000
-"""Letters of a text that are looked at."""
+_READ = 1000
+"""Characters of a text that are read."""
 _SURE = 0.9
-"""Probability from which on the detector is taken at its word about a text as short as a query."""
+"""The probability from which the detector is believed about a text as short as a query."""
 
 LANGUAGE_NAMES = {
     "ar": "Arabic", "bn": "Bengali", "de": "German", "en": "English", "es": "Spanish", "fa": "Persian",
@@ -20,27 +19,27 @@ LANGUAGE_NAMES = {
     "ko": "Korean", "pt": "Portuguese", "ru": "Russian", "sw": "Swahili", "te": "Telugu", "th": "Thai",
     "yo": "Yoruba", "zh": "Chinese",
 }  # fmt: skip
-"""The paper's twenty, as an LLM is told of them."""
+"""The paper's twenty languages, by the names that prompts use."""
 
 
 class LanguageDetector:
-    """Tells the language of a text.
+    """Detects the language of a text.
 
     >>> LanguageDetector([])("Der Flügel gibt Auftrieb."), LanguageDetector(["sw"])("Der Flügel")
     ('de', 'sw')
 
     Args:
-        languages: the codes to choose from, which makes short texts surer; none: all that are known. One
-            alone is what every text is, and may be a code that the detector does not know.
+        languages: the codes to choose from, which makes short texts surer; by default all known ones. A
+            single code is the language of every text, and need not be known to the detector.
 
     Raises:
-        DramaError: one of several is not known.
+        DramaError: one of several codes is unknown.
     """
 
     def __init__(self, languages: Sequence[str]) -> None:
         self._only = languages[0] if len(languages) == 1 else None
         if self._only is None:
-            self._identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
+            self._identifier = _load(norm_probs=False)
             unknown = [code for code in languages if code not in self._identifier.labels]
             if unknown:
                 known = ", ".join(sorted(self._identifier.labels))
@@ -53,36 +52,59 @@ class LanguageDetector:
         """The code of the language; empty for a text without letters."""
         if self._only is not None:
             return self._only
-        if not any(letter.isalpha() for letter in text[:_LETTERS]):
-            return ""
-        code: str = self._identifier.classify(text[:_LETTERS])[0]
+        code: str = self._identifier.classify(text[:_READ])[0] if _has_letters(text) else ""
         return code
 
 
+def most_likely_language(texts: Iterable[str]) -> str:
+    """The language in which most of the texts are, by the sum of its probabilities; empty without letters.
+
+    >>> most_likely_language(["Der Flügel gibt Auftrieb.", "red apples", "Die Luft strömt um den Flügel."])
+    'de'
+    """
+    votes: Counter[str] = Counter()
+    for text in texts:
+        votes.update(_probabilities(text))
+    return max(votes, key=lambda code: votes[code], default="")
+
+
 def surely_another_language(text: str, lang: str) -> bool:
-    """Whether a text, short as a query maybe, is not in this language beyond reasonable doubt.
+    """Whether a text, even one as short as a query, is beyond reasonable doubt not in this language.
 
     The detector must give another language nine tenths of the probability, or English nine tenths of what
-    it gives English and this one: where an LLM slips, it slips into English. Languages that the detector
-    does not know are never doubted.
+    it gives English and this one: where an LLM slips, it slips into English. A language that the detector
+    does not know is never doubted.
 
     >>> surely_another_language("how do wings produce lift", "de"), surely_another_language("Flügel", "de")
     (True, False)
     >>> surely_another_language("wie erzeugen Flügel den Auftrieb", "en")
     True
     """
-    identifier = _sure_identifier()
-    if lang not in identifier.labels or not any(letter.isalpha() for letter in text[:_LETTERS]):
+    found = _probabilities(text)
+    if lang not in found:
         return False
-    found: dict[str, float] = dict(identifier.rank(text[:_LETTERS]))
-    own = found.pop(lang)
-    english = found.get("en", 0.0)
+    own, english = found.pop(lang), found.get("en", 0.0)
     return max(found.values()) >= _SURE or english >= _SURE * (english + own) > 0
 
 
+def _probabilities(text: str) -> dict[str, float]:
+    """Of each known language; empty for a text without letters."""
+    return dict(_normalised().rank(text[:_READ])) if _has_letters(text) else {}
+
+
+def _has_letters(text: str) -> bool:
+    return any(letter.isalpha() for letter in text[:_READ])
+
+
 @lru_cache
-def _sure_identifier() -> langid.LanguageIdentifier:
-    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+def _normalised() -> Any:
+    return _load(norm_probs=True)
+
+
+def _load(norm_probs: bool) -> Any:
+    from py3langid import langid  # takes a second
+
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=norm_probs)
 
 
 def wrong_language(query: str, text: str, lang: str) -> bool:

@@ -9,7 +9,7 @@ from drama.errors import MissingExtraError
 from drama.language.abbreviations import belongs_together
 
 _AHEAD = 20
-"""Characters of the next piece that decide whether it goes on with this one."""
+"""Characters of the next piece that decide whether it continues this one."""
 _SPACE = re.compile(r"\s+")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _OPENED = re.compile(r"\s*«$")
@@ -19,8 +19,7 @@ _SPACED_STOP = re.compile(r"(?<=\s[.!?])\s+(?![\s»])")
 def split_sentences(text: str, lang: str = "") -> list[str]:
     """The sentences of a text, white space folded; an unknown language is split as English is.
 
-    A blank line ends a sentence, and so does a stop that stands alone between spaces (as in tokenised
-    abstracts).
+    A blank line ends a sentence, and so does a stop between spaces (as in tokenised abstracts).
 
     >>> split_sentences("Dr. Smith came. He left!", "en")
     ['Dr. Smith came.', 'He left!']
@@ -40,7 +39,7 @@ def split_sentences(text: str, lang: str = "") -> list[str]:
 
 
 def _joined(pieces: list[str], text: str, lang: str) -> list[str]:
-    """Pieces that belong together, put together as they stand in the text."""
+    """The pieces, combined where they belong together, as they are in the text."""
     found: list[str] = []
     start = end = 0
     for piece in pieces:
@@ -61,9 +60,11 @@ def _joined(pieces: list[str], text: str, lang: str) -> list[str]:
 
 
 def _thai(text: str) -> list[str]:
-    os.environ.setdefault("PYTHAINLP_READ_ONLY", "1")  # it would make a folder at home when it is imported
+    os.environ.setdefault(
+        "PYTHAINLP_READ_ONLY", "1"
+    )  # importing it would create a folder in the home directory
     try:
-        import pycrfsuite  # noqa: F401  what its splitter needs and does not ask for
+        import pycrfsuite  # noqa: F401  a dependency of its splitter that it does not declare
         from pythainlp.tokenize import sent_tokenize
     except ImportError:
         raise MissingExtraError("pythainlp", "thai") from None

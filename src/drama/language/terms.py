@@ -1,9 +1,9 @@
 """From text to BM25 terms, in any language.
 
 Words are lower-cased runs of letters, marks and digits. Scripts written without spaces (Chinese, Japanese,
-Thai, Lao, Khmer, Burmese), and Hangul, whose words carry their particles with them, give overlapping
-character bigrams, as in Lucene's CJKAnalyzer. Where Snowball knows the language, words are stemmed. English
-loses Lucene's stop words and words of one character, as in bm25s's own tokenizer.
+Thai, Lao, Khmer, Burmese), and Hangul, whose words include their particles, give overlapping character
+bigrams, as in Lucene's CJKAnalyzer. Where Snowball has the language, words are stemmed. In English, Lucene's
+stop words and words of one character are dropped, as in bm25s's own tokenizer.
 """
 
 import re
@@ -30,31 +30,6 @@ _SNOWBALL = {
 _BIGRAMS = THAI_LAO_BURMESE_KHMER + KANA_HAN + "\uac00-\ud7af"  # the last: Hangul
 _WORD = re.compile(rf"[{_BIGRAMS}]+|(?:(?![{_BIGRAMS}])[\w\u0300-\u036f\u0900-\u0dff\u064b-\u065f])+")
 _IN_BIGRAMS = re.compile(f"[{_BIGRAMS}]")
-_SCRIPTS = (
-    ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("ru", re.compile(r"[\u0400-\u04ff]")),
-    ("hi", re.compile(r"[\u0900-\u097f]")),
-)
-_LATIN = re.compile(r"[a-zA-Z\u00c0-\u024f]")
-# Frequent words that tell these languages from each other; a text with none of them is taken for English.
-_FUNCTION_WORDS = {
-    lang: frozenset(words.split())
-    for lang, words in {
-        "en": "the of and is was that with for to",
-        "de": "der die und das ist nicht mit von den",
-        "nl": "de het een van en niet dat zijn met",
-        "sv": "och att det som är för av en på",
-        "fr": "le les des est une dans et pour du",
-        "es": "el los las que por una con del para",
-        "it": "il di che della per sono gli nel dei",
-        "pt": "os ao não uma com do da em são",
-        "fi": "ja on oli että joka se ei sekä myös",
-        "id": "yang dan dengan untuk dari ini pada adalah dalam",
-        "tr": "ve bir bu için ile olarak olan da daha",
-        "hu": "az ez és hogy nem egy volt is meg",
-        "ro": "și în de la cu pe care este din",
-    }.items()
-}
 
 
 def analyse(text: str, lang: str) -> list[str]:
@@ -79,23 +54,6 @@ def analyse(text: str, lang: str) -> list[str]:
         terms = [t for t in terms if len(t) > 1 and t not in _STOP_EN]
     stemmer = _stemmer(lang)
     return terms if stemmer is None else list(stemmer.stemWords(terms))
-
-
-def guess_language(text: str) -> str:
-    """A language for texts that name none, good enough to choose a stemmer: by script, and in Latin script
-    by its most frequent function words. Empty where no stemmer would fit.
-
-    >>> [guess_language(t) for t in ("Der Flügel und die Luft", "Крылья самолёта", "সমুদ্র", "wings")]
-    ['de', 'ru', '', 'en']
-    """
-    for lang, pattern in _SCRIPTS:
-        if len(pattern.findall(text)) * 3 > len(text):
-            return lang
-    if len(_LATIN.findall(text)) * 3 < len(text):
-        return ""
-    words = _WORD.findall(text.lower())
-    votes = {lang: sum(word in known for word in words) for lang, known in _FUNCTION_WORDS.items()}
-    return max(votes, key=lambda lang: (votes[lang], lang == "en"))
 
 
 @lru_cache

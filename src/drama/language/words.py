@@ -1,7 +1,7 @@
 """Counting and cutting by words, in scripts with spaces and without.
 
-A run of letters between spaces is a word. In scripts that are written without spaces, two Chinese or
-Japanese characters, and four of Thai, Lao, Khmer or Burmese, are taken for one.
+A run of letters between spaces is a word. In scripts without spaces, two Chinese or Japanese characters, or
+four of Thai, Lao, Khmer or Burmese, count as one.
 """
 
 import re
@@ -39,7 +39,7 @@ def cut_words(text: str, most: int) -> str:
 
 
 def split_words(text: str, most: int) -> list[str]:
-    """Pieces of `most` words, the last one of what is left, white space folded.
+    """Pieces of `most` words, the last one of the rest, white space folded.
 
     >>> split_words("one two  three", 2), split_words("今日は晴れです", 3)
     (['one two', 'three'], ['今日は晴れで', 'す'])

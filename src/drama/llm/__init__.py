@@ -1,29 +1,29 @@
-"""Text generation: an engine here, vLLM, a client for servers, a cache of answers."""
+"""Text generation: an engine in this process, vLLM, Ray, a client for servers; cached answers."""
 
-from drama.llm.answers import AnswerCache
-from drama.llm.ask import cached_answers
+from drama.llm.address import is_server, server_address
+from drama.llm.answers import AnswerCache, cached_answers
 from drama.llm.chat import ChatModel, Sampling, Usage
-from drama.llm.client import Server, ServerSettings, is_server, server_address
+from drama.llm.client import ServerClient, ServerSettings
 from drama.llm.engine import Engine, load_engine
 from drama.llm.open import open_chat
 from drama.llm.prompt import Messages
 from drama.llm.score import answer_log_likelihoods, next_token_log_probs
-from drama.llm.vllm import Offline, is_offline, model_of
+from drama.llm.vllm import VLLMEngine, is_vllm, model_of
 
 __all__ = [
     "AnswerCache",
     "ChatModel",
     "Engine",
     "Messages",
-    "Offline",
     "Sampling",
-    "Server",
+    "ServerClient",
     "ServerSettings",
     "Usage",
+    "VLLMEngine",
     "answer_log_likelihoods",
     "cached_answers",
-    "is_offline",
     "is_server",
+    "is_vllm",
     "load_engine",
     "model_of",
     "next_token_log_probs",

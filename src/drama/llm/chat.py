@@ -1,4 +1,4 @@
-"""What any chat LLM offers, in this process or behind a server, and what it was asked so far."""
+"""The protocol of chat LLMs, in this process or on a server, and the count of their requests and tokens."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, asdict, dataclass
@@ -20,7 +20,7 @@ class Sampling(Section):
 
 @dataclass
 class Usage:
-    """What this process asked of an LLM; answers from the cache cost nothing and are not in it.
+    """Requests and tokens of this process; answers from the cache cost nothing and are not counted.
 
     >>> Usage(requests=2, prompt_tokens=30).figures()["prompt_tokens"]
     30
@@ -33,20 +33,20 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prices: InitVar[tuple[float, float] | None] = None
-    """Of a million tokens of prompts, and of answers."""
+    """Per million tokens of prompts, and of answers."""
 
     def __post_init__(self, prices: tuple[float, float] | None) -> None:
         self._prices = prices
 
     def add(self, other: "Usage") -> None:
-        """What another process asked is counted here too."""
+        """Add the usage of another process."""
         self.requests += other.requests
         self.retries += other.retries
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
 
     def figures(self) -> dict[str, float]:
-        """As a stage's manifest holds it; with prices, `cost` too, in their currency."""
+        """The figures of a stage's manifest; with prices, `cost` too, in their currency."""
         figures: dict[str, float] = asdict(self)
         if self._prices is not None:
             prompts, answers = self._prices
@@ -63,13 +63,13 @@ class ChatModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Of the model and its arithmetic: part of every cached answer's key."""
+        """Identifies the model and its arithmetic: part of every cached answer's key."""
 
     def fits(self, prompt: Messages) -> bool:
         """Whether the model takes a prompt of this length."""
 
     def together(self, batch_size: int) -> int:
-        """How many prompts an answer depends on: those of its batch, or its own only (1)."""
+        """How many prompts an answer depends on: all of its batch, or only its own (1)."""
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0

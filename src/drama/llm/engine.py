@@ -1,6 +1,6 @@
-"""The LLM in this process: batched generation, a shared prompt prefix computed once.
+"""The LLM in this process: transformers' `generate` in batches, with a shared prompt prefix computed once.
 
-Legend: B prompts, L tokens of the longest.
+Legend: B prompts, L tokens of the longest, N new tokens.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,15 +17,14 @@ from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint, fingerprint_path
 from drama.llm.chat import Sampling, Usage
-from drama.llm.decode import decode
+from drama.llm.prefix import Prefix, common_prefix, keeps_prefixes, padded, token_bytes
 from drama.llm.prompt import Messages, as_text, without_system
-from drama.llm.rows import Prefix, read_prefix, takes_rows, token_bytes
 from drama.models import resolve
 
 LONGEST_PROMPT = 1536
-"""Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
+"""Tokens of a prompt: far more than a few-shot prompt needs, and a bound on the memory of a batch."""
 LARGEST_CACHE = 1 << 30
-"""Bytes of keys and values at once; a batch that needs more is answered in parts."""
+"""Bytes of keys and values at once; a batch that needs more is split."""
 
 
 class Engine:
@@ -43,10 +42,9 @@ class Engine:
         self.tokenizer = tokenizer
         self.name = name
         self.chat = bool(tokenizer.chat_template)
-        """Whether it was trained on chats; else a prompt is plain text, and an answer one line."""
-        self.plain = not takes_rows(model)
-        """Whether transformers generates, with padded batches, instead of `decode`: for families that are not
-        known here, and to compare with."""
+        """Whether it was trained on chats; if not, a prompt is plain text, and an answer one line."""
+        self.share_prefix = keeps_prefixes(model)
+        """Whether what the prompts of a batch begin with goes through the model once."""
         self.longest = longest
         self.precision = precision
         self.usage = Usage()
@@ -59,12 +57,12 @@ class Engine:
 
     @cached_property
     def weights(self) -> str:
-        """A mark of the model's bytes."""
+        """A fingerprint of the model's files."""
         return fingerprint_path(self.folder)
 
     @property
     def identity(self) -> str:
-        """Of the model's bytes and of the precision it computes in."""
+        """The fingerprint of the model's files, and the precision it computes in."""
         return f"{self.weights}-{self.precision}"
 
     def fits(self, prompt: Messages) -> bool:
@@ -72,7 +70,7 @@ class Engine:
         return len(self.tokens(prompt)) <= self.longest
 
     def together(self, batch_size: int) -> int:
-        """An answer depends on its whole batch: padding changes the rounding, and the draw."""
+        """The batch size: padding changes the rounding, and the draws."""
         return batch_size
 
     def generate(
@@ -84,44 +82,26 @@ class Engine:
             DramaError: a prompt is longer than the engine takes.
         """
         tokens = [self.tokens(p) for p in prompts]
-        longest = max(map(len, tokens), default=0)
-        if longest > self.longest:
-            raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
+        self.check_length(tokens)
         for start in range(0, len(tokens), batch_size):
             batch = tokens[start : start + batch_size]
             # Both states are this thread's: they must end before the caller gets control back.
             with torch.inference_mode(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(fingerprint([seed, batch]), 16) % (1 << 63))
-                made = self._plain(batch, sampling) if self.plain else self._batch(batch, sampling)
+                answers = self._answers(batch, sampling)
             self.usage.requests += len(batch)
             self.usage.prompt_tokens += sum(map(len, batch))
-            self.usage.completion_tokens += sum(map(len, made))
-            yield [t.strip() for t in self.tokenizer.batch_decode(made, skip_special_tokens=True)]
+            self.usage.completion_tokens += sum(map(len, answers))
+            yield [t.strip() for t in self.tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
-    def _batch(self, tokens: list[list[int]], sampling: Sampling) -> list[list[int]]:
-        prefix = self.shared_prefix(tokens)
-        shared = len(prefix.tokens) if prefix else 0
-        room = max(map(len, tokens)) - shared + sampling.max_new_tokens
-        size = max(1, LARGEST_CACHE // (room * token_bytes(self.model)))
-        rows = [t[shared:] for t in tokens]
-        parts = [rows[i : i + size] for i in range(0, len(rows), size)]
-        return [new for part in parts for new in decode(self.model, prefix, part, sampling, self.ends)]
+    def check_length(self, prompts: Sequence[list[int]]) -> None:
+        """Raise a DramaError where one of the prompts has more tokens than the engine takes."""
+        longest = max(map(len, prompts), default=0)
+        if longest > self.longest:
+            raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
 
-    def shared_prefix(self, tokens: Sequence[list[int]]) -> Prefix | None:
-        """What all prompts of a batch begin with, read by the model; kept for the next batch.
-
-        Of the batch alone, so that its rounding, and with it the answers, depend on nothing else.
-        """
-        shared = _common_prefix(tokens) if len(tokens) > 1 else 0
-        if not shared:
-            return None
-        if self._prefix is None or self._prefix.tokens != tokens[0][:shared]:
-            self._prefix = read_prefix(self.model, tokens[0][:shared])
-        return self._prefix
-
-    def _plain(self, tokens: list[list[int]], sampling: Sampling) -> list[list[int]]:
-        longest = max(map(len, tokens))
-        pad = self.tokenizer.pad_token_id
+    def _answers(self, batch: Sequence[list[int]], sampling: Sampling) -> list[list[int]]:
+        """The new tokens of each row, without the token that ends it."""
         how: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
             how = {
@@ -130,15 +110,57 @@ class Engine:
                 "top_p": sampling.top_p,
                 "top_k": 0,
             }
-        done_BL = self.model.generate(
-            input_ids=torch.tensor([[pad] * (longest - len(t)) + t for t in tokens]),
-            attention_mask=torch.tensor([[0] * (longest - len(t)) + [1] * len(t) for t in tokens]),
-            max_new_tokens=sampling.max_new_tokens,
-            pad_token_id=pad,
-            eos_token_id=sorted(self.ends) or None,
-            **how,
+        answers = []
+        for inputs in self.inputs(batch, sampling.max_new_tokens):
+            done_BL = self.model.generate(
+                **inputs,
+                max_new_tokens=sampling.max_new_tokens,
+                pad_token_id=self.tokenizer.pad_token_id,
+                eos_token_id=sorted(self.ends) or None,
+                **how,
+            )
+            new_BN = done_BL[:, inputs["input_ids"].shape[1] :]
+            answers += [list(takewhile(lambda t: t not in self.ends, row)) for row in new_BN.tolist()]
+        return answers
+
+    def inputs(
+        self, rows: Sequence[list[int]], new: int = 0, wanted: Sequence[int] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The model's inputs: ids, mask and, where the rows share a prefix, a cache that holds it.
+
+        The ids hold the prefix too. A batch whose keys and values would outgrow LARGEST_CACHE is split.
+
+        Args:
+            rows: token ids.
+            new: tokens that will be generated after each row.
+            wanted: last tokens of each row whose logits are needed; 1 by default.
+        """
+        longest = max(map(len, rows)) + new
+        size = max(1, LARGEST_CACHE // (longest * token_bytes(self.model)))
+        beginnings = (
+            rows if wanted is None else [r[: len(r) - n + 1] for r, n in zip(rows, wanted, strict=True)]
         )
-        return [list(takewhile(lambda t: t not in self.ends, row)) for row in done_BL[:, longest:].tolist()]
+        prefix = self._shared_prefix(beginnings, longest)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            ids_BL, mask_BL = padded(part, len(prefix.tokens) if prefix else 0, self.tokenizer.pad_token_id)
+            inputs: dict[str, Any] = {"input_ids": ids_BL, "attention_mask": mask_BL}
+            yield inputs | ({"past_key_values": prefix.repeated(len(part))} if prefix else {})
+
+    def _shared_prefix(self, rows: Sequence[list[int]], longest: int) -> Prefix | None:
+        """What all rows of a batch begin with, as read by the model; kept for the next batch.
+
+        It depends on the batch alone, so that its rounding, and with it the answers, depend on nothing else.
+        None where padding between the prefix and the rest would use up places of a sliding window.
+        """
+        if not self.share_prefix or len(rows) < 2 or not (shared := common_prefix(rows)):
+            return None
+        window = getattr(self.model.config.get_text_config(decoder=True), "sliding_window", None)
+        if window is not None and longest > window:
+            return None
+        if self._prefix is None or self._prefix.tokens != rows[0][:shared]:
+            self._prefix = Prefix(self.model, rows[0][:shared])
+        return self._prefix
 
     @cached_property
     def ends(self) -> frozenset[int]:
@@ -149,7 +171,7 @@ class Engine:
 
     @cached_property
     def _takes_system(self) -> bool:
-        """Whether the chat template knows a system turn; Gemma 2's and Mistral's first ones refuse it."""
+        """Whether the chat template has a system turn; Gemma 2's and Mistral's first ones refuse it."""
         from jinja2 import TemplateError
 
         chat = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
@@ -179,7 +201,7 @@ def load_engine(
         name: see `drama.models.resolve`.
         precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
         longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
-        weights: without them the engine can tell tokens, lengths and its identity, and generate nothing.
+        weights: without them the engine knows tokens, lengths and its identity, but can't generate.
 
     Raises:
         DramaError: no such model.
@@ -199,28 +221,18 @@ def load_engine(
     except (OSError, ValueError, KeyError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
-        note(f"{name}: no chat model; prompts go in as plain text, and an answer ends with its line")
+        note(f"{name}: not a chat model; prompts are plain text, and an answer ends with its line")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.eval()
-    # What the model's own file says of sampling (a top_k, a repetition penalty) is no setting of ours.
+    # The sampling of the model's own file (a top_k, a repetition penalty) is not applied.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)
     return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
 
 
 def _line_ends(tokenizer: Any) -> list[int]:
-    """Tokens with the end of a line in them, which vocabularies write in three ways."""
+    """Tokens with a line break in them, which vocabularies write in three ways."""
     ways = ("\n", "Ċ", "<0x0A>")
     maybe = [i for token, i in tokenizer.get_vocab().items() if any(way in token for way in ways)]
     return [i for i in maybe if "\n" in tokenizer.decode([i])]
-
-
-def _common_prefix(tokens: Sequence[Sequence[int]]) -> int:
-    """How many first tokens all prompts share; at least one token is left over for each."""
-    shortest = min(map(len, tokens)) - 1
-    first = tokens[0]
-    for i in range(shortest):
-        if any(t[i] != first[i] for t in tokens):
-            return i
-    return max(0, shortest)

@@ -1,4 +1,4 @@
-"""An LLM in the actors of a Ray cluster: batch by batch the answers that one in this process would give."""
+"""An LLM in the actors of a Ray cluster; its answers are those of an engine in this process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from drama.workers import RaySettings, work_through
 Batch = list[Messages]
 
 
-class SpreadEngine:
+class RayEngine:
     """See `ChatModel`. This process holds the tokenizer; each actor loads the LLM."""
 
     def __init__(
@@ -25,7 +25,7 @@ class SpreadEngine:
 
     @property
     def identity(self) -> str:
-        """As of the LLM in this process, so that their answers are each other's."""
+        """That of the LLM in this process, so that both can use each other's cached answers."""
         return self._here.identity
 
     def fits(self, prompt: Messages) -> bool:

@@ -1,11 +1,12 @@
-"""One way to any chat LLM: a server's address, or the name of a model for this process or for vLLM in it."""
+"""Opens any chat LLM: a server's, or a model in this process, with or without vLLM."""
 
 from drama.compute import Precision
+from drama.llm.address import is_server
 from drama.llm.chat import ChatModel
-from drama.llm.client import Server, ServerSettings, is_server
+from drama.llm.client import ServerClient, ServerSettings
 from drama.llm.engine import LONGEST_PROMPT, load_engine
-from drama.llm.on_ray import SpreadEngine
-from drama.llm.vllm import Offline, is_offline
+from drama.llm.on_ray import RayEngine
+from drama.llm.vllm import VLLMEngine, is_vllm
 from drama.workers import RaySettings
 
 
@@ -19,19 +20,19 @@ def open_chat(
     """The LLM of that name.
 
     Args:
-        name: `http://host:port/v1#model-name`, or whatever `load_engine` takes, behind `vllm:` for vLLM.
-        server: how a server is asked.
+        name: `http://host:port/v1#model-name`, or what `load_engine` takes, after `vllm:` for vLLM.
+        server: how requests are sent to a server.
         precision: of an LLM in this process; a server has its own.
         longest: tokens of a prompt at most, in this process; a server has its own limit.
-        ray: where a model that is neither a server's nor vLLM's runs; None is this process.
+        ray: the cluster for a model that is neither a server's nor vLLM's; None is this process.
 
     Raises:
         DramaError: no such LLM, or an address that names none.
     """
     if is_server(name):
-        return Server(name, server)
-    if is_offline(name):
-        return Offline(name, precision, longest)
+        return ServerClient(name, server)
+    if is_vllm(name):
+        return VLLMEngine(name, precision, longest)
     if ray is not None:
-        return SpreadEngine(name, ray, precision, longest)
+        return RayEngine(name, ray, precision, longest)
     return load_engine(name, precision, longest)

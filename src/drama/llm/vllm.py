@@ -13,15 +13,15 @@ from drama.llm.prompt import Messages
 
 PREFIX = "vllm:"
 _AT_ONCE = 512
-"""Prompts of one call: what is in flight, and lost, when the process is killed."""
+"""Prompts of one call: those in flight, which are lost when the process is killed."""
 _LONGEST_ANSWER = 1024
 _TYPES = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16"}
 
 
-def is_offline(name: str) -> bool:
-    """Whether an LLM's name asks for vLLM.
+def is_vllm(name: str) -> bool:
+    """Whether an LLM's name requests vLLM.
 
-    >>> is_offline("vllm:smollm2-135m"), is_offline("smollm2-135m")
+    >>> is_vllm("vllm:smollm2-135m"), is_vllm("smollm2-135m")
     (True, False)
     """
     return name.startswith(PREFIX)
@@ -36,12 +36,12 @@ def model_of(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-class Offline:
+class VLLMEngine:
     """See `ChatModel`. vLLM loads the weights at the first request: a rerun from the cache loads none.
 
     Args:
         name: `vllm:` and the model's name.
-        precision: of the weights; `auto` is what vLLM takes from the model's config.
+        precision: of the weights; with `auto`, vLLM takes it from the model's config.
         longest: tokens of a prompt at most.
 
     Raises:
@@ -56,7 +56,7 @@ class Offline:
 
     @property
     def identity(self) -> str:
-        """Of the model's bytes, and of vLLM: it rounds, and draws, in its own way."""
+        """The fingerprint of the model's files, and vLLM: it rounds, and draws, in its own way."""
         return f"{PREFIX}{self._here.weights}-{self._precision}"
 
     def fits(self, prompt: Messages) -> bool:
@@ -64,7 +64,7 @@ class Offline:
         return self._here.fits(prompt)
 
     def together(self, batch_size: int) -> int:
-        """Each answer is its own request's; its draw has a seed of its own."""
+        """1: each answer depends on its own request, which has its own seed."""
         return 1
 
     def generate(
@@ -81,9 +81,7 @@ class Offline:
                 f"max_new_tokens {sampling.max_new_tokens}: {PREFIX} answers with at most {_LONGEST_ANSWER}"
             )
         ids = [self._here.tokens(prompt) for prompt in prompts]
-        longest = max(map(len, ids), default=0)
-        if longest > self._here.longest:
-            raise DramaError(f"a prompt of {longest} tokens is longer than {self._here.longest}")
+        self._here.check_length(ids)
         size = max(batch_size, _AT_ONCE // batch_size * batch_size)
         for start in range(0, len(ids), size):
             answers = self._answers(ids[start : start + size], sampling, seed)
@@ -121,5 +119,5 @@ class Offline:
             model=str(self._here.folder),
             dtype=_TYPES[self._precision],
             max_model_len=min(room, context or room),
-            enable_prefix_caching=True,  # what all prompts begin with is computed once
+            enable_prefix_caching=True,  # the shared beginning of prompts is computed once
         )

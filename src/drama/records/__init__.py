@@ -7,12 +7,14 @@ from drama.records.document import (
     Passages,
     Texts,
     count_passages,
+    document_from,
     read_documents_jsonl,
     read_passages,
     write_documents_jsonl,
     write_passages,
 )
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
+from drama.records.fields import Fields
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.parquet import open_parquet
@@ -24,6 +26,7 @@ __all__ = [
     "Document",
     "Documents",
     "Example",
+    "Fields",
     "Hit",
     "Judged",
     "Passages",
@@ -32,6 +35,7 @@ __all__ = [
     "Run",
     "Texts",
     "count_passages",
+    "document_from",
     "open_parquet",
     "qrels_file",
     "rank",

@@ -1,15 +1,15 @@
 """Document: a unit of text that can be retrieved, in BEIR's `corpus.jsonl` or in our Parquet passages."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from drama.errors import FileError
 from drama.files import atomic_file
-from drama.records.jsonl import id_field, read_jsonl, text_field
+from drama.records.fields import Fields
+from drama.records.jsonl import read_jsonl
 from drama.records.parquet import count_rows, read_rows, write_rows
 
 PASSAGE_SCHEMA = pa.schema(
@@ -42,27 +42,43 @@ class Document(NamedTuple):
         return f"{self.title} {self.text}".strip()
 
 
-def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
-    """Stream a BEIR `corpus.jsonl` (`_id`, `text`, optional `title` and `lang`).
+def document_from(fields: Fields, number: int, values: Mapping[str, object], source: str) -> Document:
+    """The document in a row of any table or file.
+
+    >>> fields = Fields("a.parquet", "document", unit="row")
+    >>> document_from(fields, 1, {"text": "Bees dance.", "id": 7, "title": None}, source="a")
+    Document(id='7', title='', text='Bees dance.', lang='', source='a', chunk_of='')
+
+    Args:
+        fields: of this table.
+        number: of the row; also its id where `values` has none.
+        values: `text`, and optionally `id`, `title`, `lang`, `source` and `chunk_of`, which may be null.
+        source: of documents that name none.
 
     Raises:
-        FileError: broken line, missing field, empty id, or the same id twice.
+        DramaError: a null text, a field of the wrong type, or an empty or duplicate id.
     """
-    seen: set[str] = set()
+    if values["text"] is None:
+        raise fields.error(number, "field 'text' must be text, found NoneType")
+    identity = fields.identity(number, values.get("id", number))
+    title, text, lang, own_source, chunk_of = (
+        fields.text(number, field, values.get(field))
+        for field in ("title", "text", "lang", "source", "chunk_of")
+    )
+    return Document(identity, title, text, lang, own_source or source, chunk_of)
+
+
+def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
+    """Stream a BEIR `corpus.jsonl` (`_id`, `text`, optional `title` and `lang`); a null text is empty.
+
+    Raises:
+        FileError: broken line, missing field, empty or duplicate id.
+    """
+    fields = Fields(path, "document")
     for number, row in read_jsonl(path, required=("_id", "text")):
-        identity = id_field(path, number, row)
-        if identity in seen:
-            raise FileError(
-                path, f"document id '{identity}' stands twice", line=number, hint="ids must be unique"
-            )
-        seen.add(identity)
-        yield Document(
-            identity,
-            text_field(path, number, row, "title"),
-            text_field(path, number, row, "text"),
-            text_field(path, number, row, "lang"),
-            source,
-        )
+        text = "" if row["text"] is None else row["text"]
+        values = {"id": row["_id"], "text": text, "title": row.get("title"), "lang": row.get("lang")}
+        yield document_from(fields, number, values, source)
 
 
 def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from drama.errors import FileError
 from drama.files import atomic_file
-from drama.records.jsonl import id_field, read_jsonl, text_field
+from drama.records.fields import Fields
+from drama.records.jsonl import read_jsonl
 
 
 class Query(NamedTuple):
@@ -22,15 +22,13 @@ def read_queries(path: Path) -> Iterator[Query]:
     """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`).
 
     Raises:
-        FileError: broken line, missing field, empty id, or the same id twice.
+        FileError: broken line, missing field, empty or duplicate id.
     """
-    seen: set[str] = set()
+    fields = Fields(path, "query")
     for number, row in read_jsonl(path, required=("_id", "text")):
-        identity = id_field(path, number, row)
-        if identity in seen:
-            raise FileError(path, f"query id '{identity}' stands twice", line=number)
-        seen.add(identity)
-        yield Query(identity, text_field(path, number, row, "text"), text_field(path, number, row, "lang"))
+        identity = fields.identity(number, row["_id"])
+        text, lang = (fields.text(number, field, row.get(field)) for field in ("text", "lang"))
+        yield Query(identity, text, lang)
 
 
 def write_queries(path: Path, queries: Iterable[Query]) -> int:

@@ -15,7 +15,8 @@ import numpy as np
 
 from drama.console import track
 from drama.errors import DramaError
-from drama.language.terms import analyse, guess_language
+from drama.language.detect import most_likely_language
+from drama.language.terms import analyse
 from drama.records import Documents, Hit, rank
 
 K1, B = 1.5, 0.75
@@ -43,7 +44,7 @@ class BM25:
 
     @classmethod
     def build(cls, documents: Documents, k1: float = K1, b: float = B) -> Self:
-        """Index documents; the language is theirs, or guessed by script where they name none.
+        """Index documents; the language is theirs, or detected where they name none.
 
         Raises:
             DramaError: there are no documents, or not one of them holds a word.
@@ -84,10 +85,10 @@ class BM25:
 
 
 def corpus_language(documents: Documents) -> str:
-    """The most frequent language that the documents name, else a guess by script from a sample."""
+    """The most frequent language that the documents name, else what is detected in a sample."""
     step = max(1, len(documents) // _SAMPLE)
     sample = list(islice(documents, 0, None, step))
     named = Counter(d.lang for d in sample if d.lang)
     if named:
         return named.most_common(1)[0][0]
-    return Counter(guess_language(d.full_text) for d in sample).most_common(1)[0][0]
+    return most_likely_language(d.full_text for d in sample)

@@ -10,7 +10,7 @@ from drama.augment.context import LLMSettings
 from drama.augment.kinds import RERANKABLE
 from drama.augment.prompts.read import prompt_inputs
 from drama.augment.rerank.methods import METHODS
-from drama.llm import is_offline, is_server
+from drama.llm import is_server, is_vllm
 
 
 class RerankSettings(LLMSettings):
@@ -51,7 +51,7 @@ class RerankSettings(LLMSettings):
         if method is not None:
             if method.largest_window == 0 and (self.window, self.step) != (20, 10):
                 raise ValueError(f"{name} scores documents one by one: it has no window and no step")
-            if method.needs_logits and (is_server(self.llm) or is_offline(self.llm)):
+            if method.needs_logits and (is_server(self.llm) or is_vllm(self.llm)):
                 raise ValueError(f"{name} needs the LLM's logits: a server and vLLM can do listwise only")
             if method.largest_window and self.window > method.largest_window:
                 raise ValueError(f"{name} has {method.largest_window} letters, window is {self.window}")
@@ -74,5 +74,5 @@ class RerankSettings(LLMSettings):
         An LLM in this process is usually small: it would write no ranking, and take long for it.
         """
         kinds = sorted(queries, key=lambda kind: kind != "qgen")[:1]
-        method = "listwise" if is_server(llm) or is_offline(llm) else "likelihood"
+        method = "listwise" if is_server(llm) or is_vllm(llm) else "likelihood"
         return {"method": method, "llm": llm, "kinds": kinds}

@@ -1,1 +1,1 @@
-"""One small file for each kind of input: tables, web pages, hub datasets, Python's own documentation."""
+"""One small file for each kind of input, and the registry of formats."""

@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from drama.corpus.readers.rows import IDS, RowReader
+from drama.corpus.readers.columns import document_columns
 from drama.errors import DramaError, MissingExtraError
-from drama.records import Document
+from drama.records import Document, Fields, document_from
 
 SCHEME = "hf://"
-_OPTIONS = ("split", "config", "revision", "text", "title", "id", "lang")
+_FIELDS = ("text", "title", "id", "lang")
+_OPTIONS = ("split", "config", "revision", *_FIELDS)
 
 
 class HubDataset(NamedTuple):
-    """Which rows and columns of which dataset are meant."""
+    """A dataset, and options that choose its rows and columns."""
 
     name: str
     options: dict[str, str]
@@ -27,13 +28,13 @@ class HubDataset(NamedTuple):
 
 
 def hub_dataset(name: str) -> HubDataset:
-    """Take an input's name apart.
+    """Split an input's name into the dataset and its options.
 
     >>> hub_dataset("hf://owner/name?split=test&text=body")
     HubDataset(name='owner/name', options={'split': 'test', 'text': 'body'})
 
     Raises:
-        DramaError: no name, or an option that is not known.
+        DramaError: no name, or an unknown option.
     """
     place, _, query = name.removeprefix(SCHEME).partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -50,39 +51,36 @@ def hub_dataset(name: str) -> HubDataset:
 def read_hub_dataset(name: str, source: str) -> Iterator[Document]:
     """Stream the rows of a dataset; nothing is downloaded as a whole.
 
-    Columns are `text`, and where they are there `title`, `_id` or `id` (else the row's number, from 1) and
-    `lang`; options name others. A folder on this machine holds what `save_to_disk` wrote, or files that
+    Columns are `text`, and optionally `title`, `lang`, `_id` or `id` (by default the row's number, from 1);
+    options name others. A folder on this machine holds what `save_to_disk` wrote, or files that
     `load_dataset` reads (Parquet, Arrow, JSON, CSV).
 
     Raises:
-        DramaError: no such dataset, split or column, the hub can't be reached, a text that is no string, or
-            an id that is empty or stands twice.
+        DramaError: no such dataset, split or column, the hub can't be reached, a value of the wrong type, or
+            an empty or duplicate id.
         MissingExtraError: without the extra `datasets`.
     """
     wanted = hub_dataset(name)
     columns: dict[str, str] | None = None
-    reader = RowReader(name, source, hint="name another column: id=…")
-    for row in _rows(name, wanted):
+    fields = Fields(name, "document", unit="row", hint="name another column: id=…")
+    for number, row in enumerate(_rows(name, wanted), start=1):
         if columns is None:
             columns = _columns(name, wanted.options, list(row))
-        yield reader.document({part: row[column] for part, column in columns.items()})
+        values = {field: row[column] for field, column in columns.items()}
+        yield document_from(fields, number, values, source)
 
 
 def _columns(name: str, options: dict[str, str], there: list[str]) -> dict[str, str]:
-    """Part of a document → column."""
-    ids = next((column for column in IDS if column in there), None)
-    usual = {"text": "text", "title": "title", "id": ids, "lang": "lang"}
-    columns = {}
-    for part, column in usual.items():
-        chosen = options.get(part, column)
-        if chosen in there:
-            columns[part] = chosen
-        elif part in options or part == "text":
+    """Field of a document → column: the usual ones, and those that the options name."""
+    named = {field: column for field, column in options.items() if field in _FIELDS}
+    columns = {"text": "text"} | document_columns(there) | named
+    for field, column in columns.items():
+        if column not in there:
             raise DramaError(
-                f"{name}: no column '{chosen}' (there are: {', '.join(there)})",
-                hint=f"name the one that is meant: {part}=…",
+                f"{name}: no column '{column}' (there are: {', '.join(there)})",
+                hint=f"name the one that is meant: {field}=…",
             )
-    return columns
+    return {field: columns[field] for field in _FIELDS if field in columns}
 
 
 def _rows(name: str, wanted: HubDataset) -> Iterator[dict[str, Any]]:

@@ -3,47 +3,33 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from drama.corpus.readers.formats import KNOWN_INPUTS, PAGES, corpus_reader, listed, page_reader
 from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
-from drama.corpus.readers.parquet import read_parquet
-from drama.corpus.readers.tables import read_table
-from drama.corpus.readers.web_page import read_web_page
 from drama.errors import DramaError, FileError
-from drama.records import Document, read_documents_jsonl
+from drama.records import Document
 
-_TABLES = (".csv", ".tsv")
-_WEB_PAGES = (".html", ".htm")
-_TEXT_FILES = (".txt", ".md", *_WEB_PAGES)
+_CORPORA = ("corpus.jsonl", "passages.parquet")
+"""Files that make a folder a corpus, the first that exists."""
 
 
 def read_input(name: str) -> Iterator[Document]:
-    """Stream the documents of a BEIR folder, a .jsonl, .csv, .tsv or .parquet, a folder of text files, or a
-    dataset of the hub (`hf://…`).
+    """Stream the documents of a corpus; `KNOWN_INPUTS` says of which kinds.
 
     Raises:
-        DramaError: missing, broken, or of a form that is not known.
+        DramaError: missing, broken, or of an unknown kind.
     """
     if name.startswith(SCHEME):
         return read_hub_dataset(name, input_name(name))
     path = Path(name)
-    if path.is_dir():
-        if (path / "corpus.jsonl").is_file():
-            return read_documents_jsonl(path / "corpus.jsonl", source=path.name)
-        if (path / "passages.parquet").is_file():
-            return read_parquet(path / "passages.parquet", source=path.name)
-        return _text_files(path)
     if not path.exists():
         raise FileError(path, "no such file or folder", hint="or did you mean the embedded 'python-docs'?")
-    if path.suffix == ".jsonl":
-        return read_documents_jsonl(path, source=path.stem)
-    if path.suffix in _TABLES:
-        return read_table(path, source=path.stem)
-    if path.suffix == ".parquet":
-        return read_parquet(path, source=path.stem)
-    raise DramaError(
-        f"{path}: can't tell what this is",
-        hint="give a BEIR folder, a .jsonl, .csv, .tsv or .parquet, a folder of .txt, .md and "
-        ".html files, or hf://owner/name",
-    )
+    file = _corpus_file(path)
+    if file is None:
+        return _read_pages(path)
+    reader = corpus_reader(file.suffix)
+    if reader is None:
+        raise DramaError(f"{path}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
+    return reader(file, input_name(name))
 
 
 def input_name(name: str) -> str:
@@ -55,9 +41,9 @@ def input_name(name: str) -> str:
 
 
 def hashed_part(name: str) -> Path | None:
-    """What decides whether an input is the same as before: judgments beside a corpus don't.
+    """What decides whether an input is the same as before: the corpus, without judgments in its folder.
 
-    None for a dataset of the hub, which is told by its name alone.
+    None for a dataset of the hub, which is identified by its name alone.
     """
     if name.startswith(SCHEME):
         return hub_dataset(name).folder
@@ -66,34 +52,32 @@ def hashed_part(name: str) -> Path | None:
 
 
 def other_files(name: str) -> int:
-    """How many files of a folder of text files are of another kind, and not read; hidden ones don't count."""
+    """How many files of a folder of pages are of another kind, and are not read; hidden ones don't count."""
     folder = Path(name)
-    if name.startswith(SCHEME) or not folder.is_dir():
+    if name.startswith(SCHEME) or not folder.is_dir() or _corpus_file(folder) is not None:
         return 0
-    if any((folder / known).is_file() for known in ("corpus.jsonl", "passages.parquet")):
-        return 0
-    return sum(1 for file in _files(folder) if file.suffix.lower() not in _TEXT_FILES)
+    return sum(1 for file in _visible(folder) if page_reader(file.suffix) is None)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _corpus_file(path: Path) -> Path | None:
+    """The file that holds a corpus: the path itself, or one in a folder; None for a folder of pages."""
+    if not path.is_dir():
+        return path
+    return next((path / name for name in _CORPORA if (path / name).is_file()), None)
+
+
+def _visible(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
             yield path
 
 
-def _text_files(folder: Path) -> Iterator[Document]:
-    files = [file for file in _files(folder) if file.suffix.lower() in _TEXT_FILES]
-    if not files:
-        hint = "a corpus folder holds corpus.jsonl, or .txt, .md and .html files"
-        raise FileError(folder, "holds no corpus.jsonl and no .txt, .md or .html files", hint=hint)
-    for file in files:
+def _read_pages(folder: Path) -> Iterator[Document]:
+    readers = [(file, reader) for file in _visible(folder) if (reader := page_reader(file.suffix))]
+    if not readers:
+        problem = f"holds no {listed(_CORPORA, 'or')}, and no {listed(PAGES, 'or')} files"
+        raise FileError(folder, problem, hint=f"give {KNOWN_INPUTS}")
+    for file, reader in readers:
+        page = reader(file)
         identity = str(file.relative_to(folder))
-        if file.suffix.lower() in _WEB_PAGES:
-            page = read_web_page(file)
-            yield Document(identity, page.title or file.stem, page.text, page.lang, folder.name)
-            continue
-        try:
-            text = file.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            raise FileError(file, "not UTF-8") from None
-        yield Document(identity, file.stem, text, "", folder.name)
+        yield Document(identity, page.title or file.stem, page.text, page.lang, folder.name)

@@ -1,32 +1,32 @@
-"""Parquet files as documents: passages of ours, or anybody's."""
+"""Parquet files as documents: passages of ours, or other tables."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from drama.corpus.readers.rows import IDS, RowReader
+from drama.corpus.readers.columns import document_columns
 from drama.errors import FileError
-from drama.records import Document, open_parquet
+from drama.records import Document, Fields, document_from, open_parquet
 
 _BATCH = 4096
 
 
 def read_parquet(path: Path, source: str) -> Iterator[Document]:
-    """Stream the rows: column `text`, and where they are there `_id` or `id` (else the row's number, from 1),
-    `title`, `lang`, `source` and `chunk_of`. Empty cells (null) of the latter are empty; ids may be numbers.
+    """Stream the rows: column `text`, and optionally `_id` or `id` (by default the row's number, from 1),
+    `title`, `lang`, `source` and `chunk_of`. All but the text may be null; ids may be integers.
 
     Raises:
         FileError: missing file, not Parquet, or no column `text`.
-        DramaError: a text that is no string, or an id that is empty or stands twice.
+        DramaError: a value of the wrong type, or an empty or duplicate id.
     """
     file = open_parquet(path)
-    there = file.schema_arrow.names
-    if "text" not in there:
+    names = file.schema_arrow.names
+    columns = document_columns(names)
+    if "text" not in columns:
         hint = "call the column that holds the documents 'text'"
-        raise FileError(path, f"no column 'text' (there are: {', '.join(there)})", hint=hint)
-    identity = next((name for name in IDS if name in there), None)
-    columns = {part: part for part in ("text", "title", "lang", "source", "chunk_of") if part in there}
-    used = {**columns, "id": identity} if identity else columns
-    reader = RowReader(str(path), source)
-    for batch in file.iter_batches(_BATCH, columns=list(used.values())):
-        for row in zip(*(batch.column(column).to_pylist() for column in used.values()), strict=True):
-            yield reader.document(dict(zip(used, row, strict=True)))
+        raise FileError(path, f"no column 'text' (there are: {', '.join(names)})", hint=hint)
+    fields = Fields(path, "document", unit="row")
+    number = 0
+    for batch in file.iter_batches(_BATCH, columns=list(columns.values())):
+        for row in zip(*(batch.column(column).to_pylist() for column in columns.values()), strict=True):
+            number += 1
+            yield document_from(fields, number, dict(zip(columns, row, strict=True)), source)

@@ -1,8 +1,8 @@
 """A corpus that every machine with Python has: its language reference and the standard library's docstrings.
 
-The library's sources are parsed, not imported: nothing of it runs. Judged queries are known items: the
+The library's sources are parsed, not imported: none of its code runs. Judged queries are known items: the
 first sentence of a docstring asks for the rest of that entry. The sentence is cut out of the passage, and
-an entry qualifies only if its sentence stands nowhere else in the corpus. The title stays: an entry's
+an entry qualifies only if its sentence occurs nowhere else in the corpus. The title stays: an entry's
 qualified name is what a reader of the documentation would see too.
 """
 
@@ -46,18 +46,18 @@ def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
     """Build the corpus and its known items; the same on every machine with the same Python.
 
     Args:
-        limit: at most this many passages; passages that are answers are always among them.
+        limit: at most this many passages; those that are answers are always kept.
         queries: how many known items; with a limit at most half of it, so that there is something to miss.
-        seed: of both choices.
+        seed: for both choices.
 
     Raises:
-        DramaError: this Python comes without its library's sources.
+        DramaError: this Python has no library sources.
     """
     entries, dropped = _docstrings()
     dropped = dropped.copy()
     if not entries:
         raise DramaError(
-            "python-docs: this Python carries no library sources", hint="name another input in corpus.inputs"
+            "python-docs: this Python has no library sources", hint="name another input in corpus.inputs"
         )
     rng = random.Random(seed)
     topics = list(_topics(dropped))
@@ -81,7 +81,7 @@ def python_docs(limit: int | None, queries: int, seed: int) -> KnownItems:
 
 
 def release_file() -> Path:
-    """A file that every release of Python writes anew; its bytes tell which Python's documentation it is."""
+    """A file that changes with every release of Python: its bytes identify the documentation."""
     return Path(inspect.getfile(importlib.import_module("pydoc_data.topics")))
 
 
@@ -130,7 +130,7 @@ def _docstrings() -> tuple[dict[str, str], Counter[str]]:
             except (SyntaxError, UnicodeDecodeError):  # sample files that are not meant to parse
                 dropped["source file that does not parse, left out"] += 1
                 continue
-            for qualified, text in _of_module(tree, name):
+            for qualified, text in _in_module(tree, name):
                 folded = _fold(text)
                 if len(text.split()) < _MIN_WORDS:
                     dropped[_SHORT] += 1
@@ -142,7 +142,7 @@ def _docstrings() -> tuple[dict[str, str], Counter[str]]:
     return entries, dropped
 
 
-def _of_module(tree: ast.Module, name: str) -> Iterator[tuple[str, str]]:
+def _in_module(tree: ast.Module, name: str) -> Iterator[tuple[str, str]]:
     """(qualified name, docstring) of a module and its public classes and functions."""
     names: set[str] = set()
     stack: list[tuple[ast.AST, str]] = [(tree, name)]
@@ -177,7 +177,7 @@ def _topics(dropped: Counter[str]) -> Iterator[Document]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Paragraphs put together up to the limit; a longer one alone, cut."""
+    """Paragraphs combined up to the limit; a longer one is cut."""
     held: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text):
         words = paragraph.split()

@@ -1,4 +1,4 @@
-"""Sentences in the twenty languages: each list is what a reader would part, written by hand."""
+"""Sentences in the twenty languages: each list is how a reader would split the text, written by hand."""
 
 import sys
 

@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from drama.augment import AugmentSettings
 from drama.errors import DramaError, MissingExtraError
-from drama.llm import Offline, Sampling, load_engine, open_chat
+from drama.llm import Sampling, VLLMEngine, load_engine, open_chat
 
 GREEDY = Sampling(max_new_tokens=12, temperature=0.0)
 CHATS = [[{"role": "user", "content": f"What does the {word} do?"}] for word in ("wing", "compiler", "sea")]
@@ -44,16 +44,16 @@ def test_answers_are_those_of_the_engine(wide_heads: Path) -> None:
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_without_vllm_says_what_to_install(tiny_llm: Path) -> None:
     with pytest.raises(MissingExtraError, match=r"drama-retrieval\[vllm\]"):
-        list(Offline(f"vllm:{tiny_llm}").generate(CHATS, GREEDY, 2))
+        list(VLLMEngine(f"vllm:{tiny_llm}").generate(CHATS, GREEDY, 2))
 
 
 def test_prompts_and_identity(tiny_llm: Path) -> None:
-    model, engine = Offline(f"vllm:{tiny_llm}"), load_engine(tiny_llm, "fp32")
-    assert model.identity not in (engine.identity, Offline(f"vllm:{tiny_llm}", "bf16").identity)
+    model, engine = VLLMEngine(f"vllm:{tiny_llm}"), load_engine(tiny_llm, "fp32")
+    assert model.identity not in (engine.identity, VLLMEngine(f"vllm:{tiny_llm}", "bf16").identity)
     assert model.together(8) == 1
     assert model.fits(CHATS[0])
     with pytest.raises(DramaError, match="is longer than 4"):
-        list(Offline(f"vllm:{tiny_llm}", longest=4).generate(CHATS, GREEDY, 2))
+        list(VLLMEngine(f"vllm:{tiny_llm}", longest=4).generate(CHATS, GREEDY, 2))
     with pytest.raises(DramaError, match="at most 1024"):
         list(model.generate(CHATS, Sampling(max_new_tokens=2000), 2))
 

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,10 @@ from typing import Any
 import pytest
 
 from drama.errors import DramaError
-from drama.llm.answers import AnswerCache
-from drama.llm.ask import cached_answers
+from drama.llm.address import KEY_VARIABLE, server_address
+from drama.llm.answers import AnswerCache, cached_answers
 from drama.llm.chat import Sampling
-from drama.llm.client import KEY_VARIABLE, Server, ServerSettings, server_address
+from drama.llm.client import ServerClient, ServerSettings, retry_after
 
 Reply = tuple[int, dict[str, str], Any]
 QUICK = ServerSettings(backoff=0.01, retries=2, timeout=5)
@@ -82,7 +84,7 @@ def chats(n: int) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": f"q{i}"}] for i in range(n)]
 
 
-def ask(server: Server, n: int, batch_size: int = 4) -> list[list[str | None]]:
+def ask(server: ServerClient, n: int, batch_size: int = 4) -> list[list[str | None]]:
     return list(server.generate(chats(n), Sampling(), batch_size, seed=7))
 
 
@@ -94,7 +96,7 @@ def test_answers_come_in_the_order_of_the_prompts(monkeypatch: pytest.MonkeyPatc
         return echo(number, body)
 
     with serving(uneven) as fake:
-        server = Server(fake.name, QUICK)
+        server = ServerClient(fake.name, QUICK)
         assert ask(server, 10) == [[f"q{i}!" for i in range(a, min(a + 4, 10))] for a in (0, 4, 8)]
     assert server.usage.figures() == {
         "requests": 10, "retries": 0, "prompt_tokens": 30, "completion_tokens": 20
@@ -107,7 +109,7 @@ def test_answers_come_in_the_order_of_the_prompts(monkeypatch: pytest.MonkeyPatc
 
 def test_tokens_are_priced() -> None:
     with serving(echo) as fake:
-        server = Server(fake.name, ServerSettings(prices=(1.0, 10.0)))
+        server = ServerClient(fake.name, ServerSettings(prices=(1.0, 10.0)))
         ask(server, 10)
     assert server.usage.figures()["cost"] == pytest.approx((30 * 1.0 + 20 * 10.0) / 1e6)
 
@@ -116,11 +118,17 @@ def test_failures_that_pass_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     first: list[Reply] = [(500, {}, {"error": "oops"}), (429, {"Retry-After": "0.4"}, {})]
     with serving(lambda i, body: first[i] if i < 2 else echo(i, body)) as fake:
-        server = Server(fake.name, QUICK)
+        server = ServerClient(fake.name, QUICK)
         assert ask(server, 1) == [["q0!"]]
     assert server.usage.retries == 2
     assert fake.times[2] - fake.times[1] >= 0.4
     assert "Authorization" not in fake.headers[0]
+
+
+def test_a_retry_after_may_be_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    assert retry_after(later) == pytest.approx(90, abs=3)
+    assert retry_after("soon") == retry_after("-5") == 0
 
 
 def test_a_stalled_answer_times_out_and_is_tried_again() -> None:
@@ -129,30 +137,32 @@ def test_a_stalled_answer_times_out_and_is_tried_again() -> None:
         return echo(number, body)
 
     with serving(stall) as fake:
-        server = Server(fake.name, ServerSettings(backoff=0.01, retries=1, timeout=0.5))
+        server = ServerClient(fake.name, ServerSettings(backoff=0.01, retries=1, timeout=0.5))
         assert ask(server, 1) == [["q0!"]]
     assert server.usage.retries == 1
 
 
-def test_failures_that_do_not_pass_are_errors() -> None:
+def test_failures_that_do_not_pass_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "secret")
     with serving(lambda *_: (503, {}, {"error": "overloaded"})) as fake:
         with pytest.raises(DramaError, match=r"no answer after 3 tries .*overloaded"):
-            ask(Server(fake.name, QUICK), 1)
+            ask(ServerClient(fake.name, QUICK), 1)
         assert len(fake.bodies) == 3
     replies: list[tuple[Reply, str]] = [
         ((401, {}, {"error": "bad key"}), KEY_VARIABLE),
         ((302, {"Location": "http://elsewhere.invalid/"}, {}), "status 302"),
         ((429, {"Retry-After": "4000"}, {}), "asks to wait 4000 seconds"),
-        ((200, {}, b"<html>"), "no chat completion"),
-        ((200, {}, {"choices": []}), "no chat completion"),
+        ((200, {}, b"<html>"), "not a chat completion"),
+        ((200, {}, {"choices": []}), "not a chat completion"),
     ]
     for reply, message in replies:
         with serving(lambda *_, reply=reply: reply) as fake:
             with pytest.raises(DramaError) as caught:
-                ask(Server(fake.name, QUICK), 1)
+                ask(ServerClient(fake.name, QUICK), 1)
             assert message in str(caught.value)
+            assert "secret" not in str(caught.value)
             assert len(fake.bodies) == 1
-    gone = Server(fake.name, ServerSettings(backoff=0.01, retries=0))
+    gone = ServerClient(fake.name, ServerSettings(backoff=0.01, retries=0))
     with pytest.raises(DramaError, match="after 1 tries"):
         ask(gone, 1)
 
@@ -163,7 +173,7 @@ def test_prompts_that_the_server_refuses_are_left_out(capsys: pytest.CaptureFixt
         return (400, {}, {"error": "context too long"}) if refused else echo(number, body)
 
     with serving(long_ones) as fake:
-        found = [a for batch in ask(Server(fake.name, QUICK), 7) for a in batch]
+        found = [a for batch in ask(ServerClient(fake.name, QUICK), 7) for a in batch]
         assert found == ["q0!", "q1!", None, "q3!", "q4!", None, "q6!"]
         assert len(fake.bodies) == 7
     assert capsys.readouterr().err.count("context too long") == 1
@@ -171,13 +181,13 @@ def test_prompts_that_the_server_refuses_are_left_out(capsys: pytest.CaptureFixt
         serving(lambda *_: (400, {}, {"error": "no such parameter: seed"})) as fake,
         pytest.raises(DramaError, match=r"refused \d+ prompts and answered 0 .*no such parameter"),
     ):
-        ask(Server(fake.name, QUICK), 20)
+        ask(ServerClient(fake.name, QUICK), 20)
 
 
 def test_the_same_request_is_sent_once(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
     with serving(lambda number, _: said(f"answer {number}")) as fake:
-        server = Server(fake.name, ServerSettings(concurrency=1))
+        server = ServerClient(fake.name, ServerSettings(concurrency=1))
         twice = [*chats(3), *chats(3)]
         found = cached_answers(server, twice, Sampling(), 4, 0, cache, "ask")
         assert len(fake.bodies) == 3
@@ -188,7 +198,7 @@ def test_the_same_request_is_sent_once(tmp_path: Path) -> None:
 
 def test_an_answer_without_text_is_empty() -> None:
     with serving(lambda *_: said(None)) as fake:
-        assert ask(Server(fake.name, QUICK), 1) == [[""]]
+        assert ask(ServerClient(fake.name, QUICK), 1) == [[""]]
 
 
 def test_no_more_requests_than_allowed() -> None:
@@ -206,7 +216,7 @@ def test_no_more_requests_than_allowed() -> None:
 
     with serving(watched) as fake:
         settings = ServerSettings(concurrency=2, requests_per_minute=1200)
-        assert len(ask(Server(fake.name, settings), 6)) == 2
+        assert len(ask(ServerClient(fake.name, settings), 6)) == 2
     assert most <= 2
     assert fake.times[-1] - fake.times[0] >= 5 * 0.05 - 0.03
 
@@ -216,7 +226,7 @@ def test_what_was_answered_is_not_asked_again_even_after_a_failure(tmp_path: Pat
 
     def run(name: str, n: int) -> list[str | None]:
         settings = ServerSettings(concurrency=1, retries=0)
-        return cached_answers(Server(name, settings), chats(n), Sampling(), 4, 0, cache, "ask")
+        return cached_answers(ServerClient(name, settings), chats(n), Sampling(), 4, 0, cache, "ask")
 
     failing = True
     with serving(lambda i, body: (500, {}, {}) if failing and i >= 3 else echo(i, body)) as fake:

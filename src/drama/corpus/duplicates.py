@@ -1,0 +1,81 @@
+"""Exact duplicates by hash, near-duplicates by MinHash with LSH (datasketch; Broder 1997)."""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from drama.records import Document
+
+_SHINGLE = 5
+_PERMUTATIONS = 128
+Count = Callable[[str], None]
+"""Counts an outcome by its name."""
+
+
+def unique(documents: Iterable[Document], count: Count) -> Iterator[Document]:
+    """The documents with text, each text once (white space aside)."""
+    seen: set[bytes] = set()
+    for document in documents:
+        if not document.full_text:
+            count("empty, left out")
+            continue
+        digest = hashlib.blake2b(" ".join(document.full_text.split()).encode(), digest_size=12).digest()
+        if digest in seen:
+            count("exact duplicate, left out")
+            continue
+        seen.add(digest)
+        yield document
+
+
+def without_near_duplicates(
+    documents: Iterable[Document], threshold: float | None, count: Count
+) -> Iterator[Document]:
+    """The documents that are not almost the same as an earlier one; without a threshold, all of them."""
+    seen = None if threshold is None else NearDuplicates(threshold)
+    for document in documents:
+        near = seen is not None and seen.add(document.full_text)
+        count("near-duplicate, left out" if near else "ok")
+        if not near:
+            yield document
+
+
+class NearDuplicates:
+    """Remembers texts, and recognises those that are almost the same as an earlier one.
+
+    Texts are compared by their sets of five neighbouring characters (white space folded, lower case), which
+    suits scripts without spaces too. Candidates from the hash tables are checked by the estimate of their
+    signatures. Memory is about a kilobyte per text.
+
+    >>> seen = NearDuplicates(0.7)
+    >>> text = "The wing of the aircraft produces lift when air flows over it."
+    >>> [seen.add(t) for t in (text, text + " Really.", "Bread rises because yeast turns sugar into gas.")]
+    [False, True, False]
+    """
+
+    def __init__(self, threshold: float) -> None:
+        from datasketch import MinHash, MinHashLSH  # imports scipy
+
+        self.threshold = threshold
+        self._empty = MinHash(num_perm=_PERMUTATIONS, hashfunc=zlib.crc32)
+        self._tables = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS)
+        self._signatures: list[npt.NDArray[np.uint32]] = []
+
+    def add(self, text: str) -> bool:
+        """Whether an earlier text has a Jaccard similarity of the threshold or more; if not, remember it."""
+        sketch = self._empty.copy()
+        sketch.update_batch([shingle.encode(errors="replace") for shingle in _shingles(text)])
+        signature = np.asarray(sketch.hashvalues, dtype=np.uint32)
+        near: Sequence[int] = self._tables.query(sketch)
+        if any(np.mean(self._signatures[i] == signature) >= self.threshold for i in near):
+            return True
+        self._tables.insert(len(self._signatures), sketch)
+        self._signatures.append(signature)
+        return False
+
+
+def _shingles(text: str) -> set[str]:
+    folded = " ".join(text.lower().split())
+    return {folded[i : i + _SHINGLE] for i in range(max(1, len(folded) - _SHINGLE + 1))}

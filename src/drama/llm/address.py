@@ -1,0 +1,50 @@
+"""The address of an LLM on a server: `http://localhost:8000/v1#model-name`."""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from drama.errors import DramaError
+
+KEY_VARIABLE = "DRAMA_LLM_API_KEY"
+"""The environment variable that holds the server's API key, which is stored nowhere else."""
+_EXAMPLE = "like http://localhost:8000/v1#model-name"
+
+
+class ServerAddress(NamedTuple):
+    """A server, and one of its models."""
+
+    url: str
+    model: str
+
+
+def is_server(name: str) -> bool:
+    """Whether an LLM's name is the address of a server.
+
+    >>> is_server("http://localhost:8000/v1#qwen"), is_server("smollm2-135m")
+    (True, False)
+    """
+    return name.startswith(("http://", "https://"))
+
+
+def server_address(name: str) -> ServerAddress:
+    """Split an address into the server's URL and the model's name.
+
+    >>> server_address("http://localhost:8000/v1/#Qwen/Qwen3-8B")
+    ServerAddress(url='http://localhost:8000/v1', model='Qwen/Qwen3-8B')
+
+    Raises:
+        DramaError: no host, no model, or a key or password in the address.
+    """
+    try:
+        parts = urlsplit(name)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise DramaError("the address of the LLM is not a valid URL", _EXAMPLE) from None
+    if parts.username or parts.password or parts.query:
+        raise DramaError(
+            f"the address of the LLM at {host} must not contain a key, a password or a query",
+            hint=f"put the key into the environment variable {KEY_VARIABLE}",
+        )
+    if not host or not parts.fragment:
+        raise DramaError(f"{name}: names no model of a server", _EXAMPLE)
+    return ServerAddress(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment)
