@@ -25,15 +25,16 @@ from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint_path, write_json
 from drama.models import resolve
 from drama.prune import PruneSettings, prune
+from drama.prune.budget import with_budget
 from drama.prune.learn.domains import Mixture, held_out_losses, mean_loss
 from drama.prune.learn.recover import Recovery
 from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.methods import METHODS
-from drama.prune.shape.budget import with_budget
-from drama.prune.shape.rounds import body_parameters, shape_between
+from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.text.texts import calibration_batches, domain_rows
+from drama.prune.text.calibration import calibration_batches
+from drama.prune.text.rows import domain_rows
 from drama.records import read_passages
 from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import machine, versions
@@ -46,7 +47,6 @@ PEERS: dict[str, Importance] = {"torch-pruning": "magnitude", "torch-pruning-tay
 """Torch-Pruning by its importance: its LLM example's, and the one that reads texts."""
 BATCH_SIZE, LENGTH, SEED = 8, 64, 13
 _CALIBRATION = {"documents": 16, "max_length": 128}
-_READS_CALIBRATION = ("importance", "depth", "torch-pruning-taylor")
 Losses = tuple[dict[str, float], float]
 """Held-out losses of the parent, the sliced and the recovered child, and the seconds that it took."""
 
@@ -141,13 +141,14 @@ def _run(work: Path, passages: Path, parent: str, method: str, share: float, tok
     shape = shape_of(method, config, share)
     spent = {"calibration": 0, "learning": 0}
     settings = _settings(parent, method, shape, tokens)
-    if method in _READS_CALIBRATION:
+    if _reads_calibration(method):
         texts = [d.full_text for d in read_passages(passages)]
         batches = calibration_batches(texts, load_tokenizer(folder), settings.calibration, SEED)
         spent["calibration"] = sum(int(mask_BL.sum()) for _, mask_BL in batches)
     settings = with_budget(settings, 1, spent["calibration"])
     step = BATCH_SIZE * LENGTH
-    spent["learning"] = settings.shearing.steps * step if method == "shearing" else 0
+    learns = method in METHODS and METHODS[method].learns
+    spent["learning"] = settings.shearing.steps * step if learns else 0
     run = _peer if method in PEERS else _ours
     figures, seconds = run(work, passages, folder, settings, method)
     count = body_parameters(config)
@@ -162,11 +163,15 @@ def _run(work: Path, passages: Path, parent: str, method: str, share: float, tok
     }
 
 
+def _reads_calibration(method: str) -> bool:
+    return METHODS[method].reads_calibration if method in METHODS else PEERS[method] == "taylor"
+
+
 def _settings(parent: str, method: str, shape: Shape, tokens: int) -> PruneSettings:
     """Of our methods; those of a peer differ in what decides, which is not read from here."""
     values: dict[str, Any] = {
         "parent": parent,
-        **shape._asdict(),
+        "shape": shape._asdict(),
         "method": "importance" if method in PEERS else method,
         "tokens": tokens,
         "domains": {"update_every": 0},
@@ -174,7 +179,7 @@ def _settings(parent: str, method: str, shape: Shape, tokens: int) -> PruneSetti
     }
     if method == "shearing":
         values["shearing"] = {"batch_size": BATCH_SIZE}
-    if method in (*PEERS, "importance", "depth"):
+    if method in PEERS or METHODS[method].reads_calibration:
         values["calibration"] = _CALIBRATION
     return PruneSettings.parse(values, "bench prune")
 
@@ -201,7 +206,7 @@ def _peer(work: Path, passages: Path, folder: Path, settings: PruneSettings, met
         if not (work / "sliced").is_dir():
             texts = [d.full_text for d in documents]
             batches = calibration_batches(texts, tokenizer, settings.calibration, SEED)
-            target = Shape(*(getattr(settings, field) for field in Shape._fields))
+            target = Shape(**settings.shape.model_dump())
             cut = torch_pruned(load_causal_lm(folder), target, PEERS[method], batches)
             save_causal_lm(work / "sliced", cut, tokenizer)
         child = load_causal_lm(work / "sliced")

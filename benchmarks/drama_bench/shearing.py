@@ -20,9 +20,9 @@ from drama.errors import DramaError
 from drama.files import write_json
 from drama.models import resolve
 from drama.prune.load import load_tokenizer
-from drama.prune.shape.rounds import body_parameters, shape_between
+from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.text.texts import domain_rows
+from drama.prune.text.rows import domain_rows
 from drama_bench.result import write_result
 from drama_bench.texts import documents
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from drama.errors import DramaError
 from drama.prune.families import family_of
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.surgery.plan import LayerPlan, Plan
+from drama.prune.surgery.plan import LayerPlan, PruningPlan
 from drama.prune.surgery.slice import slice_model
 
 pytest.importorskip("torch_pruning")
@@ -49,7 +49,7 @@ def test_the_peer_reaches_the_shape_and_drops_idle_heads_and_neurons(importance,
     hidden = [table_VD.index(column) for column in child.model.embed_tokens.weight.T.tolist()]
     neurons = [n for n in range(40) if n not in idle_neurons]
     layers = [LayerPlan(row, [0, 2, 3, 4], [0, 1], neurons) for row in range(2)]
-    expected = slice_model(family_of(parent), Plan(hidden, layers), target).state_dict()
+    expected = slice_model(family_of(parent), PruningPlan(hidden, layers), target).state_dict()
     for name, tensor in child.state_dict().items():
         assert torch.equal(tensor, expected[name]), name
 

@@ -12,10 +12,9 @@ from safetensors.torch import load_file
 
 from drama.compute import World
 from drama.errors import DramaError
-from drama.prune.learn.domains import Domain, Mixture
-from drama.prune.learn.recover import Recovery
+from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.recover import Recovery, RecoverySettings
 from drama.prune.learn.updates import Log, update
-from drama.prune.settings import DomainSettings, RecoverySettings
 from drama.workspace import read_events
 
 SETTINGS = (
@@ -86,7 +85,7 @@ def test_two_processes_equal_one(
         killed = "killed.py" in start[-1]
         assert (done.returncode != 0) == killed, done.stderr
         assert (tmp_path / out / "prune/model").is_dir() != killed
-    assert "shearing goes on after step 3" in done.stderr
+    assert "shearing resumes after step 3" in done.stderr
     folders = [tmp_path / n / "prune" for n in "12"]
     one, two = (read_events(folder / "events.jsonl") for folder in folders)
     assert [e["step"] for e in two] == list(range(1, 13))
@@ -114,7 +113,7 @@ def test_two_processes_equal_one(
 def test_rows_that_do_not_go_round_are_refused(tmp_path: Path, size: int, split: bool, wrong: str) -> None:
     settings = RecoverySettings(steps=1, batch_size=size)
     learner = Recovery(torch.nn.Linear(2, 2), None, settings, World(0, 3))
-    learner.split = split
+    learner.sharded = split
     rows_RL = torch.zeros(4, 8, dtype=torch.long)
     mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
     log = Log(tmp_path / "events.jsonl", tmp_path / "checkpoints", 0)

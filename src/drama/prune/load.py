@@ -1,4 +1,4 @@
-"""Loading and saving the models that pass between the steps of the stage, whole or in checkpoints."""
+"""Loading and saving causal LMs between the steps of the stage, as folders and in checkpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -36,19 +36,19 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
-    """A plain transformers folder, whole or absent.
+    """Write a plain transformers folder, whole or not at all.
 
     Raises:
-        DramaError: plain transformers computes something else from it.
+        DramaError: the folder does not give the same logits when transformers loads it.
     """
     rows_BL = torch.arange(16).remainder(model.config.vocab_size).unsqueeze(0)
     with atomic_folder(folder) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        again = load_causal_lm(partial)
-        again.set_attn_implementation(model.config._attn_implementation)  # another one rounds otherwise
+        loaded = load_causal_lm(partial)
+        loaded.set_attn_implementation(model.config._attn_implementation)  # others round differently
         with torch.inference_mode():
-            expected, got = model(input_ids=rows_BL).logits, again(input_ids=rows_BL).logits
+            expected, got = model(input_ids=rows_BL).logits, loaded(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
 
@@ -59,7 +59,7 @@ def model_state(model: Any) -> dict[str, torch.Tensor]:
 
 
 def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
-    """The weights that `model_state` named."""
+    """Load the weights that `model_state` returned."""
     own = model.state_dict()
     model.load_state_dict(
         {name: shard_like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()}

@@ -1,4 +1,4 @@
-"""Masks over the parts of a parent: soft while they are learnt, 0 and 1 for a plan.
+"""Masks on the parts of a parent: soft while they are learnt, 0 and 1 for a plan.
 
 Legend: D hidden, N layers, K kv heads, G query heads a kv head, H = K·G, F intermediate.
 """
@@ -9,12 +9,11 @@ import torch
 
 from drama.prune.families import Family
 from drama.prune.shape.shape import Shape
-from drama.prune.surgery.plan import Plan
+from drama.prune.surgery.plan import PruningPlan
 
 
 class Masks(NamedTuple):
-    """A factor in [0, 1] for each part; 0 means that it is gone. A query head's own factor comes on top of
-    its kv head's."""
+    """A factor in [0, 1] for each part; 0: removed. A query head's factor is multiplied by its kv head's."""
 
     hidden_D: torch.Tensor
     layers_N: torch.Tensor
@@ -30,7 +29,7 @@ class Masks(NamedTuple):
 
 
 def all_kept(shape: Shape) -> Masks:
-    """Ones."""
+    """All ones."""
     return Masks(
         torch.ones(shape.hidden),
         torch.ones(shape.layers),
@@ -40,8 +39,8 @@ def all_kept(shape: Shape) -> Masks:
     )
 
 
-def masks_of(plan: Plan, parent: Shape) -> Masks:
-    """One for what a plan keeps of a parent, zero for the rest."""
+def masks_of(plan: PruningPlan, parent: Shape) -> Masks:
+    """One for the parts of a parent that a plan keeps, zero for the others."""
     found = Masks(*(torch.zeros_like(ones) for ones in all_kept(parent)))
     found.hidden_D[plan.hidden] = 1.0
     for kept in plan.layers:
@@ -54,8 +53,8 @@ def masks_of(plan: Plan, parent: Shape) -> Masks:
 
 @torch.no_grad()
 def fold(family: Family, masks: Masks) -> None:
-    """Multiply the masks into the weights: the model then computes without them what it did under them,
-    but for the norms' variance, which is right again once the zeros are cut out."""
+    """Multiply the masks into the weights. Without masks the model then computes what it did under them,
+    except for the norms' variance, which is correct once the zeros are sliced off."""
     family.embedding.weight.mul_(masks.hidden_D)
     for row, layer in enumerate(family.layers):
         attention, mlp = layer.self_attn.o_proj, layer.mlp.down_proj
