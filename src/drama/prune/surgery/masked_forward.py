@@ -1,5 +1,5 @@
-"""Forward passes of the parent under masks. With the masks of a plan the logits are those of the sliced model,
-with soft masks those of the sliced model into which they are folded.
+"""Forward passes of the parent under masks. With the masks of a plan the logits are the sliced model's; with
+soft masks they are those of the sliced model into which the masks are folded.
 
 RMSNorm takes its variance over the kept channels only (Sheared LLaMA; method: 2.1). Its input is 0 in the
 others already, so with k of D channels above 0 this is norm(x·√(D/k))·√(k/D), whatever the norm does with
