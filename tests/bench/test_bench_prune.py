@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,15 @@ from drama.prune.families import family_of
 from drama.prune.shape.shape import Shape, parent_shape
 from drama.prune.surgery.plan import LayerPlan, PruningPlan
 from drama.prune.surgery.slice import slice_model
-
-pytest.importorskip("torch_pruning")
-
 from drama_bench.prune import bench_prune, shape_of
 from drama_bench.torch_pruned import torch_pruned
 
+needs_peer = pytest.mark.skipif(
+    find_spec("torch_pruning") is None, reason="torch-pruning is not installed; the extra dev has it"
+)
 
+
+@needs_peer
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("importance", ["magnitude", "taylor"])
 def test_the_peer_reaches_the_shape_and_drops_idle_heads_and_neurons(importance, tied: bool) -> None:
@@ -85,6 +88,7 @@ def grouped_llm(tiny_llm: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@needs_peer
 def test_the_table_is_stopped_and_continued(
     grouped_llm: Path,
     texts: list[str],

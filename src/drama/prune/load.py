@@ -1,4 +1,4 @@
-"""Loading and saving causal LMs between the steps of the stage, as folders and in checkpoints."""
+"""Loading and saving causal LMs, as plain transformers folders."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from drama.compute import shard_like
 from drama.errors import DramaError
 from drama.files import atomic_folder
 
@@ -51,16 +50,3 @@ def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
             expected, got = model(input_ids=rows_BL).logits, loaded(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
-
-
-def model_state(model: Any) -> dict[str, torch.Tensor]:
-    """A model's weights, named as in a checkpoint."""
-    return {f"model.{k}": v for k, v in model.state_dict().items()}
-
-
-def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
-    """Load the weights that `model_state` returned."""
-    own = model.state_dict()
-    model.load_state_dict(
-        {name: shard_like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()}
-    )

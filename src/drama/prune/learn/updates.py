@@ -2,16 +2,30 @@
 
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
 
-from drama.compute import Precision, World, load_checkpoint, save_checkpoint, schedule
+from drama.compute import (
+    Precision,
+    World,
+    clip,
+    load_checkpoint,
+    load_optimisers,
+    optimiser_state,
+    save_checkpoint,
+    schedule,
+    shard_layers,
+    shard_like,
+    unshard,
+)
 from drama.console import note, progress
 from drama.errors import DramaError
 from drama.prune.learn.domains import Mixture
+from drama.prune.learn.losses import held_out_loss
 from drama.settings import Section
 from drama.workspace import EventLog
 
@@ -38,31 +52,82 @@ class UpdateSettings(Section):
     """Recompute each layer in the backward pass instead of keeping its activations."""
 
 
-class Learner(Protocol):
-    """What is trained."""
+class Learner:
+    """Trains the weights of a causal LM, in place, by AdamW; a subclass says on which loss.
 
-    name: str
-    hint: str
+    Args:
+        model: on its device.
+        settings: of the subclass's section.
+        world: the processes that work on a batch together.
+        shard: whether the layers are split over them.
+    """
+
+    name: ClassVar[str]
+    hint: ClassVar[str]
     """What to lower where the loss is not finite."""
-    world: World
-    sharded: bool
-    """Whether its layers are split over the processes."""
+
+    def __init__(self, model: Any, settings: UpdateSettings, world: World | None, shard: bool) -> None:
+        self.model = model
+        self.world = world or World()
+        self.sharded = shard
+        if settings.gradient_checkpointing:
+            model.train().gradient_checkpointing_enable({"use_reentrant": False})
+        if shard:
+            shard_layers(model.model.layers, model.device)
+        self.optimisers: list[torch.optim.Optimizer] = []
+        self.rates: list[float] = []
+        self.optimise(model.parameters(), settings.learning_rate)
+
+    def optimise(self, parameters: Iterable[torch.Tensor], rate: float, maximize: bool = False) -> None:
+        """Update these too, at this peak rate."""
+        adamw = torch.optim.AdamW(
+            parameters,
+            betas=(0.9, 0.95),
+            weight_decay=0.0,
+            maximize=maximize,
+            foreach=False if self.sharded else None,
+        )
+        self.optimisers.append(adamw)
+        self.rates.append(rate)
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Compute the gradients of the whole batch; this process computes its own rows. Returns what to log:
         `loss` and its parts."""
+        raise NotImplementedError
 
     def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
         """Mean LM loss a token at this step, without gradient."""
+        return held_out_loss(self.model, rows_RL)
 
     def step(self, share: float) -> float:
-        """Clip, update at this share of the peak learning rate, clear. Returns the gradient's norm."""
+        """Clip, update at this share of the peak rates, clear. Returns the gradient's norm."""
+        norm = clip(self.model.parameters(), 1.0)
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return norm
+
+    def extra_state(self) -> dict[str, torch.Tensor]:
+        """Trained tensors that are not in the model."""
+        return {}
 
     def state(self) -> dict[str, torch.Tensor]:
         """All tensors that a checkpoint needs, unsharded. All processes must call this."""
+        weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        return unshard(weights | self.extra_state() | optimiser_state(self.optimisers))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Resume from what `state` returned."""
+        own = self.model.state_dict()
+        self.model.load_state_dict(
+            {name: shard_like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()}
+        )
+        with torch.no_grad():
+            for name, tensor in self.extra_state().items():
+                tensor.copy_(tensors[name])
+        load_optimisers(self.optimisers, tensors)
 
 
 class Log(NamedTuple):

@@ -1,26 +1,15 @@
 """Learning the masks: the LM loss under sampled masks plus the constraint, masks and weights together."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from drama.compute import (
-    World,
-    autocast,
-    clip,
-    load_optimisers,
-    optimiser_state,
-    shard_layers,
-    unshard,
-    unshard_model,
-)
+from drama.compute import World, autocast, unshard_model
 from drama.console import note
 from drama.errors import DramaError
 from drama.prune.families import Family
 from drama.prune.learn.losses import held_out_loss, losses
-from drama.prune.learn.updates import update
-from drama.prune.load import model_state, restore
+from drama.prune.learn.updates import Learner, update
 from drama.prune.methods.method import Method, Task
 from drama.prune.methods.shearing.constraint import Kind, kinds, penalty, ramp
 from drama.prune.methods.shearing.hard_concrete import (
@@ -60,7 +49,7 @@ class Shearing(Method):
         return Scores(*(getattr(masks, name).detach().cpu() for name in Scores._fields))
 
 
-class MaskLearner:
+class MaskLearner(Learner):
     """Trains the parent's weights, log α of every mask, and λ₁ and λ₂ of every kind of part."""
 
     name = "shearing"
@@ -75,41 +64,22 @@ class MaskLearner:
         world: World | None = None,
         shard: bool = False,
     ) -> None:
-        self.family = family
-        self.settings = settings
-        self.seed = seed
-        self.world = world or World()
+        super().__init__(family.model, settings, world, shard)
+        self.family, self.settings, self.seed = family, settings, seed
         self.device = family.model.device
-        if settings.gradient_checkpointing:
-            family.model.train().gradient_checkpointing_enable({"use_reentrant": False})
         self.parent = parent_shape(family.config)
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
-        self.sharded = shard
-        if shard:
-            shard_layers(family.model.model.layers, family.model.device)
-        kept = LOG_ALPHA_BOUNDS[1]
         self.log_alpha = {
-            name: torch.full((kind.rows, kind.parts), kept, requires_grad=True, device=self.device)
+            name: torch.full(
+                (kind.rows, kind.parts), LOG_ALPHA_BOUNDS[1], requires_grad=True, device=self.device
+            )
             for name, kind in self.kinds.items()
         }
         self.multipliers = {
             name: torch.zeros(2, requires_grad=True, device=self.device) for name in self.kinds
         }
-        self.rates = (settings.learning_rate, settings.mask_learning_rate, settings.multiplier_learning_rate)
-        self.optimisers = [
-            torch.optim.AdamW(
-                parameters,
-                betas=(0.9, 0.95),
-                weight_decay=0.0,
-                maximize=maximize,
-                foreach=False if shard else None,
-            )
-            for parameters, maximize in (
-                (list(family.model.parameters()), False),
-                (list(self.log_alpha.values()), False),
-                (list(self.multipliers.values()), True),
-            )
-        ]
+        self.optimise(self.log_alpha.values(), settings.mask_learning_rate)
+        self.optimise(self.multipliers.values(), settings.multiplier_learning_rate, maximize=True)
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Gradients of the LM loss under a draw of the masks, and of the constraint."""
@@ -151,13 +121,8 @@ class MaskLearner:
         return self.masks(lambda log_alpha: sample(log_alpha, generator))
 
     def step(self, share: float) -> float:
-        """Update everything at this share of the peak rates."""
-        norm = clip(self.family.model.parameters(), 1.0)
-        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * share
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        """Update everything, and keep log α within its bounds."""
+        norm = super().step(share)
         with torch.no_grad():
             for log_alpha in self.log_alpha.values():
                 log_alpha.clamp_(*LOG_ALPHA_BOUNDS)
@@ -171,20 +136,7 @@ class MaskLearner:
             ones[field] = value(log_alpha).reshape(ones[field].shape)
         return Masks(**ones)
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """All tensors that a checkpoint needs."""
-        learnt = dict(self._learnt())
-        return unshard(model_state(self.family.model) | learnt | optimiser_state(self.optimisers))
-
-    def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Resume from a checkpoint."""
-        restore(self.family.model, tensors)
-        with torch.no_grad():
-            for name, tensor in self._learnt():
-                tensor.copy_(tensors[name])
-        load_optimisers(self.optimisers, tensors)
-
-    def _learnt(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for name in self.kinds:
-            yield f"log_alpha.{name}", self.log_alpha[name]
-            yield f"multipliers.{name}", self.multipliers[name]
+    def extra_state(self) -> dict[str, torch.Tensor]:
+        """log α and λ by their kind."""
+        learnt = {"log_alpha": self.log_alpha, "multipliers": self.multipliers}
+        return {f"{name}.{kind}": own[kind] for name, own in learnt.items() for kind in self.kinds}
