@@ -1,8 +1,8 @@
-"""What learning masks costs: a step of `shearing` against a plain LM step of the same parent.
+"""The cost of learning masks: a step of `shearing` against a plain LM step of the same parent.
 
-The same rows, batches, optimiser for the weights, and precision; each in its own process, in alternating
-order. The first step of a process, which allocates the moments, is left out of its time. Peak memory is the
-process's highest resident size.
+The same rows, batches, optimiser of the weights, and precision; each in its own process, in alternating
+order. The first step of a process, which allocates the moments, is not timed. Peak memory is the process's
+highest resident size.
 """
 
 import json

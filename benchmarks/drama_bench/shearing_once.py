@@ -23,7 +23,7 @@ _SEED = 0
 
 
 def main() -> None:
-    """Make the steps and write their figures."""
+    """Run the steps and write their figures."""
     job_file, kind, result = sys.argv[1:]
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     model = load_causal_lm(Path(job["parent"]))

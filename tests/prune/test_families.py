@@ -23,8 +23,9 @@ from transformers import (
 
 from drama.compute import World
 from drama.errors import DramaError
+from drama.models.architectures import ARCHITECTURES
 from drama.prune import PruneSettings, prune
-from drama.prune.families import family_of
+from drama.prune.families import FAMILIES, check_family, family_of
 from drama.prune.learn.domains import Domain, DomainSettings, Mixture
 from drama.prune.learn.losses import losses
 from drama.prune.learn.updates import Log
@@ -229,10 +230,14 @@ def test_soft_capped_logits_are_recovered_as_such() -> None:
     assert logits_BLV.abs().max() <= 0.01
 
 
+def test_every_architecture_that_can_be_pruned_is_tested_here() -> None:
+    prunable = {name: each.pruned_as for name, each in ARCHITECTURES.items() if each.pruned_as}
+    assert set(prunable.values()) == set(FAMILIES)
+    assert set(prunable) == {make().config.model_type for make in PARENTS.values()}
+
+
 def test_gemma_with_images_is_refused_by_name() -> None:
     from transformers import Gemma3Config
-
-    from drama.prune.families import check_family
 
     with pytest.raises(DramaError, match="'gemma3' can't be pruned yet") as refusal:
         check_family(Gemma3Config())

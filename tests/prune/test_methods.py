@@ -55,6 +55,18 @@ def test_depth_drops_the_layer_that_does_nothing(parent) -> None:
     torch.testing.assert_close(child(input_ids=tokens_BL).logits, parent(input_ids=tokens_BL).logits)
 
 
+def test_first_keeps_the_lowest_layers_and_the_widths_of_importance(parent) -> None:
+    family, before = family_of(parent), parent_shape(parent.config)
+    target = Shape(layers=2, hidden=24, heads=2, kv_heads=1, intermediate=20)
+    scores = METHODS["first"].score(family, task(target, batches()))
+    plan = make_plan(scores, before, target)
+    assert plan.layers_kept == [0, 1]
+    same = METHODS["importance"].score(family, task(target, batches()))
+    expected = make_plan(same, before, target._replace(layers=4))
+    assert plan.hidden == expected.hidden
+    assert plan.layers == expected.layers[:2]
+
+
 def test_uniform_spaces_evenly_and_reads_no_text(parent) -> None:
     def no_text():
         raise AssertionError("uniform reads no text")
@@ -68,6 +80,11 @@ def test_uniform_spaces_evenly_and_reads_no_text(parent) -> None:
     for layer in plan.layers:
         assert (layer.kv_heads, layer.heads) == ([0], [0, 2])
         assert layer.intermediate == [0, 10, 20, 29, 39]
+
+
+def test_the_command_lists_the_methods() -> None:
+    shown = CliRunner().invoke(_app(), ["prune", "--help"]).output
+    assert all(method in shown for method in METHODS)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
-
 from drama.console import note
 from drama.prune.languages import compare, in_words
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
+from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
@@ -18,7 +17,7 @@ from drama.prune.surgery.plan import PruningPlan
 
 def describe(name: str, folder: Path, shape: Shape | None = None) -> dict[str, Any]:
     """Parameters of a model, or of its child of some shape."""
-    config = AutoConfig.from_pretrained(folder)
+    config = load_config(folder)
     shape = shape or parent_shape(config)
     body, whole = parameters(child_config(config, shape, range(shape.layers)))
     note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")

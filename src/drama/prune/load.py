@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from drama.errors import DramaError
 from drama.files import atomic_folder
@@ -16,10 +16,7 @@ def load_causal_lm(folder: Path) -> Any:
     Raises:
         DramaError: transformers can't load it.
     """
-    try:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't load this as a causal LM ({error})") from None
+    return _loaded(AutoModelForCausalLM, folder, "this as a causal LM", dtype=torch.float32).eval()
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -28,10 +25,16 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         DramaError: transformers can't load it.
     """
-    try:
-        return AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't load its tokenizer ({error})") from None
+    return _loaded(AutoTokenizer, folder, "its tokenizer")
+
+
+def load_config(folder: Path) -> Any:
+    """A model folder's config.
+
+    Raises:
+        DramaError: transformers can't read it.
+    """
+    return _loaded(AutoConfig, folder, "its config.json")
 
 
 def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
@@ -50,3 +53,10 @@ def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
             expected, got = model(input_ids=rows_BL).logits, loaded(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
+
+
+def _loaded(cls: Any, folder: Path, what: str, **options: Any) -> Any:
+    try:
+        return cls.from_pretrained(folder, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load {what} ({error})") from None

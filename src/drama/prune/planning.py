@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from transformers import AutoConfig
-
-from drama.errors import DramaError
 from drama.models import resolve
 from drama.prune.budget import with_budget
 from drama.prune.families import check_family
+from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.schedule import round_shapes
@@ -27,11 +25,7 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
         DramaError: no such parent, an architecture that can't be pruned, a shape that can't be cut out of
             it, a schedule that does not lead there, or too few tokens for it.
     """
-    folder = resolve(settings.parent)
-    try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't read its config.json ({error})") from None
+    config = load_config(resolve(settings.parent))
     check_family(config)
     shapes = shapes_of_rounds(settings, config)
     with_budget(settings, len(shapes))
