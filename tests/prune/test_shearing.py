@@ -12,7 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from typer.testing import CliRunner
 
+from drama.cli import _app
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
@@ -163,10 +165,11 @@ def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path, event
             "recovery.checkpoint_every=4", "recovery.batch_size=2", "recovery.max_length=32",
         ):  # fmt: skip
             words += ["--set", setting]
-        return [sys.executable, "-m", "drama.cli", *map(str, words)]
+        return list(map(str, words))
 
-    subprocess.run(command("whole"), check=True, capture_output=True, timeout=120)
-    process = subprocess.Popen(command("cut"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    CliRunner().invoke(_app(), command("whole"), catch_exceptions=False)
+    killed = [sys.executable, "-m", "drama.cli", *command("cut")]
+    process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     events = tmp_path / "cut/prune/events.jsonl"
     deadline = time.monotonic() + 120
     while not (events.is_file() and events.read_text().count("\n") >= events_seen):
@@ -176,7 +179,8 @@ def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path, event
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "cut/prune/model").exists()
-    done = subprocess.run(command("cut"), check=True, capture_output=True, text=True, timeout=120)
+    done = CliRunner().invoke(_app(), command("cut"), catch_exceptions=False)
+    assert done.exit_code == 0
     assert "resumes after step" in done.stderr
     for file in ("model/model.safetensors", "round-1/scores.safetensors"):
         whole, cut = (load_file(tmp_path / d / "prune" / file) for d in ("whole", "cut"))

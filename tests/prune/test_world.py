@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from drama.cli import _app
 from drama.compute import World
 from drama.errors import DramaError
 from drama.prune.learn.domains import Domain, DomainSettings, Mixture
@@ -70,17 +72,21 @@ def test_two_processes_equal_one(
     last = ["-m", "drama.cli"] if switches else [str(tmp_path / "left.py")]  # DTensor keeps its group
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     for out, start in (
-        ("1", ["-m", "drama.cli"]),
+        ("1", []),
         ("2", [*torchrun, str(tmp_path / "killed.py")]),
         ("2", [*torchrun, *last]),
     ):
-        command = [sys.executable, *start, "prune", str(tiny_llm), "--data", str(source)]
+        command = ["prune", str(tiny_llm), "--data", str(source)]
         command += ["--out", str(tmp_path / out), "--method", "shearing", "--layers", "3"]
         command += ["--hidden", "48", "--intermediate", "64", "--recovery-steps", "6"]
         own = [*SETTINGS, f"shearing.batch_size={size}", f"recovery.batch_size={size}"]
         own += switches if out == "2" else []
         command += [word for setting in own for word in ("--set", setting)]
+        if out == "1":
+            assert CliRunner().invoke(_app(), command, catch_exceptions=False).exit_code == 0
+            continue
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        command = [sys.executable, *start, *command]
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
         killed = "killed.py" in start[-1]
         assert (done.returncode != 0) == killed, done.stderr
