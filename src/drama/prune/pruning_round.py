@@ -135,7 +135,7 @@ class PruningRound:
         """The plan, with everything that shows how it came about on disk."""
         parent = parent_shape(family.config)
         plan = make_plan(scores, parent, self.target)
-        save_file(scores.tensors(), self.folder / "scores.safetensors")
+        save_file(scores._asdict(), self.folder / "scores.safetensors")
         plan.write(self.folder / "plan.json")
         write_json(self.folder / "maps.json", heat_maps(scores, plan, parent, masks=self.method.learns))
         return plan

@@ -26,10 +26,6 @@ class Scores(NamedTuple):
     intermediate_NF: torch.Tensor
     layers_N: torch.Tensor
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """By name, for a file."""
-        return dict(self._asdict())
-
 
 @torch.inference_mode()
 def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Scores:

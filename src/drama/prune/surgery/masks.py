@@ -3,23 +3,16 @@
 Legend: D hidden, N layers, K kv heads, G query heads a kv head, H = K·G, F intermediate.
 """
 
-from typing import NamedTuple
-
 import torch
 
 from drama.prune.families import Family
+from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
 from drama.prune.surgery.plan import PruningPlan
 
 
-class Masks(NamedTuple):
+class Masks(Scores):
     """A factor in [0, 1] for each part; 0: removed. A query head's factor is multiplied by its kv head's."""
-
-    hidden_D: torch.Tensor
-    layers_N: torch.Tensor
-    kv_heads_NK: torch.Tensor
-    heads_NH: torch.Tensor
-    intermediate_NF: torch.Tensor
 
     def heads_of(self, layer: int, head_dim: int) -> torch.Tensor:
         """[H·head_dim]: factors of the inputs of a layer's output projection."""
@@ -32,10 +25,10 @@ def all_kept(shape: Shape) -> Masks:
     """All ones."""
     return Masks(
         torch.ones(shape.hidden),
-        torch.ones(shape.layers),
         torch.ones(shape.layers, shape.kv_heads),
         torch.ones(shape.layers, shape.heads),
         torch.ones(shape.layers, shape.intermediate),
+        torch.ones(shape.layers),
     )
 
 

@@ -46,7 +46,7 @@ class Shearing(Method):
         family.model = unshard_model(family.model)
         masks = learner.masks(without_noise)
         fold(family, masks)
-        return Scores(*(getattr(masks, name).detach().cpu() for name in Scores._fields))
+        return Scores(*(mask.detach().cpu() for mask in masks))
 
 
 class MaskLearner(Learner):
