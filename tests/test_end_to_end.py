@@ -25,7 +25,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, small_collecti
         "run": str(root / "out"),
         "corpus": {"inputs": [str(small_collection)]},
         "prune": {
-            "parent": str(tiny_llm), "layers": 2, "intermediate": 64,
+            "parent": str(tiny_llm), "shape": {"layers": 2, "intermediate": 64},
             "recovery": {"steps": 3, "max_length": 16},
         },
         "augment": {
@@ -144,7 +144,7 @@ def test_a_broken_collection_is_named(
     [
         (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["run", "{recipe}", "--set", "train.step=3"], "did you mean 'steps'?"),
-        (["run", "{recipe}", "--set", "prune.hidden=9999"], "9999 is above the parent's 64"),
+        (["run", "{recipe}", "--set", "prune.shape.hidden=9999"], "9999 is above the parent's 64"),
         (["run", "{recipe}", "--set", "evaluate.models=[student, studnet]"], "did you mean 'student'?"),
         (["evaluate", "smolm2-135m", "{collection}", "--out", "r.json"], "did you mean 'smollm2-135m'?"),
         (["evaluate", "bm25", "nowhere", "--out", "r.json"], "nowhere"),

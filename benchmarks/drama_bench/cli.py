@@ -108,7 +108,9 @@ def prune(
     parent: Annotated[str, typer.Option(help="What is cut.")] = "smollm2-135m",
     method: Annotated[
         list[str] | None,
-        typer.Option(help="uniform, importance, depth, shearing, torch-pruning, torch-pruning-taylor; all."),
+        typer.Option(
+            help="a method of pruning, torch-pruning or torch-pruning-taylor; default: all but first."
+        ),
     ] = None,
     tokens: Annotated[int, typer.Option(help="What each method may read.", min=1)] = 60_000,
     judged: Annotated[

@@ -1,13 +1,13 @@
 """Pruning: our methods and Torch-Pruning, from one parent to 50% and 25% of its weights without embeddings.
 
-Every method reads the same number of tokens in all: calibration, mask learning and recovery together; the
-rest of the recovery (loss, rates, rows, seed, the parent as its teacher) is the same for all, and so are the
-held-out rows. The shape is the same too, but for `depth`: narrower, with all layers, and with fewer query
+Every method reads the same number of tokens for calibration, mask learning and recovery together. The rest
+of the recovery (loss, rates, rows, seed, the parent as its teacher) is the same for all, and so are the
+held-out rows. The shape is the same too, except for `depth`: narrower, with all layers, and with fewer query
 heads in each kv group, because that is what Torch-Pruning can do with grouped heads. Then each child is
-trained to retrieve, by the same examples and steps (`drama_bench.prune_retrieval`).
+trained to retrieve, on the same examples for the same number of steps (`drama_bench.prune_retrieval`).
 
-Each run leaves `prune/SHARE-METHOD.json` in the folder of results, and what it makes in `prune-work/` beside
-them. A run that was cut off goes on; one whose file is there with the same settings is not done again.
+Each run writes `prune/SHARE-METHOD.json` to the folder of results, and its intermediate files to
+`prune-work/` there. An interrupted run resumes; one whose file is there with the same settings is skipped.
 """
 
 import json
@@ -25,15 +25,16 @@ from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint_path, write_json
 from drama.models import resolve
 from drama.prune import PruneSettings, prune
+from drama.prune.budget import with_budget
 from drama.prune.learn.domains import Mixture, held_out_losses, mean_loss
 from drama.prune.learn.recover import Recovery
 from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.methods import METHODS
-from drama.prune.shape.budget import with_budget
-from drama.prune.shape.rounds import body_parameters, shape_between
+from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.text.texts import calibration_batches, domain_rows
+from drama.prune.text.calibration import calibration_batches
+from drama.prune.text.rows import domain_rows
 from drama.records import read_passages
 from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import machine, versions
@@ -43,10 +44,9 @@ from drama_bench.torch_pruned import Importance, torch_pruned
 
 SHARES = (0.5, 0.25)
 PEERS: dict[str, Importance] = {"torch-pruning": "magnitude", "torch-pruning-taylor": "taylor"}
-"""Torch-Pruning by its importance: its LLM example's, and the one that reads texts."""
+"""Torch-Pruning with an importance: that of its LLM example, and the one that reads texts."""
 BATCH_SIZE, LENGTH, SEED = 8, 64, 13
 _CALIBRATION = {"documents": 16, "max_length": 128}
-_READS_CALIBRATION = ("importance", "depth", "torch-pruning-taylor")
 Losses = tuple[dict[str, float], float]
 """Held-out losses of the parent, the sliced and the recovered child, and the seconds that it took."""
 
@@ -69,11 +69,11 @@ def bench_prune(
         methods: names of our methods and of `PEERS`.
         tokens: that each method may read.
         judged: BEIR folders for nDCG@10; without one, the corpus's known items, where it has some.
-        contrastive_steps: updates on the way from the recovered child to its retriever.
+        contrastive_steps: updates of the training for retrieval.
 
     Raises:
         DramaError: an unknown method, too few tokens, or a collection that can't be read.
-        MissingExtraError: torch-pruning is asked for and not installed.
+        MissingExtraError: torch-pruning is requested and not installed.
     """
     unknown = [name for name in methods if name not in (*METHODS, *PEERS)]
     if unknown:
@@ -110,8 +110,9 @@ def bench_prune(
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of each share, by method: `ppl_50`, `ppl_25`, held-out perplexity; `ndcg_50`, `ndcg_25`, mean nDCG@10
-    over the judged collections; `share_50`, `share_25`, what was reached. And the parent's perplexity."""
+    """For each share, by method: held-out perplexity (`ppl_50`, `ppl_25`), mean nDCG@10 over the judged
+    collections (`ndcg_50`, `ndcg_25`), the share that was reached (`share_50`, `share_25`); and the parent's
+    perplexity."""
     found: dict[str, Any] = {"ppl_parent": rows[0]["perplexity_parent"]}
     for share in SHARES:
         of_share = [row for row in rows if row["share"] == share]
@@ -121,7 +122,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def shape_of(method: str, config: Any, share: float) -> Shape:
-    """The shape that a method is to reach."""
+    """The target shape of a method."""
     parent = parent_shape(config)
     count = body_parameters(config)
     least = Shape(parent.layers, 1, parent.kv_heads, parent.kv_heads, 1)
@@ -141,13 +142,14 @@ def _run(work: Path, passages: Path, parent: str, method: str, share: float, tok
     shape = shape_of(method, config, share)
     spent = {"calibration": 0, "learning": 0}
     settings = _settings(parent, method, shape, tokens)
-    if method in _READS_CALIBRATION:
+    if _reads_calibration(method):
         texts = [d.full_text for d in read_passages(passages)]
         batches = calibration_batches(texts, load_tokenizer(folder), settings.calibration, SEED)
         spent["calibration"] = sum(int(mask_BL.sum()) for _, mask_BL in batches)
     settings = with_budget(settings, 1, spent["calibration"])
     step = BATCH_SIZE * LENGTH
-    spent["learning"] = settings.shearing.steps * step if method == "shearing" else 0
+    learns = method in METHODS and METHODS[method].learns
+    spent["learning"] = settings.shearing.steps * step if learns else 0
     run = _peer if method in PEERS else _ours
     figures, seconds = run(work, passages, folder, settings, method)
     count = body_parameters(config)
@@ -162,11 +164,15 @@ def _run(work: Path, passages: Path, parent: str, method: str, share: float, tok
     }
 
 
+def _reads_calibration(method: str) -> bool:
+    return METHODS[method].reads_calibration if method in METHODS else PEERS[method] == "taylor"
+
+
 def _settings(parent: str, method: str, shape: Shape, tokens: int) -> PruneSettings:
-    """Of our methods; those of a peer differ in what decides, which is not read from here."""
+    """Settings of our methods. A peer uses them for everything but the choice of parts."""
     values: dict[str, Any] = {
         "parent": parent,
-        **shape._asdict(),
+        "shape": shape._asdict(),
         "method": "importance" if method in PEERS else method,
         "tokens": tokens,
         "domains": {"update_every": 0},
@@ -174,13 +180,13 @@ def _settings(parent: str, method: str, shape: Shape, tokens: int) -> PruneSetti
     }
     if method == "shearing":
         values["shearing"] = {"batch_size": BATCH_SIZE}
-    if method in (*PEERS, "importance", "depth"):
+    if method in PEERS or METHODS[method].reads_calibration:
         values["calibration"] = _CALIBRATION
     return PruneSettings.parse(values, "bench prune")
 
 
 def _ours(work: Path, passages: Path, folder: Path, settings: PruneSettings, method: str) -> Losses:
-    """By our stage."""
+    """Run our stage."""
     manifest = prune(settings, passages, work, SEED)
     names = {"_parent": "parent", "_sliced": "sliced", "": "recovered"}
     losses = {short: manifest.figures[f"held_out_loss_{name}"] for short, name in names.items()}
@@ -188,7 +194,7 @@ def _ours(work: Path, passages: Path, folder: Path, settings: PruneSettings, met
 
 
 def _peer(work: Path, passages: Path, folder: Path, settings: PruneSettings, method: str) -> Losses:
-    """Of Torch-Pruning's child, recovered on the same rows by the same updates."""
+    """Cut by Torch-Pruning, and recover on the same rows by the same updates."""
     inputs = {"parent": folder, "passages": passages}
     with open_stage(work, "bench prune", settings, inputs, SEED) as run:
         if run.done:
@@ -201,7 +207,7 @@ def _peer(work: Path, passages: Path, folder: Path, settings: PruneSettings, met
         if not (work / "sliced").is_dir():
             texts = [d.full_text for d in documents]
             batches = calibration_batches(texts, tokenizer, settings.calibration, SEED)
-            target = Shape(*(getattr(settings, field) for field in Shape._fields))
+            target = Shape(**settings.shape.model_dump())
             cut = torch_pruned(load_causal_lm(folder), target, PEERS[method], batches)
             save_causal_lm(work / "sliced", cut, tokenizer)
         child = load_causal_lm(work / "sliced")

@@ -1,8 +1,8 @@
 """What a pruned model is worth for retrieval: one short contrastive training, the same for every child.
 
-The examples are cropped sentences of the corpus that was pruned on, labelled by BM25 (no LLM), and made once.
-Each child then makes the same steps on the same batches from the same seed, and nDCG@10 is measured on judged
-collections. All of it is done by our stages, which go on where they were cut off.
+The examples are cropped sentences of the corpus that was pruned on, labelled once by BM25 (no LLM).
+Each child is then trained for the same steps on the same batches with the same seed, and nDCG@10 is measured
+on judged collections. Our stages do all of it, so an interrupted run resumes.
 """
 
 import json
@@ -23,7 +23,7 @@ class Retrieval:
 
     Args:
         passages: the corpus, Parquet.
-        judged: BEIR folders; without one nothing is trained and nothing measured.
+        judged: BEIR folders; without one nothing is trained or measured.
         steps: updates of the contrastive training.
         seed: of examples and batches.
 
@@ -44,17 +44,17 @@ class Retrieval:
         )  # fmt: skip
 
     def same(self) -> dict[str, Any]:
-        """What results must share to stand in one table."""
+        """What results must share to be compared."""
         if not self.judged:
             return {}
         return {"judged": self.hashes, "contrastive": self.settings.model_dump(mode="json")}
 
     def run(self, model: Path, work: Path) -> dict[str, Any]:
-        """`ndcg`, the mean over the collections, and what it is made of; nothing without collections.
+        """`ndcg`, the mean over the collections, and its parts; nothing without collections.
 
         Args:
             model: the child, a causal LM.
-            work: folder for the retriever and its rankings; the examples are beside it.
+            work: folder for the retriever and its rankings; the examples are next to it.
         """
         if not self.judged:
             return {}

@@ -1,8 +1,8 @@
-"""What learning masks costs: a step of `shearing` against a plain LM step of the same parent.
+"""The cost of learning masks: a step of `shearing` against a plain LM step of the same parent.
 
-The same rows, batches, optimiser for the weights, and precision; each in its own process, in alternating
-order. The first step of a process, which allocates the moments, is left out of its time. Peak memory is the
-process's highest resident size.
+The same rows, batches, optimiser of the weights, and precision; each in its own process, in alternating
+order. The first step of a process, which allocates the moments, is not timed. Peak memory is the process's
+highest resident size.
 """
 
 import json
@@ -20,9 +20,9 @@ from drama.errors import DramaError
 from drama.files import write_json
 from drama.models import resolve
 from drama.prune.load import load_tokenizer
-from drama.prune.shape.rounds import body_parameters, shape_between
+from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.text.texts import domain_rows
+from drama.prune.text.rows import domain_rows
 from drama_bench.result import write_result
 from drama_bench.texts import documents
 

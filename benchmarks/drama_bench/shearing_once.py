@@ -10,12 +10,12 @@ import torch
 
 from drama.files import write_json
 from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, Mixture
-from drama.prune.learn.recover import Recovery
+from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.recover import Recovery, RecoverySettings
 from drama.prune.learn.updates import Learner, Log, update
 from drama.prune.load import load_causal_lm
 from drama.prune.methods.shearing.learn import MaskLearner
-from drama.prune.settings import DomainSettings, RecoverySettings, ShearingSettings
+from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.shape.shape import Shape
 from drama.workspace import read_events
 
@@ -23,7 +23,7 @@ _SEED = 0
 
 
 def main() -> None:
-    """Make the steps and write their figures."""
+    """Run the steps and write their figures."""
     job_file, kind, result = sys.argv[1:]
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     model = load_causal_lm(Path(job["parent"]))

@@ -1,9 +1,9 @@
-"""Torch-Pruning's cut of a causal LM to a shape, as its users would make it.
+"""A causal LM cut to a shape by Torch-Pruning, as its users would do it.
 
-Its own LLM example (examples/LLMs in its repository), with the ratios set so that the shape comes out
-exactly: whole query heads, as many in each kv group, kv heads as they are (what its GQA support does), one
-choice of channels for the whole residual stream. Its importance is the example's group magnitude, or its
-first-order Taylor importance from gradients on calibration texts.
+This is its own LLM example (examples/LLMs in its repository), with ratios that give exactly the shape: whole
+query heads, the same number in each kv group, kv heads unchanged (its GQA support does this), one choice of
+channels for the whole residual stream. Its importance is the example's group magnitude, or its first-order
+Taylor importance from gradients on calibration texts.
 """
 
 from collections.abc import Iterable
@@ -23,12 +23,12 @@ def torch_pruned(
     importance: Importance,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
 ) -> Any:
-    """A plain causal LM with exactly the target shape. The given model is cut up on the way.
+    """A plain causal LM with exactly the target shape. The given model is modified.
 
     Args:
         model: a Llama-like causal LM.
-        target: as many layers and kv heads as the model has, and less of the rest.
-        importance: what its parts are judged by.
+        target: the model's layers and kv heads, and at most its other sizes.
+        importance: how parts are scored.
         batches: (tokens [B, L], mask [B, L]) of calibration texts, for `taylor`.
 
     Raises:
@@ -40,7 +40,7 @@ def torch_pruned(
     except ImportError:
         raise MissingExtraError("torch_pruning", "bench") from None
     c = model.config
-    model.set_attn_implementation("eager")  # its tracing does not see grouped heads in the fused kernel
+    model.set_attn_implementation("eager")  # its tracing misses grouped heads in the fused kernel
     if importance == "taylor":
         for tokens_BL, mask_BL in batches:
             labels_BL = tokens_BL.masked_fill(mask_BL == 0, -100)
@@ -53,10 +53,10 @@ def torch_pruned(
         attention = layer.self_attn
         heads[attention.q_proj] = c.num_attention_heads
         heads[attention.k_proj] = heads[attention.v_proj] = c.num_key_value_heads
-        # Half a neuron more than wanted: it rounds what is kept down.
+        # Half a neuron more than needed: it rounds the number that is kept down.
         ratio = 1 - (target.intermediate + 0.5) / c.intermediate_size
         neurons[layer.mlp.gate_proj] = neurons[layer.mlp.up_proj] = max(ratio, 0.0)
-    fallen = c.num_attention_heads - target.heads
+    removed = c.num_attention_heads - target.heads
     pruner = tp.pruner.BasePruner(
         model,
         example_inputs={"input_ids": torch.arange(8).unsqueeze(0), "use_cache": False},
@@ -69,7 +69,7 @@ def torch_pruned(
         num_heads=heads,
         prune_num_heads=True,
         prune_head_dims=False,
-        head_pruning_ratio=max((fallen - 0.5) / c.num_attention_heads, 0.0),
+        head_pruning_ratio=max((removed - 0.5) / c.num_attention_heads, 0.0),
     )
     for group in pruner.step(interactive=True):
         group.prune()

@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,17 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from drama.errors import DramaError
 from drama.prune.families import family_of
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.surgery.plan import LayerPlan, Plan
+from drama.prune.surgery.plan import LayerPlan, PruningPlan
 from drama.prune.surgery.slice import slice_model
-
-pytest.importorskip("torch_pruning")
-
 from drama_bench.prune import bench_prune, shape_of
 from drama_bench.torch_pruned import torch_pruned
 
+needs_peer = pytest.mark.skipif(
+    find_spec("torch_pruning") is None, reason="torch-pruning is not installed; the extra dev has it"
+)
 
+
+@needs_peer
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("importance", ["magnitude", "taylor"])
 def test_the_peer_reaches_the_shape_and_drops_idle_heads_and_neurons(importance, tied: bool) -> None:
@@ -49,7 +52,7 @@ def test_the_peer_reaches_the_shape_and_drops_idle_heads_and_neurons(importance,
     hidden = [table_VD.index(column) for column in child.model.embed_tokens.weight.T.tolist()]
     neurons = [n for n in range(40) if n not in idle_neurons]
     layers = [LayerPlan(row, [0, 2, 3, 4], [0, 1], neurons) for row in range(2)]
-    expected = slice_model(family_of(parent), Plan(hidden, layers), target).state_dict()
+    expected = slice_model(family_of(parent), PruningPlan(hidden, layers), target).state_dict()
     for name, tensor in child.state_dict().items():
         assert torch.equal(tensor, expected[name]), name
 
@@ -85,6 +88,7 @@ def grouped_llm(tiny_llm: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@needs_peer
 def test_the_table_is_stopped_and_continued(
     grouped_llm: Path,
     texts: list[str],

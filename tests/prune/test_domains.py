@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.learn.domains import Domain, Mixture, mean_loss
+from drama.prune.learn.domains import Domain, DomainSettings, Mixture, mean_loss
 from drama.prune.load import load_tokenizer
-from drama.prune.settings import DomainSettings
-from drama.prune.text.texts import calibration_batches, domain_rows
+from drama.prune.text.calibration import calibration_batches
+from drama.prune.text.rows import domain_rows
 from drama.records import Document, write_passages
 from drama.workspace import read_events
 
@@ -90,7 +90,7 @@ def test_the_stage_logs_languages_and_a_cut_changes_nothing(
         ],
     )
     values = {
-        "parent": str(tiny_llm), "layers": 2, "intermediate": 48, "method": method,
+        "parent": str(tiny_llm), "shape": {"layers": 2, "intermediate": 48}, "method": method,
         "domains": {"update_every": 2, "held_out_rows": 1},
         "recovery": {
             "steps": 8, "batch_size": 2, "max_length": 16, "checkpoint_every": 3, "learning_rate": 3e-3,
@@ -131,7 +131,8 @@ def test_a_language_that_is_left_out_is_measured_only(
     ]
     write_passages(passages, rows)
     values = {
-        "parent": str(tiny_llm), "layers": 2, "domains": {"leave_out": ["yo"], "update_every": 1},
+        "parent": str(tiny_llm), "shape": {"layers": 2},
+        "domains": {"leave_out": ["yo"], "update_every": 1},
         "recovery": {"steps": 2, "batch_size": 4, "max_length": 16},
     }  # fmt: skip
     seen: list[torch.Tensor] = []
@@ -148,7 +149,7 @@ def test_a_language_that_is_left_out_is_measured_only(
         calibrated.extend(strings)
         return calibration_batches(calibrated, *rest)
 
-    monkeypatch.setattr("drama.prune.stage.calibration_batches", noted)
+    monkeypatch.setattr("drama.prune.text.corpus.calibration_batches", noted)
     figures = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out").figures
     languages = {row["name"]: row for row in figures["perplexity_by_language"]}
     assert (languages["en"]["read"], languages["yo"]["read"]) == (True, False)

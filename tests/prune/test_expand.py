@@ -50,7 +50,7 @@ def test_heads_that_do_nothing_fall_one_by_one(family) -> None:
     before = parent_shape(wide.config)
     target = before._replace(heads=4, kv_heads=4)
     scores = measure(wide, [(tokens_BL, torch.ones_like(tokens_BL))])
-    plan = make_plan(scores, before, target, "importance")
+    plan = make_plan(scores, before, target)
     assert [layer.heads for layer in plan.layers] == [[1, 2, 4, 5], [0, 1, 2, 3]]
     child = slice_model(wide, plan, target)
     torch.testing.assert_close(

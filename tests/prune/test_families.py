@@ -23,17 +23,17 @@ from transformers import (
 
 from drama.compute import World
 from drama.errors import DramaError
+from drama.models.architectures import ARCHITECTURES
 from drama.prune import PruneSettings, prune
-from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, Mixture
-from drama.prune.learn.recover import losses
+from drama.prune.families import FAMILIES, check_family, family_of
+from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.losses import losses
 from drama.prune.learn.updates import Log
 from drama.prune.methods import METHODS, Task
-from drama.prune.settings import DomainSettings
+from drama.prune.planning import shapes_of_rounds
 from drama.prune.shape.shape import parameters, parent_shape
-from drama.prune.shape.target import target_shape
 from drama.prune.surgery.expand import expanded
-from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masked_forward import masked
 from drama.prune.surgery.masks import Masks, fold, masks_of
 from drama.prune.surgery.plan import make_plan
 from drama.prune.surgery.slice import slice_model
@@ -71,6 +71,7 @@ PARENTS = {
 SMALLER = {
     "shearing": {"layers": 3, "hidden": 36, "intermediate": 25},
     "importance": {"layers": 3, "hidden": 36, "intermediate": 25},
+    "first": {"layers": 3, "hidden": 36, "intermediate": 25},
     "depth": {"layers": 2},
     "uniform": {"layers": 2, "hidden": 40, "intermediate": 17},
 }
@@ -100,11 +101,11 @@ def tokens() -> torch.Tensor:
 def pruned(parent, method: str, gqa: str):
     """(child, logits under the mask, target)."""
     heads = HEADS[gqa] if method != "depth" else {}
-    values = {"method": method, "gqa": gqa, **SMALLER[method], **heads}
+    values = {"method": method, "gqa": gqa, "shape": {**SMALLER[method], **heads}}
     if method == "shearing":
         values["shearing"] = {"steps": 6, "batch_size": 2, "learning_rate": 1e-3}
     settings = PruneSettings.parse(values, "prune")
-    target = target_shape(settings, parent.config)
+    (target,) = shapes_of_rounds(settings, parent.config)
     family = family_of(copy.deepcopy(parent))
     if gqa == "expanded":
         family = expanded(family)
@@ -123,9 +124,9 @@ def planned(family, settings: PruneSettings, target):
     with tempfile.TemporaryDirectory() as folder, torch.enable_grad():
         log = Log(Path(folder) / "events.jsonl", Path(folder) / "checkpoints", 0)
         batches = iter([(tokens(), torch.ones_like(tokens()))])
-        task = Task(target, settings, batches, one_language(tokens()), log, 0, World())
+        task = Task(target, batches, one_language(tokens()), settings.shearing, log, 0, World())
         scores = METHODS[settings.method].score(family, task)
-    return make_plan(scores, parent_shape(family.config), target, settings.keep_layers or "importance")
+    return make_plan(scores, parent_shape(family.config), target)
 
 
 @pytest.mark.parametrize("gqa", ["kept", "expanded"])
@@ -149,9 +150,9 @@ def test_masked_equals_sliced_and_plain_transformers_loads_it(parent, method, gq
 @pytest.mark.parametrize("gqa", ["kept", "expanded"])
 @torch.no_grad()
 def test_soft_masks_fold_into_the_sliced_weights(parent, gqa) -> None:
-    values = {"gqa": gqa, "method": "uniform", **SMALLER["uniform"], **HEADS[gqa]}
+    values = {"gqa": gqa, "method": "uniform", "shape": {**SMALLER["uniform"], **HEADS[gqa]}}
     settings = PruneSettings.parse(values, "prune")
-    target = target_shape(settings, parent.config)
+    (target,) = shapes_of_rounds(settings, parent.config)
     family = family_of(copy.deepcopy(parent))
     if gqa == "expanded":
         family = expanded(family)
@@ -194,7 +195,8 @@ def test_the_stage_recovers_it_and_it_retrieves_both_ways(
     passages = [Document(f"d{i}", "", " ".join(texts[i:] + texts[:i])) for i in range(4)]
     write_passages(tmp_path / "passages.parquet", passages)
     values = {
-        "parent": str(tmp_path / "parent"), "layers": 2, "hidden": 36, "heads": 4, "gqa": "expanded",
+        "parent": str(tmp_path / "parent"), "shape": {"layers": 2, "hidden": 36, "heads": 4},
+        "gqa": "expanded",
         "recovery": {"steps": 4, "batch_size": 2, "max_length": 24, "learning_rate": 3e-3},
     }  # fmt: skip
     figures = prune(
@@ -211,8 +213,8 @@ def test_layer_types_follow_the_layers_that_stay() -> None:
     parent = PARENTS["gemma3"]().eval()
     child, _, _ = pruned(parent, "uniform", "kept")
     assert child.config.layer_types == ["full_attention", "full_attention"]
-    settings = PruneSettings.parse({"layers": 2, "keep_layers": "first"}, "prune")
-    target = target_shape(settings, parent.config)
+    settings = PruneSettings.parse({"shape": {"layers": 2}, "method": "first"}, "prune")
+    (target,) = shapes_of_rounds(settings, parent.config)
     plan = planned(family_of(parent), settings, target)
     assert slice_model(family_of(parent), plan, target).config.layer_types == WINDOWS["layer_types"][:2]
 
@@ -228,10 +230,14 @@ def test_soft_capped_logits_are_recovered_as_such() -> None:
     assert logits_BLV.abs().max() <= 0.01
 
 
+def test_every_architecture_that_can_be_pruned_is_tested_here() -> None:
+    prunable = {name: each.pruned_as for name, each in ARCHITECTURES.items() if each.pruned_as}
+    assert set(prunable.values()) == set(FAMILIES)
+    assert set(prunable) == {make().config.model_type for make in PARENTS.values()}
+
+
 def test_gemma_with_images_is_refused_by_name() -> None:
     from transformers import Gemma3Config
-
-    from drama.prune.families import check_family
 
     with pytest.raises(DramaError, match="'gemma3' can't be pruned yet") as refusal:
         check_family(Gemma3Config())

@@ -12,14 +12,14 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from drama.errors import DramaError, FileError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
-from drama.prune.learn.recover import Recovery
+from drama.prune.learn.recover import Recovery, RecoverySettings
 from drama.prune.methods.shearing.learn import MaskLearner
-from drama.prune.settings import RecoverySettings, ShearingSettings
+from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.shape.shape import Shape
 from drama.records import Document, write_passages
 
 SMALL = {
-    "layers": 2, "hidden": 48, "heads": 2, "kv_heads": 1, "intermediate": 64,
+    "shape": {"layers": 2, "hidden": 48, "heads": 2, "kv_heads": 1, "intermediate": 64},
     "recovery": {"steps": 8, "batch_size": 4, "max_length": 32, "checkpoint_every": 3},
 }  # fmt: skip
 
@@ -102,7 +102,7 @@ def test_what_saves_memory_gives_the_same_gradients(kind: str) -> None:
 def test_tokens_pay_for_all_that_is_read(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     passages = tmp_path / "passages.parquet"
     write_passages(passages, [Document(f"d{i}", "", " ".join(texts[i:] + texts[:i])) for i in range(8)])
-    values = {"parent": str(tiny_llm), "layers": 2, "intermediate": 48, "tokens": 2000}
+    values = {"parent": str(tiny_llm), "shape": {"layers": 2, "intermediate": 48}, "tokens": 2000}
     values["recovery"] = {"batch_size": 2, "max_length": 16}
     values["calibration"] = {"documents": 4}
     figures = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out").figures

@@ -12,11 +12,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
-from drama.prune.learn.recover import Match, _chunk_losses, losses
+from drama.prune.learn.losses import Match, _chunk_losses, losses
+from drama.prune.methods.first import lowest_first
+from drama.prune.planning import shapes_of_rounds
 from drama.prune.scores import Scores, measure
 from drama.prune.shape.shape import Shape, parameters, parent_shape
-from drama.prune.shape.target import target_shape
-from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masked_forward import masked
 from drama.prune.surgery.masks import masks_of
 from drama.prune.surgery.plan import make_plan
 from drama.prune.surgery.slice import slice_model
@@ -56,7 +57,9 @@ def scores_of(model) -> Scores:
 def test_masked_equals_sliced(parent, layers, hidden, heads, intermediate, keep) -> None:
     target = Shape(layers, hidden, *heads, intermediate)
     family = family_of(parent)
-    plan = make_plan(scores_of(parent), parent_shape(family.config), target, keep)
+    scores = scores_of(parent)
+    scores = lowest_first(scores) if keep == "first" else scores
+    plan = make_plan(scores, parent_shape(family.config), target)
     child = slice_model(family, plan, target)
     assert parent_shape(child.config) == target
     query, key = 8 * target.heads, 8 * target.kv_heads
@@ -76,7 +79,7 @@ def test_masked_equals_sliced(parent, layers, hidden, heads, intermediate, keep)
 def test_nothing_pruned_is_the_parent(parent) -> None:
     family = family_of(parent)
     same = parent_shape(family.config)
-    child = slice_model(family, make_plan(scores_of(parent), same, same, "importance"), same)
+    child = slice_model(family, make_plan(scores_of(parent), same, same), same)
     assert torch.equal(child(input_ids=tokens()).logits, parent(input_ids=tokens()).logits)
 
 
@@ -97,46 +100,46 @@ def test_important_parts_stay() -> None:
         torch.tensor([[3.0, 1.0, 2.0]]),
         torch.tensor([1.0]),
     )
-    plan = make_plan(scores, Shape(1, 3, 4, 2, 3), Shape(1, 2, 1, 1, 2), "importance")
+    plan = make_plan(scores, Shape(1, 3, 4, 2, 3), Shape(1, 2, 1, 1, 2))
     assert plan.hidden == [1, 2]
     assert (plan.layers[0].kv_heads, plan.layers[0].heads) == ([1], [3])
     assert plan.layers[0].intermediate == [0, 2]
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("shape", "values", "message"),
     [
-        ({"hidden": 4096}, r"prune\.hidden: 4096 is above the parent's 48"),
-        ({"heads": 5}, "5 query heads don't divide into 2 kv heads"),
-        ({"heads": 4, "kv_heads": 1}, "4 query heads a kv head wanted, the parent has 3"),
-        ({"hidden": 44}, "does not load a llama model of this shape .*44.* is not a multiple"),
-        ({"method": "depth", "hidden": 24}, r"prune\.hidden: 24 is below the parent's 48"),
-        ({"method": "depth", "heads": 2, "kv_heads": 2}, r"prune\.heads: 2 is below the parent's 6"),
-        ({"method": "depth", "kv_heads": 1, "heads": 3}, "drops layers only"),
-        ({"method": "depth", "intermediate": 39}, r"leave prune\.intermediate out"),
-        ({"method": "uniform", "keep_layers": "first"}, "keep_layers does not apply"),
-        ({"method": "uniform", "keep_layers": "importance"}, "keep_layers does not apply"),
-        ({"method": "uniform", "calibration": {"documents": 9}}, "calibration does not apply"),
-        ({"gqa": "expanded", "kv_heads": 2}, r"prune\.kv_heads: 2, but .* each of the 6 heads its own"),
-        ({"gqa": "expanded", "method": "depth", "heads": 4}, r"prune\.heads: 4 is below the parent's 6"),
-        ({"method": "shearing", "keep_layers": "first"}, "'shearing', which learns them"),
-        ({"method": "shearing", "calibration": {"documents": 9}}, "calibration does not apply"),
-        ({"shearing": {"steps": 9}}, "shearing does not apply to the method 'importance'"),
-        ({"method": "shearing"}, "'shearing' has nothing to learn"),
+        ({"hidden": 4096}, {}, r"prune\.shape\.hidden: 4096 is above the parent's 48"),
+        ({"heads": 5}, {}, "5 query heads don't divide into 2 kv heads"),
+        ({"heads": 4, "kv_heads": 1}, {}, "4 query heads a kv head requested, the parent has 3"),
+        ({"hidden": 44}, {}, "does not load a llama model of this shape .*44.* is not a multiple"),
+        ({"hidden": 24}, {"method": "depth"}, r"prune\.shape\.hidden: 24 is below the parent's 48"),
+        ({"heads": 2, "kv_heads": 2}, {"method": "depth"}, r"shape\.heads: 2 is below the parent's 6"),
+        ({"kv_heads": 1, "heads": 3}, {"method": "depth"}, "drops layers only"),
+        ({"intermediate": 39}, {"method": "depth"}, r"leave prune\.shape\.intermediate out"),
+        ({}, {"keep_layers": "first"}, r"keep_layers: this key has moved\n.*write prune\.method: first"),
+        ({}, {"layers": 2}, r"prune\.layers: this key has moved\n.*write prune\.shape\.layers"),
+        ({}, {"method": "uniform", "calibration": {"documents": 9}}, "calibration does not apply"),
+        ({"kv_heads": 2}, {"gqa": "expanded"}, r"shape\.kv_heads: 2, but .* each of the 6 heads its own"),
+        ({"heads": 4}, {"gqa": "expanded", "method": "depth"}, r"shape\.heads: 4 is below the parent's 6"),
+        ({}, {"method": "shearing", "calibration": {"documents": 9}}, "calibration does not apply"),
+        ({}, {"shearing": {"steps": 9}}, "shearing does not apply to the method 'importance'"),
+        ({}, {"method": "shearing"}, "'shearing' has nothing to learn"),
         (
+            {},
             {"method": "best"},
-            r"prune\.method: input should be 'shearing', 'importance', 'depth' or 'uniform'",
+            r"prune\.method: input should be 'shearing', 'importance', 'first', 'depth' or 'uniform'",
         ),
     ],
 )
-def test_a_wrong_shape_is_refused(parent, values, message) -> None:
+def test_a_wrong_shape_is_refused(parent, shape, values, message) -> None:
     with pytest.raises(DramaError, match=message):
-        target_shape(PruneSettings.parse(values, "prune"), parent.config)
+        shapes_of_rounds(PruneSettings.parse({"shape": shape, **values}, "prune"), parent.config)
 
 
 def test_expanded_heads_need_no_groups(parent) -> None:
-    chosen = PruneSettings.parse({"gqa": "expanded", "heads": 4}, "prune")
-    assert target_shape(chosen, parent.config) == Shape(3, 48, 4, 4, 40)
+    chosen = PruneSettings.parse({"gqa": "expanded", "shape": {"heads": 4}}, "prune")
+    assert shapes_of_rounds(chosen, parent.config) == [Shape(3, 48, 4, 4, 40)]
 
 
 def test_an_unknown_family_is_refused() -> None:
@@ -167,7 +170,7 @@ def test_chunked_losses_equal_the_plain_ones(parent) -> None:
 def test_hidden_states_are_those_of_the_same_layers_and_channels(parent) -> None:
     family = family_of(parent)
     target = Shape(2, 48, 6, 2, 40)
-    plan = make_plan(scores_of(parent), parent_shape(family.config), target, "first")  # the last layer goes
+    plan = make_plan(lowest_first(scores_of(parent)), parent_shape(family.config), target)
     child = slice_model(family, plan, target)
     match = Match(plan.hidden, [layer.layer for layer in plan.layers], 2.0)
     states = parent.model(input_ids=tokens(), output_hidden_states=True).hidden_states
@@ -175,10 +178,11 @@ def test_hidden_states_are_those_of_the_same_layers_and_channels(parent) -> None
     head = torch.cosine_similarity(parent.model.norm(states[2]), states[3], dim=-1).mean().detach()
     total, parts = losses(child, parent, tokens(), 0.0, match)
     assert parts["hidden"] == pytest.approx(float(1 - head) / 3, abs=1e-5)
+    assert plan.layers_kept == [0, 1]
     assert parts["hidden"] > 1e-3
     assert total.item() == pytest.approx(parts["lm_loss"] + 2 * parts["hidden"], abs=1e-5)
     narrow = Shape(2, 24, 6, 2, 40)
-    plan = make_plan(scores_of(parent), parent_shape(family.config), narrow, "first")
+    plan = make_plan(lowest_first(scores_of(parent)), parent_shape(family.config), narrow)
     child = slice_model(family, plan, narrow)
     match = Match(plan.hidden, [0, 1], 1.0)
     own = child.model(input_ids=tokens(), output_hidden_states=True).hidden_states
@@ -194,7 +198,7 @@ def passages(tmp_path: Path, texts: list[str]) -> Path:
 
 
 SMALL = {
-    "layers": 2, "hidden": 48, "heads": 2, "kv_heads": 1, "intermediate": 64,
+    "shape": {"layers": 2, "hidden": 48, "heads": 2, "kv_heads": 1, "intermediate": 64},
     "recovery": {
         "steps": 8, "batch_size": 4, "max_length": 32, "checkpoint_every": 3, "learning_rate": 3e-3,
     },
@@ -223,7 +227,7 @@ def test_resume_equals_an_uninterrupted_run(
 ) -> None:
     chosen = PruneSettings.parse({"parent": str(tiny_llm), **SMALL}, "prune")
     prune(chosen, passages, tmp_path / "whole", seed=1)
-    import drama.prune.recover as module
+    import drama.prune.learn.recover as module
 
     calls = iter(range(99))
 

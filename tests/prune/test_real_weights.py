@@ -7,9 +7,9 @@ from drama.models.cache import cache_folder
 from drama.prune.families import family_of
 from drama.prune.load import load_causal_lm
 from drama.prune.scores import measure
-from drama.prune.shape.rounds import body_parameters, shape_between
+from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masked_forward import masked
 from drama.prune.surgery.masks import masks_of
 from drama.prune.surgery.plan import make_plan
 from drama.prune.surgery.slice import slice_model
@@ -24,7 +24,7 @@ def test_masked_equals_sliced(name: str) -> None:
     parent, count = parent_shape(family.config), body_parameters(family.config)
     target = shape_between(parent, Shape(2, 1, 1, 1, 1), count(parent) / 3, count)
     rows_BL = torch.randint(3, family.config.vocab_size, (2, 24), generator=torch.Generator().manual_seed(0))
-    plan = make_plan(measure(family, [(rows_BL, torch.ones_like(rows_BL))]), parent, target, "importance")
+    plan = make_plan(measure(family, [(rows_BL, torch.ones_like(rows_BL))]), parent, target)
     child = slice_model(family, plan, target)
     with torch.inference_mode():
         with masked(family, masks_of(plan, parent)) as model:

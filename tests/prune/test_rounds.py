@@ -11,10 +11,10 @@ from transformers import AutoConfig, Gemma3TextConfig, LlamaConfig
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.round import Round, _match
-from drama.prune.shape.rounds import body_parameters, round_shapes
+from drama.prune.planning import shapes_of_rounds
+from drama.prune.shape.schedule import body_parameters
 from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
-from drama.prune.shape.target import target_shape
+from drama.prune.surgery.plan import PruningPlan, kept_through
 from drama.records import Document, write_passages
 from drama.workspace import read_events
 
@@ -31,17 +31,17 @@ GEMMA = Gemma3TextConfig(
 @pytest.mark.parametrize(
     ("config", "values"),
     [
-        (LLAMA, {"layers": 4, "hidden": 48, "heads": 4, "kv_heads": 2, "intermediate": 64}),
-        (LLAMA, {"gqa": "expanded", "hidden": 50, "heads": 5, "intermediate": 64}),
-        (GEMMA, {"layers": 3, "hidden": 40, "intermediate": 64}),
-        (LLAMA, {"method": "depth", "layers": 2}),
+        (LLAMA, {"shape": {"layers": 4, "hidden": 48, "heads": 4, "kv_heads": 2, "intermediate": 64}}),
+        (LLAMA, {"gqa": "expanded", "shape": {"hidden": 50, "heads": 5, "intermediate": 64}}),
+        (GEMMA, {"shape": {"layers": 3, "hidden": 40, "intermediate": 64}}),
+        (LLAMA, {"method": "depth", "shape": {"layers": 2}}),
     ],
 )
 def test_every_round_has_a_shape_that_loads_near_its_share(config, values) -> None:
     settings = PruneSettings.parse({"schedule": [0.8, 0.5], **values}, "prune")
-    target = target_shape(settings, config)
-    shapes = round_shapes(settings, config, target)
-    assert shapes[-1] == target
+    shapes = shapes_of_rounds(settings, config)
+    target = shapes[-1]
+    assert target == shapes_of_rounds(settings.model_copy(update={"schedule": []}), config)[0]
     whole = parameters(config)[0]
     for shape, share in zip(shapes, settings.schedule, strict=False):
         child = child_config(config, shape, range(shape.layers))
@@ -54,16 +54,21 @@ def test_every_round_has_a_shape_that_loads_near_its_share(config, values) -> No
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schedule": [0.5, 0.5], "layers": 2}, "each below the one before"),
-        ({"schedule": [1.0], "layers": 2}, "each below the one before"),
-        ({"schedule": [0.2], "layers": 2}, "0.2 is not above the planned shape's own share .* 0.25"),
-        ({"schedule": [0.4, 0.38], "method": "depth", "layers": 1}, "two rounds would have the same shape"),
+        ({"schedule": [0.5, 0.5], "shape": {"layers": 2}}, "each below the one before"),
+        ({"schedule": [1.0], "shape": {"layers": 2}}, "each below the one before"),
+        (
+            {"schedule": [0.2], "shape": {"layers": 2}},
+            "0.2 is not above the planned shape's own share .* 0.25",
+        ),
+        (
+            {"schedule": [0.4, 0.38], "method": "depth", "shape": {"layers": 1}},
+            "two rounds would have the same shape",
+        ),
     ],
 )
 def test_a_schedule_that_leads_elsewhere_is_refused(values, message) -> None:
     def plan() -> None:
-        settings = PruneSettings.parse(values, "prune")
-        round_shapes(settings, LLAMA, target_shape(settings, LLAMA))
+        shapes_of_rounds(PruneSettings.parse(values, "prune"), LLAMA)
 
     with pytest.raises(DramaError, match=message):
         plan()
@@ -76,7 +81,8 @@ def test_a_cut_in_the_second_round_changes_nothing(
     passages = tmp_path / "passages.parquet"
     write_passages(passages, [Document(f"d{i}", "", " ".join(texts[i:] + texts[:i])) for i in range(8)])
     values = {
-        "parent": str(tiny_llm), "layers": 2, "hidden": 32, "heads": 2, "kv_heads": 1, "intermediate": 48,
+        "parent": str(tiny_llm),
+        "shape": {"layers": 2, "hidden": 32, "heads": 2, "kv_heads": 1, "intermediate": 48},
         "schedule": [0.6], "method": method,
         "recovery": {
             "steps": 6, "batch_size": 2, "max_length": 16, "checkpoint_every": 2, "hidden_weight": 0.3,
@@ -103,11 +109,11 @@ def test_a_cut_in_the_second_round_changes_nothing(
     assert set(last["layers_kept"]) <= set(first["layers_kept"])
     assert figures["layers_kept"] == last["layers_kept"]
     assert all(e["hidden"] > 0 for e in events[0] if e["phase"] == "recovery")
-    second = Round(2, Shape(2, 32, 2, 1, 48), tmp_path / "whole/round-2", tmp_path / "whole/model")
-    match = _match(second, 0.3)
-    plans = [json.loads((tmp_path / f"whole/round-{n}/plan.json").read_text()) for n in (1, 2)]
-    assert match.layers == figures["layers_kept"]
-    assert match.channels == [plans[0]["hidden"][channel] for channel in plans[1]["hidden"]]
+    files = [tmp_path / f"whole/round-{n}/plan.json" for n in (1, 2)]
+    channels, layers = kept_through(map(PruningPlan.read, files))
+    plans = [json.loads(file.read_text()) for file in files]
+    assert layers == figures["layers_kept"]
+    assert channels == [plans[0]["hidden"][channel] for channel in plans[1]["hidden"]]
     shape = parent_shape(AutoConfig.from_pretrained(tmp_path / "whole/model"))
     assert shape == Shape(2, 32, 2, 1, 48)
     assert not list((tmp_path / "whole").glob("round-*/model"))

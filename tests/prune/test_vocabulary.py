@@ -131,7 +131,7 @@ def test_other_tokenizers_are_refused() -> None:
 def test_the_stage_cuts_and_prunes(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     write_passages(tmp_path / "p.parquet", [Document(f"d{i}", "", " ".join(texts[:3])) for i in range(6)])
     values = {
-        "parent": str(tiny_llm), "layers": 2, "vocabulary": {"coverage": 0.99},
+        "parent": str(tiny_llm), "shape": {"layers": 2}, "vocabulary": {"coverage": 0.99},
         "recovery": {"steps": 3, "batch_size": 2, "max_length": 16},
     }  # fmt: skip
     figures = prune(PruneSettings.parse(values, "prune"), tmp_path / "p.parquet", tmp_path / "out").figures

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from drama.cli import _app
 from drama.compute import World
 from drama.errors import DramaError
-from drama.prune.learn.domains import Domain, Mixture
-from drama.prune.learn.recover import Recovery
+from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.recover import Recovery, RecoverySettings
 from drama.prune.learn.updates import Log, update
-from drama.prune.settings import DomainSettings, RecoverySettings
 from drama.workspace import read_events
 
 SETTINGS = (
@@ -71,22 +72,26 @@ def test_two_processes_equal_one(
     last = ["-m", "drama.cli"] if switches else [str(tmp_path / "left.py")]  # DTensor keeps its group
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     for out, start in (
-        ("1", ["-m", "drama.cli"]),
+        ("1", []),
         ("2", [*torchrun, str(tmp_path / "killed.py")]),
         ("2", [*torchrun, *last]),
     ):
-        command = [sys.executable, *start, "prune", str(tiny_llm), "--data", str(source)]
+        command = ["prune", str(tiny_llm), "--data", str(source)]
         command += ["--out", str(tmp_path / out), "--method", "shearing", "--layers", "3"]
         command += ["--hidden", "48", "--intermediate", "64", "--recovery-steps", "6"]
         own = [*SETTINGS, f"shearing.batch_size={size}", f"recovery.batch_size={size}"]
         own += switches if out == "2" else []
         command += [word for setting in own for word in ("--set", setting)]
+        if out == "1":
+            assert CliRunner().invoke(_app(), command, catch_exceptions=False).exit_code == 0
+            continue
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        command = [sys.executable, *start, *command]
         done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
         killed = "killed.py" in start[-1]
         assert (done.returncode != 0) == killed, done.stderr
         assert (tmp_path / out / "prune/model").is_dir() != killed
-    assert "shearing goes on after step 3" in done.stderr
+    assert "shearing resumes after step 3" in done.stderr
     folders = [tmp_path / n / "prune" for n in "12"]
     one, two = (read_events(folder / "events.jsonl") for folder in folders)
     assert [e["step"] for e in two] == list(range(1, 13))
@@ -114,7 +119,7 @@ def test_two_processes_equal_one(
 def test_rows_that_do_not_go_round_are_refused(tmp_path: Path, size: int, split: bool, wrong: str) -> None:
     settings = RecoverySettings(steps=1, batch_size=size)
     learner = Recovery(torch.nn.Linear(2, 2), None, settings, World(0, 3))
-    learner.split = split
+    learner.sharded = split
     rows_RL = torch.zeros(4, 8, dtype=torch.long)
     mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
     log = Log(tmp_path / "events.jsonl", tmp_path / "checkpoints", 0)

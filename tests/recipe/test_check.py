@@ -25,7 +25,7 @@ def values(tiny_llm: Path, tmp_path: Path) -> dict[str, Any]:
     (judged / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\n")
     return {
         "run": str(tmp_path / "run"),
-        "prune": {"parent": str(tiny_llm), "layers": 2},
+        "prune": {"parent": str(tiny_llm), "shape": {"layers": 2}},
         "augment": {"label": {"retrievers": ["bm25", str(tiny_llm)], "keep_vectors": True}},
         "train": {"distill": {"kl_weight": 0.5}, "retriever": {"dims": [16, 64]}},
         "index": {"dim": 16},
@@ -55,10 +55,10 @@ def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
     ("path", "value", "message"),
     [
         ("prune.parent", "smolm2-135m", r"no model 'smolm2-135m'\n.*'smollm2-135m'"),
-        ("prune.hidden", 65, r"prune\.hidden: 65 is above the parent's 64"),
-        ("prune.heads", 3, r"prune\.heads: 3 query heads don't divide into 2 kv heads"),
+        ("prune.shape.hidden", 65, r"prune\.shape\.hidden: 65 is above the parent's 64"),
+        ("prune.shape.heads", 3, r"prune\.shape\.heads: 3 query heads don't divide into 2 kv heads"),
         ("train.retriever.dims", [16, 128], r"dims: 128 is above the student's width 64"),
-        ("prune.hidden", 32, r"dims: 64 is above the student's width 32"),
+        ("prune.shape.hidden", 32, r"dims: 64 is above the student's width 32"),
         ("index.dim", 32, r"index\.dim: the student is not trained at 32"),
         ("augment.label.keep_vectors", False, r"train\.distill needs the labelling model's vectors"),
         ("augment.label.retrievers", ["bm25", "./nowhere"], r"\./nowhere: no such model folder"),

@@ -20,7 +20,7 @@ def recipe(root: Path, llm: Path, judged: Path) -> Path:
         "run": str(root / "out"),
         "corpus": {"inputs": [str(judged)]},
         "prune": {
-            "parent": str(llm), "layers": 2, "intermediate": 64,
+            "parent": str(llm), "shape": {"layers": 2, "intermediate": 64},
             "recovery": {"steps": 12, "batch_size": 2, "max_length": 16, "checkpoint_every": 2},
         },
         "augment": {

@@ -22,7 +22,7 @@ def test_every_preset_is_a_valid_recipe(name: str) -> None:
     recipe = Recipe.parse(with_preset({"run": "r", "preset": name}), "")
     assert recipe.preset == name
     dims = recipe.train.retriever.dims
-    assert max(dims) <= (recipe.prune.hidden or 576)
+    assert max(dims) <= (recipe.prune.shape.hidden or 576)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_the_papers_shapes_and_batches(
     name: str, shape: tuple[int, ...], batch: tuple[int, int], dims: tuple[int, ...]
 ) -> None:
     recipe = Recipe.parse(with_preset({"run": "r", "preset": name}), "")
-    p = recipe.prune
+    p = recipe.prune.shape
     assert (p.layers, p.hidden, p.heads, p.intermediate) == shape
     assert (recipe.train.batch_size, recipe.train.negatives) == batch
     assert recipe.train.retriever.dims == dims
@@ -44,11 +44,13 @@ def test_the_papers_shapes_and_batches(
 
 @given(st.dictionaries(keys, st.integers(1, 99)), st.sampled_from(sorted(PRESETS)))
 def test_own_keys_win_and_the_rest_stays(own: dict[str, int], name: str) -> None:
-    values: dict[str, Any] = {"preset": name, "prune": own}
+    values: dict[str, Any] = {"preset": name, "prune": {"shape": own}}
     merged = with_preset(values)
-    for key in {*own, *PRESETS[name]["prune"]}:
-        assert merged["prune"][key] == own.get(key, PRESETS[name]["prune"].get(key))
-    assert values == {"preset": name, "prune": own}  # the input is left as it was
+    preset = PRESETS[name]["prune"]
+    for key in {*own, *preset["shape"]}:
+        assert merged["prune"]["shape"][key] == own.get(key, preset["shape"].get(key))
+    assert merged["prune"].get("method") == preset.get("method")
+    assert values == {"preset": name, "prune": {"shape": own}}  # the input is left as it was
 
 
 def test_merging_leaves_the_preset_as_it_was() -> None:

@@ -31,9 +31,9 @@ def test_recipes_name_the_mistake(values, message, tmp_path) -> None:
 
 def test_overrides_win_over_the_preset_and_the_file(tmp_path) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text("run: x\npreset: tiny\nprune: {layers: 3}\n")
-    assert load_recipe(path, []).prune.layers == 3
-    assert load_recipe(path, ["prune.layers=4"]).prune.layers == 4
+    path.write_text("run: x\npreset: tiny\nprune: {shape: {layers: 3}}\n")
+    assert load_recipe(path, []).prune.shape.layers == 3
+    assert load_recipe(path, ["prune.shape.layers=4"]).prune.shape.layers == 4
     assert load_recipe(path, ["preset=drama-0.1b"]).train.retriever.dims == (64, 128, 256, 512, 768)
 
 

@@ -1,4 +1,4 @@
-"""`drama prune`: a smaller causal LM out of a larger one."""
+"""`drama prune`: cut a smaller causal LM out of a larger one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,17 +15,19 @@ def prune(
     heads: Annotated[int | None, typer.Option(help="Query heads.")] = None,
     kv_heads: Annotated[int | None, typer.Option(help="Key-value heads.")] = None,
     intermediate: Annotated[int | None, typer.Option(help="MLP neurons.")] = None,
-    method: Annotated[str, typer.Option(help="shearing, importance, depth or uniform.")] = "importance",
+    method: Annotated[
+        str, typer.Option(help="shearing, importance, first, depth or uniform.")
+    ] = "importance",
     tokens: Annotated[
-        int | None, typer.Option(help="To read in all: scoring, masks and recovery share them.")
+        int | None, typer.Option(help="Budget of scoring, mask learning and recovery together.")
     ] = None,
     recovery_steps: Annotated[
         int | None, typer.Option(help="Updates with LM loss and KL to the parent; not with --tokens.")
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key of the prune section: keep_layers=first.")
+        list[str] | None, typer.Option("--set", help="Any key of the prune section: gqa=expanded.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the texts' choice and order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the choice and order of texts.")] = 0,
 ) -> None:
     """Prune a decoder LLM to an exact shape, and recover it."""
     from drama.compute import World
@@ -35,11 +37,15 @@ def prune(
     from drama.prune import prune as run_prune
     from drama.settings import apply_overrides
 
-    shape = {"layers": layers, "hidden": hidden, "heads": heads, "kv_heads": kv_heads}
     values = {
         "parent": parent,
-        **shape,
-        "intermediate": intermediate,
+        "shape": {
+            "layers": layers,
+            "hidden": hidden,
+            "heads": heads,
+            "kv_heads": kv_heads,
+            "intermediate": intermediate,
+        },
         "method": method,
         "tokens": tokens,
         "recovery": {} if recovery_steps is None else {"steps": recovery_steps},

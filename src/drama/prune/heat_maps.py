@@ -1,4 +1,4 @@
-"""Heat maps of a round: the mask or importance of every head and neuron by layer, and what stayed of them.
+"""Heat maps of a round: the mask or importance of every head and neuron by layer, and which of them stayed.
 
 Legend: N layers, K kv heads, H query heads, F intermediate, P points of a row.
 """
@@ -10,38 +10,38 @@ import torch
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
 from drama.prune.surgery.masks import masks_of
-from drama.prune.surgery.plan import Plan
+from drama.prune.surgery.plan import PruningPlan
 
 _POINTS = 128
-"""Neurons are drawn as means of neighbours, at most so many a layer."""
+"""Neurons are drawn as means of neighbours, at most this many points a layer."""
 
 
-def heat_maps(scores: Scores, plan: Plan, parent: Shape, masks: bool) -> list[dict[str, Any]]:
-    """For a file: each has `title`, `rows`, `columns` (what they are) and `values`, by row.
+def heat_maps(scores: Scores, plan: PruningPlan, parent: Shape, masks: bool) -> list[dict[str, Any]]:
+    """For a file: each map has `title`, `rows` and `columns` (what they are), and `values`, row by row.
 
     Args:
         scores: of the round's parent.
-        plan: what was made of them.
-        parent: its shape.
-        masks: the scores are masks, so that a part's factor is its own times that of what it is in.
+        plan: which parts stay.
+        parent: the parent's shape.
+        masks: whether the scores are masks. A part's factor is then multiplied by its layer's and kv head's.
     """
     kept = masks_of(plan, parent)
     name, heads_NH, neurons_NF = "importance, against the largest", scores.heads_NH, scores.intermediate_NF
     if masks:
         name = "mask"
-        heads_NH = _of_groups(scores.kv_heads_NK, heads_NH) * scores.layers_N.unsqueeze(1)
+        heads_NH = _with_kv_heads(scores.kv_heads_NK, heads_NH) * scores.layers_N.unsqueeze(1)
         neurons_NF = neurons_NF * scores.layers_N.unsqueeze(1)
     else:
         heads_NH, neurons_NF = (each / each.max() for each in (heads_NH, neurons_NF))
     return [
         _map(f"heads: {name}", "head", heads_NH),
-        _map("heads: kept", "head", _of_groups(kept.kv_heads_NK, kept.heads_NH)),
+        _map("heads: kept", "head", _with_kv_heads(kept.kv_heads_NK, kept.heads_NH)),
         _map(f"neurons: {name}", "neurons", neurons_NF),
         _map("neurons: kept", "neurons", kept.intermediate_NF),
     ]
 
 
-def _of_groups(kv_heads_NK: torch.Tensor, heads_NH: torch.Tensor) -> torch.Tensor:
+def _with_kv_heads(kv_heads_NK: torch.Tensor, heads_NH: torch.Tensor) -> torch.Tensor:
     """[N, H]: each query head's factor times its kv head's."""
     return kv_heads_NK.repeat_interleave(heads_NH.shape[1] // kv_heads_NK.shape[1], dim=1) * heads_NH
 

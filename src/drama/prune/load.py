@@ -1,12 +1,11 @@
-"""Loading and saving the models that pass between the steps of the stage, whole or in checkpoints."""
+"""Loading and saving causal LMs, as plain transformers folders."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from drama.compute import shard_like
 from drama.errors import DramaError
 from drama.files import atomic_folder
 
@@ -17,10 +16,7 @@ def load_causal_lm(folder: Path) -> Any:
     Raises:
         DramaError: transformers can't load it.
     """
-    try:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't load this as a causal LM ({error})") from None
+    return _loaded(AutoModelForCausalLM, folder, "this as a causal LM", dtype=torch.float32).eval()
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -29,38 +25,38 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         DramaError: transformers can't load it.
     """
-    try:
-        return AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't load its tokenizer ({error})") from None
+    return _loaded(AutoTokenizer, folder, "its tokenizer")
+
+
+def load_config(folder: Path) -> Any:
+    """A model folder's config.
+
+    Raises:
+        DramaError: transformers can't read it.
+    """
+    return _loaded(AutoConfig, folder, "its config.json")
 
 
 def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
-    """A plain transformers folder, whole or absent.
+    """Write a plain transformers folder, whole or not at all.
 
     Raises:
-        DramaError: plain transformers computes something else from it.
+        DramaError: the folder does not give the same logits when transformers loads it.
     """
     rows_BL = torch.arange(16).remainder(model.config.vocab_size).unsqueeze(0)
     with atomic_folder(folder) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        again = load_causal_lm(partial)
-        again.set_attn_implementation(model.config._attn_implementation)  # another one rounds otherwise
+        loaded = load_causal_lm(partial)
+        loaded.set_attn_implementation(model.config._attn_implementation)  # others round differently
         with torch.inference_mode():
-            expected, got = model(input_ids=rows_BL).logits, again(input_ids=rows_BL).logits
+            expected, got = model(input_ids=rows_BL).logits, loaded(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
 
 
-def model_state(model: Any) -> dict[str, torch.Tensor]:
-    """A model's weights, named as in a checkpoint."""
-    return {f"model.{k}": v for k, v in model.state_dict().items()}
-
-
-def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
-    """The weights that `model_state` named."""
-    own = model.state_dict()
-    model.load_state_dict(
-        {name: shard_like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()}
-    )
+def _loaded(cls: Any, folder: Path, what: str, **options: Any) -> Any:
+    try:
+        return cls.from_pretrained(folder, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise DramaError(f"{folder}: transformers can't load {what} ({error})") from None

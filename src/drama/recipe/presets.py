@@ -8,11 +8,11 @@ from drama.errors import DramaError
 PRESETS: dict[str, dict[str, Any]] = {
     # For a CPU: the lowest layers of a small LLM.
     "tiny": {
-        "prune": {"layers": 2, "keep_layers": "first"},
+        "prune": {"shape": {"layers": 2}, "method": "first"},
         "train": {"batch_size": 32, "retriever": {"dims": [64, 128, 256], "max_length": 128}},
     },
     "small": {
-        "prune": {"layers": 2, "keep_layers": "first"},
+        "prune": {"shape": {"layers": 2}, "method": "first"},
         "train": {"batch_size": 32, "retriever": {"dims": [64, 128, 256], "max_length": 256}},
     },
     # The paper's two pruned shapes and batches (its 2048/7 and 1024/7 are over 32 GPUs), from Llama-3.2-1B.
@@ -20,7 +20,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "drama-0.1b": {
         "prune": {
             "parent": "meta-llama/Llama-3.2-1B",
-            "layers": 12, "hidden": 768, "heads": 12, "kv_heads": 4, "intermediate": 3072,
+            "shape": {"layers": 12, "hidden": 768, "heads": 12, "kv_heads": 4, "intermediate": 3072},
         },
         "train": {
             "batch_size": 2048, "negatives": 7, "steps": 200_000, "learning_rate": 1e-4,
@@ -31,7 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "drama-0.3b": {
         "prune": {
             "parent": "meta-llama/Llama-3.2-1B",
-            "layers": 16, "hidden": 1024, "heads": 16, "kv_heads": 4, "intermediate": 4096,
+            "shape": {"layers": 16, "hidden": 1024, "heads": 16, "kv_heads": 4, "intermediate": 4096},
         },
         "train": {
             "batch_size": 1024, "negatives": 7, "steps": 200_000, "learning_rate": 5e-5,
@@ -45,8 +45,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 def with_preset(values: dict[str, Any]) -> dict[str, Any]:
     """The recipe's keys over those of the preset that it names.
 
-    >>> with_preset({"preset": "tiny", "prune": {"layers": 6}})["prune"]
-    {'layers': 6, 'keep_layers': 'first'}
+    >>> with_preset({"preset": "tiny", "prune": {"shape": {"layers": 6}}})["prune"]
+    {'shape': {'layers': 6}, 'method': 'first'}
 
     Raises:
         DramaError: no such preset.

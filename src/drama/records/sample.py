@@ -1,4 +1,4 @@
-"""Reservoir sampling: an even choice from a stream, of which no more is kept than is chosen."""
+"""Reservoir sampling: a uniform sample of a stream, of which no more is kept in memory than is sampled."""
 
 import random
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Reservoir(Generic[T]):
 
 
 def reservoir(items: Iterable[T], count: int, rng: random.Random) -> list[T]:
-    """An even choice of `count` items; all of them if there are no more.
+    """A uniform sample of at most `count` items (Vitter 1985, algorithm R).
 
     >>> reservoir("abc", 5, random.Random(0)), len(reservoir(range(100), 5, random.Random(0)))
     (['a', 'b', 'c'], 5)

@@ -1,1 +1,1 @@
-"""Continued training: recovery, the loop of updates, and languages as domains."""
+"""Continued training: the loop of updates, recovery, and domains with their shares of the batches."""

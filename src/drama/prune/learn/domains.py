@@ -1,22 +1,43 @@
 """Languages (or corpora) as domains: their rows, their losses, and the mixture that batches are drawn from.
 
 Dynamic batch loading (Sheared LLaMA; method: 2.1): every few steps a domain's share is multiplied by
-exp(Δ), Δ being how much worse than the parent the model is on the domain's held-out rows, at least 0. So
-what pruning hurt most is read most.
+exp(Δ). Δ is the model's loss on the domain's held-out rows minus the parent's, at least 0. So the domains
+that pruning hurt most are read most.
 
 Legend: K domains, B rows of a batch, R rows, L tokens.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
+from pydantic import Field
 
-from drama.prune.learn.recover import held_out_loss
-from drama.prune.settings import DomainSettings
+from drama.compute import default_device
+from drama.files import write_json
+from drama.prune.learn.losses import held_out_loss
+from drama.prune.load import load_causal_lm
+from drama.settings import Section
 
 _SMOOTHING = 1e-4
+
+
+class DomainSettings(Section):
+    """Languages or corpora of the texts that mask learning and recovery read."""
+
+    by: Literal["lang", "source"] = "lang"
+    """How passages are split into domains: by their language, or by their corpus."""
+    leave_out: list[str] = []
+    """Domains that are only measured and never read: how much does pruning without them cost them?"""
+    start: Literal["data", "even"] = "data"
+    """First shares of the batches: by rows of text, or the same for all domains."""
+    update_every: int = Field(default=50, ge=0)
+    """Steps between updates of the shares; 0: never. A single domain has no shares."""
+    held_out_rows: int = Field(default=4, ge=1)
+    """Rows of each domain that are measured for an update."""
 
 
 class Domain(NamedTuple):
@@ -28,13 +49,33 @@ class Domain(NamedTuple):
     texts: int = 0
 
 
+class ParentLosses(NamedTuple):
+    """The parent's loss on each domain."""
+
+    held_out: dict[str, float]
+    """On all held-out rows."""
+    probes: dict[str, float]
+    """On the rows that are measured when shares are updated."""
+
+    @classmethod
+    def measured(cls, parent: Path, domains: Sequence[Domain], settings: DomainSettings, out: Path) -> Self:
+        """Measured once, and kept in a file for a run that resumes."""
+        path = out / "references.json"
+        if not path.is_file():
+            model = load_causal_lm(parent).to(default_device())
+            probes = [d._replace(held_out_RL=d.held_out_RL[: settings.held_out_rows]) for d in domains]
+            own = cls(held_out_losses(model, domains), held_out_losses(model, probes))
+            write_json(path, own._asdict())
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
 def held_out_losses(model: Any, domains: Sequence[Domain]) -> dict[str, float]:
     """Mean LM loss a token over the held-out rows, domain by domain."""
     return {domain.name: held_out_loss(model, domain.held_out_RL) for domain in domains}
 
 
 def mean_loss(losses: Mapping[str, float], domains: Sequence[Domain]) -> float:
-    """Over the held-out rows of all domains, each row alike."""
+    """Mean over the held-out rows of all domains; every row counts the same."""
     rows = {domain.name: len(domain.held_out_RL) for domain in domains}
     return sum(losses[name] * count for name, count in rows.items()) / sum(rows.values())
 
@@ -53,8 +94,8 @@ class Mixture:
 
     Args:
         domains: at least one.
-        settings: how shares begin and how often they change.
-        references: the parent's loss on each domain's `probes`.
+        settings: the first shares and how often they change.
+        references: the parent's loss on the `probes` of each domain.
     """
 
     def __init__(
@@ -74,7 +115,7 @@ class Mixture:
         return int(self.domains[0].rows_RL.shape[1])
 
     def batch(self, size: int, generator: torch.Generator) -> torch.Tensor:
-        """[B, L]: a domain for each row by the shares, then any of its rows."""
+        """[B, L]: for each row a domain is drawn by the shares, then one of its rows."""
         if len(self.domains) == 1:
             rows_RL = self.domains[0].rows_RL
             return rows_RL[torch.randint(len(rows_RL), (size,), generator=generator)].long()
@@ -88,7 +129,7 @@ class Mixture:
         return self.every > 0 and (step + 1) % self.every == 0
 
     def update(self, losses: Mapping[str, float]) -> None:
-        """Move shares to the domains whose loss is above the parent's."""
+        """Raise the shares of the domains whose loss is above the parent's."""
         excess_K = torch.tensor(
             [max(0.0, losses[d.name] - self.references[d.name]) for d in self.domains], dtype=torch.float64
         )

@@ -1,106 +1,163 @@
-"""The loop of learning masks and of recovery: one step is a function of (state, seed, step number)."""
+"""The loop of updates that mask learning and recovery share: a step depends on (state, seed, step) only."""
 
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import torch
+from pydantic import Field
 
-from drama.compute import World, load_checkpoint, save_checkpoint, schedule
+from drama.compute import (
+    Precision,
+    World,
+    clip,
+    load_checkpoint,
+    load_optimisers,
+    optimiser_state,
+    save_checkpoint,
+    schedule,
+    shard_layers,
+    shard_like,
+    unshard,
+)
 from drama.console import note, progress
 from drama.errors import DramaError
 from drama.prune.learn.domains import Mixture
-from drama.prune.settings import UpdateSettings
+from drama.prune.learn.losses import held_out_loss
+from drama.settings import Section
 from drama.workspace import EventLog
 
 
-class Learner(Protocol):
-    """What is updated."""
+class UpdateSettings(Section):
+    """A run of updates on packed rows of the corpus."""
 
-    name: str
-    hint: str
-    """What to lower where the loss is no number any more."""
-    world: World
-    split: bool
-    """Whether its layers are split over the processes."""
+    steps: int = Field(default=0, ge=0)
+    """0: none."""
+    batch_size: int = Field(default=8, ge=1)
+    """Rows a step."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Rows that a process computes at once; none: all of its rows. The same gradients, less memory."""
+    learning_rate: float = Field(default=3e-4, gt=0.0)
+    """Peak learning rate of the weights."""
+    warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of the steps in which the rates rise; afterwards they fall linearly to 0."""
+    checkpoint_every: int = Field(default=50, ge=1)
+    """Steps between checkpoints."""
+    precision: Precision = "fp32"
+    """Precision of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay
+    fp32."""
+    gradient_checkpointing: bool = False
+    """Recompute each layer in the backward pass instead of keeping its activations."""
+
+
+class Learner:
+    """Trains the weights of a causal LM, in place, by AdamW; a subclass says on which loss.
+
+    Args:
+        model: on its device.
+        settings: of the subclass's section.
+        world: the processes that work on a batch together.
+        shard: whether the layers are split over them.
+    """
+
+    name: ClassVar[str]
+    hint: ClassVar[str]
+    """What to lower where the loss is not finite."""
+
+    def __init__(self, model: Any, settings: UpdateSettings, world: World | None, shard: bool) -> None:
+        self.model = model
+        self.world = world or World()
+        self.sharded = shard
+        if settings.gradient_checkpointing:
+            model.train().gradient_checkpointing_enable({"use_reentrant": False})
+        if shard:
+            shard_layers(model.model.layers, model.device)
+        self.optimisers: list[torch.optim.Optimizer] = []
+        self.rates: list[float] = []
+        self.optimise(model.parameters(), settings.learning_rate)
+
+    def optimise(self, parameters: Iterable[torch.Tensor], rate: float, maximize: bool = False) -> None:
+        """Update these too, at this peak rate."""
+        adamw = torch.optim.AdamW(
+            parameters,
+            betas=(0.9, 0.95),
+            weight_decay=0.0,
+            maximize=maximize,
+            foreach=False if self.sharded else None,
+        )
+        self.optimisers.append(adamw)
+        self.rates.append(rate)
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
-        """Make the gradients of the whole batch, of which this process computes its rows. Returns what to
-        log: `loss` and its parts."""
+        """Compute the gradients of the whole batch; this process computes its own rows. Returns what to log:
+        `loss` and its parts."""
+        raise NotImplementedError
 
     def lm_loss(self, rows_RL: torch.Tensor, step: int) -> float:
-        """Mean LM loss a token as it is at this step, without gradient."""
+        """Mean LM loss a token at this step, without gradient."""
+        return held_out_loss(self.model, rows_RL)
 
     def step(self, share: float) -> float:
-        """Clip, update at this share of the peak learning rate, clear. Returns the gradient's norm."""
+        """Clip, update at this share of the peak rates, clear. Returns the gradient's norm."""
+        norm = clip(self.model.parameters(), 1.0)
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return norm
+
+    def extra_state(self) -> dict[str, torch.Tensor]:
+        """Trained tensors that are not in the model."""
+        return {}
 
     def state(self) -> dict[str, torch.Tensor]:
-        """All tensors that a checkpoint needs, whole. All processes must call this."""
+        """All tensors that a checkpoint needs, unsharded. All processes must call this."""
+        weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        return unshard(weights | self.extra_state() | optimiser_state(self.optimisers))
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take back what `state` gave."""
+        """Resume from what `state` returned."""
+        own = self.model.state_dict()
+        self.model.load_state_dict(
+            {name: shard_like(tensors[f"model.{name}"], tensor) for name, tensor in own.items()}
+        )
+        with torch.no_grad():
+            for name, tensor in self.extra_state().items():
+                tensor.copy_(tensors[name])
+        load_optimisers(self.optimisers, tensors)
 
 
 class Log(NamedTuple):
-    """Where a learner's steps are written."""
+    """Where the steps of a learner are written."""
 
     events: Path
     checkpoints: Path
     before: int
-    """Steps in `events` that other learners made."""
+    """Steps of other learners that are in `events` already."""
 
 
 def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Log, seed: int) -> None:
-    """Make all steps, on batches of the mixture; goes on from the newest checkpoint to the same state as an
+    """Run all steps on batches of the mixture. Resumes from the newest checkpoint; the result is that of an
     uninterrupted run.
 
     Raises:
-        DramaError: the loss is not a number any more, or the rows of a batch don't go round.
+        DramaError: the loss is not finite, or the batch can't be split over the processes.
     """
-    start, world = 0, learner.world
-    size = settings.batch_size
-    if size < world.size or (learner.split and size % world.size):
-        wrong = "is below" if size < world.size else "is not a multiple of"
-        raise DramaError(
-            f"prune.{learner.name}.batch_size: {size} {wrong} the {world.size} processes",
-            hint="raise it, or start fewer processes",
-        )
-    found = load_checkpoint(log.checkpoints)
-    if found is not None:
-        start, tensors = found
-        mixture.shares_K = tensors.pop("domain_shares")
-        learner.load(tensors)
-        note(f"prune: {learner.name} goes on after step {start}")
+    world = learner.world
+    _check_batch(learner, settings.batch_size)
+    start = _resume(learner, mixture, log)
     events = EventLog(log.events, after=log.before + start) if world.is_main else None
     with progress(learner.name, settings.steps) as bar:
         bar.advance(start)
         for step in range(start, settings.steps):
             begin = time.monotonic()
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + log.before + step)
-            parts = learner.backward(mixture.batch(settings.batch_size, generator), step)
-            if not math.isfinite(parts["loss"]):
-                raise DramaError(
-                    f"prune: the loss of {learner.name} is {parts['loss']} at step {step + 1}",
-                    hint=learner.hint,
-                )
-            share = schedule(step, settings.steps, settings.warmup)
-            norm = learner.step(share)
-            event = {
-                "step": log.before + step + 1,
-                "phase": learner.name,
-                **parts,
-                "learning_rate": settings.learning_rate * share,
-                "gradient_norm": round(norm, 4),
-                "tokens": settings.batch_size * mixture.length,
-            }
+            event = _step(learner, mixture, settings, step, log.before, seed)
             if mixture.due(step):
-                values = world.broadcast([learner.lm_loss(rows, step) for rows in mixture.probes.values()])
-                found_losses = dict(zip(mixture.probes, values, strict=True))
-                mixture.update(found_losses)
-                event["domain_losses"] = {name: round(loss, 4) for name, loss in found_losses.items()}
-                event["domain_shares"] = mixture.shares()
-            bar.advance(1, f"loss {parts['loss']:.3f}")
+                event |= _move_shares(learner, mixture, step)
+            bar.advance(1, f"loss {event['loss']:.3f}")
             if events is not None:
                 events.write({**event, "seconds": round(time.monotonic() - begin, 3)})
             if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps:
@@ -109,3 +166,58 @@ def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Lo
                     save_checkpoint(log.checkpoints, step + 1, state)
     if events is not None:
         events.close()
+
+
+def _check_batch(learner: Learner, size: int) -> None:
+    processes = learner.world.size
+    if size < processes or (learner.sharded and size % processes):
+        wrong = "is below" if size < processes else "is not a multiple of"
+        raise DramaError(
+            f"prune.{learner.name}.batch_size: {size} {wrong} the {processes} processes",
+            hint="raise it, or start fewer processes",
+        )
+
+
+def _resume(learner: Learner, mixture: Mixture, log: Log) -> int:
+    """Load the newest checkpoint; returns the steps that are done."""
+    found = load_checkpoint(log.checkpoints)
+    if found is None:
+        return 0
+    start, tensors = found
+    mixture.shares_K = tensors.pop("domain_shares")
+    learner.load(tensors)
+    note(f"prune: {learner.name} resumes after step {start}")
+    return start
+
+
+def _step(
+    learner: Learner, mixture: Mixture, settings: UpdateSettings, step: int, before: int, seed: int
+) -> dict[str, Any]:
+    """One update; returns its event."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + before + step)
+    parts = learner.backward(mixture.batch(settings.batch_size, generator), step)
+    if not math.isfinite(parts["loss"]):
+        raise DramaError(
+            f"prune: the loss of {learner.name} is {parts['loss']} at step {step + 1}", hint=learner.hint
+        )
+    share = schedule(step, settings.steps, settings.warmup)
+    norm = learner.step(share)
+    return {
+        "step": before + step + 1,
+        "phase": learner.name,
+        **parts,
+        "learning_rate": settings.learning_rate * share,
+        "gradient_norm": round(norm, 4),
+        "tokens": settings.batch_size * mixture.length,
+    }
+
+
+def _move_shares(learner: Learner, mixture: Mixture, step: int) -> dict[str, Any]:
+    """Update the mixture by the learner's losses; returns both for the event."""
+    values = learner.world.broadcast([learner.lm_loss(rows, step) for rows in mixture.probes.values()])
+    losses = dict(zip(mixture.probes, values, strict=True))
+    mixture.update(losses)
+    return {
+        "domain_losses": {name: round(loss, 4) for name, loss in losses.items()},
+        "domain_shares": mixture.shares(),
+    }

@@ -11,10 +11,10 @@ class Depth(Importance):
     def check(self, parent: Shape, target: Shape) -> None:
         """Raises DramaError: a width below the parent's."""
         for field in ("hidden", "heads", "kv_heads", "intermediate"):
-            wanted, there = getattr(target, field), getattr(parent, field)
-            if wanted < there:
+            wanted, available = getattr(target, field), getattr(parent, field)
+            if wanted < available:
                 raise DramaError(
-                    f"prune.{field}: {wanted} is below the parent's {there}, and the method 'depth' drops "
-                    "layers only",
-                    hint=f"leave prune.{field} out, or take method: importance",
+                    f"prune.shape.{field}: {wanted} is below the parent's {available}, and the method "
+                    "'depth' drops layers only",
+                    hint=f"leave prune.shape.{field} out, or use method: importance",
                 )

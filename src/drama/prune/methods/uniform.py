@@ -1,4 +1,4 @@
-"""Uniform: evenly spaced layers, channels, heads and neurons. The naive floor that a method has to beat.
+"""Uniform: evenly spaced layers, channels, heads and neurons. The naive baseline.
 
 Legend: N layers, D hidden, K kv heads, G query heads a kv head, H = K·G, F intermediate.
 """
@@ -6,16 +6,13 @@ Legend: N layers, D hidden, K kv heads, G query heads a kv head, H = K·G, F int
 import torch
 
 from drama.prune.families import Family
-from drama.prune.methods.method import Task
+from drama.prune.methods.method import Method, Task
 from drama.prune.scores import Scores
-from drama.prune.shape.shape import Shape, parent_shape
+from drama.prune.shape.shape import parent_shape
 
 
-class Uniform:
-    """One for what stays, zero for what goes. No text is read."""
-
-    def check(self, parent: Shape, target: Shape) -> None:
-        """Nothing to refuse."""
+class Uniform(Method):
+    """One for each part that stays, zero for the others. No text is read."""
 
     def score(self, family: Family, task: Task) -> Scores:
         """Marks, the same in every layer; whole kv groups, and query heads evenly spaced in each."""

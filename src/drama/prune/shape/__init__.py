@@ -1,1 +1,1 @@
-"""Which shape the child will have: targets, rounds on the way to it, and the tokens that pay for it."""
+"""Shapes: the child's, those of the rounds on the way to it, and their numbers of parameters."""

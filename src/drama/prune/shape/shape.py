@@ -1,4 +1,4 @@
-"""Shape: the five numbers of a decoder, read from a config and written into one."""
+"""Shape: the five sizes of a decoder, read from a config and written into one."""
 
 import copy
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from drama.prune.families import head_dim_of
 
 
 class Shape(NamedTuple):
-    """layers × (attention of `heads` in `kv_heads` groups + MLP), on a residual stream of width `hidden`."""
+    """`layers` × (attention with `heads` in `kv_heads` groups + MLP) on a residual stream `hidden` wide."""
 
     layers: int
     hidden: int

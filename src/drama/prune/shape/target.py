@@ -1,94 +1,86 @@
 """Target: the child's shape, checked before any weights are read."""
 
-from typing import Any
+from typing import Any, Literal
 
-from transformers import AutoConfig
+from pydantic import Field
 
 from drama.errors import DramaError
-from drama.models import resolve
-from drama.prune.families import check_family
-from drama.prune.methods import METHODS
-from drama.prune.settings import PruneSettings
-from drama.prune.shape.budget import with_budget
-from drama.prune.shape.rounds import round_shapes
-from drama.prune.shape.shape import Shape, child_config, parent_shape
+from drama.prune.shape.shape import Shape, child_config
+from drama.settings import Section
+
+GQA = Literal["kept", "expanded"]
 
 
-def target_shape(settings: PruneSettings, config: Any) -> Shape:
+class ShapeSettings(Section):
+    """The child's shape. A size that is not given stays the parent's."""
+
+    layers: int | None = Field(default=None, ge=1)
+    """Decoder layers."""
+    hidden: int | None = Field(default=None, ge=1)
+    """Width of the residual stream."""
+    heads: int | None = Field(default=None, ge=1)
+    """Query heads."""
+    kv_heads: int | None = Field(default=None, ge=1)
+    """Key-value heads."""
+    intermediate: int | None = Field(default=None, ge=1)
+    """MLP neurons."""
+
+
+def target_shape(settings: ShapeSettings, parent: Shape, gqa: GQA) -> Shape:
     """The child's shape.
 
     Args:
-        settings: the recipe's `prune` section.
-        config: the parent's.
+        settings: what is given.
+        parent: shape of the model that is cut; with `gqa` expanded it has as many kv heads as heads.
+        gqa: whether kv groups stay, or every query head has its own kv head.
 
     Raises:
-        DramaError: a number is above the parent's, the heads don't divide into groups that the parent has,
-            the method can't reach it, or transformers would not load a model of this shape.
+        DramaError: a number is above the parent's, or the heads don't divide into groups that the parent
+            has.
     """
-    parent = parent_shape(config)
     target = Shape(*(getattr(settings, f) or getattr(parent, f) for f in Shape._fields))
-    if settings.gqa == "expanded":
+    if gqa == "expanded":
         if settings.kv_heads not in (None, target.heads):
             raise DramaError(
-                f"prune.kv_heads: {settings.kv_heads}, but gqa: expanded gives each of the "
+                f"prune.shape.kv_heads: {settings.kv_heads}, but gqa: expanded gives each of the "
                 f"{target.heads} heads its own",
-                hint="leave prune.kv_heads out, or take gqa: kept",
+                hint="leave prune.shape.kv_heads out, or use gqa: kept",
             )
-        parent, target = (shape._replace(kv_heads=shape.heads) for shape in (parent, target))
+        target = target._replace(kv_heads=target.heads)
     for field in Shape._fields:
-        wanted, there = getattr(target, field), getattr(parent, field)
-        if wanted > there:
+        wanted, available = getattr(target, field), getattr(parent, field)
+        if wanted > available:
             raise DramaError(
-                f"prune.{field}: {wanted} is above the parent's {there}", hint="pruning only removes"
+                f"prune.shape.{field}: {wanted} is above the parent's {available}",
+                hint="pruning only removes",
             )
     if target.heads % target.kv_heads:
         raise DramaError(
-            f"prune.heads: {target.heads} query heads don't divide into {target.kv_heads} kv heads",
+            f"prune.shape.heads: {target.heads} query heads don't divide into {target.kv_heads} kv heads",
             hint="heads must be a multiple of kv_heads",
         )
     if target.heads // target.kv_heads > parent.heads // parent.kv_heads:
         raise DramaError(
-            f"prune.heads: {target.heads // target.kv_heads} query heads a kv head wanted, the parent has "
-            f"{parent.heads // parent.kv_heads}",
+            f"prune.shape.heads: {target.heads // target.kv_heads} query heads a kv head requested, the "
+            f"parent has {parent.heads // parent.kv_heads}",
             hint="keep more kv_heads, or fewer heads",
         )
-    METHODS[settings.method].check(parent, target)
-    _check_loads(config, target)
     return target
 
 
-def planned_shape(settings: PruneSettings) -> Shape:
-    """The child's shape from the parent's config alone; raises what `planned_rounds` raises."""
-    return planned_rounds(settings)[-1]
-
-
-def planned_rounds(settings: PruneSettings) -> list[Shape]:
-    """The shape after each round, the child's last, from the parent's config alone.
+def check_loads(config: Any, target: Shape) -> None:
+    """Some config classes refuse shapes that their models could compute: Llama's a width that is not a
+    multiple of its heads. Better to say so before pruning than when the child is saved.
 
     Raises:
-        DramaError: no such parent, one of an unknown family, a shape that can't be cut out of it, a
-            schedule that does not lead there, or too few tokens for it.
+        DramaError: transformers does not load the parent's config with this shape.
     """
-    folder = resolve(settings.parent)
-    try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: transformers can't read its config.json ({error})") from None
-    check_family(config)
-    shapes = round_shapes(settings, config, target_shape(settings, config))
-    with_budget(settings, len(shapes))
-    return shapes
-
-
-def _check_loads(config: Any, target: Shape) -> None:
-    """Some config classes refuse shapes that their models could compute: Llama's a width that is no multiple
-    of its heads. Better told now than when the child is saved."""
     values = child_config(config, target, range(target.layers)).to_dict()
     try:
         type(config).from_dict(values)
-    except Exception as error:  # huggingface_hub's own class, no ValueError
+    except Exception as error:  # huggingface_hub's own class, not a ValueError
         reason = str(error).splitlines()[-1].strip().removeprefix("ValueError: ")
         raise DramaError(
             f"prune: transformers does not load a {config.model_type} model of this shape ({reason})",
-            hint="choose another prune.hidden or prune.heads",
+            hint="choose another prune.shape.hidden or prune.shape.heads",
         ) from None

@@ -1,1 +1,1 @@
-"""From scores to a smaller model: plan, masks, slicing, and GQA expanded to MHA."""
+"""From scores to a smaller model: the plan, masks, slicing, and GQA expanded to MHA."""

@@ -9,7 +9,7 @@ from drama.prune.families import Family
 
 def expanded(family: Family) -> Family:
     """The same function with `num_key_value_heads == num_attention_heads` (method: section 2). The given
-    model stays as it is; one that has no groups comes back itself."""
+    model is not changed; a model without groups is returned as it is."""
     heads, kv_heads = family.config.num_attention_heads, family.config.num_key_value_heads
     if heads == kv_heads:
         return family
@@ -28,6 +28,6 @@ def expanded(family: Family) -> Family:
 
 
 def _repeated(tensor: torch.Tensor, kv_heads: int, times: int) -> torch.Tensor:
-    """Each head's rows (of a weight or a bias) `times` times, side by side."""
+    """Each head's rows (of a weight or a bias), repeated `times` times next to each other."""
     by_head = tensor.reshape(kv_heads, -1, *tensor.shape[1:])
     return by_head.repeat_interleave(times, dim=0).flatten(0, 1)

@@ -1,26 +1,18 @@
-"""Masks over the parts of a parent: soft while they are learnt, 0 and 1 for a plan.
+"""Masks on the parts of a parent: soft while they are learnt, 0 and 1 for a plan.
 
 Legend: D hidden, N layers, K kv heads, G query heads a kv head, H = K·G, F intermediate.
 """
 
-from typing import NamedTuple
-
 import torch
 
 from drama.prune.families import Family
+from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
-from drama.prune.surgery.plan import Plan
+from drama.prune.surgery.plan import PruningPlan
 
 
-class Masks(NamedTuple):
-    """A factor in [0, 1] for each part; 0 means that it is gone. A query head's own factor comes on top of
-    its kv head's."""
-
-    hidden_D: torch.Tensor
-    layers_N: torch.Tensor
-    kv_heads_NK: torch.Tensor
-    heads_NH: torch.Tensor
-    intermediate_NF: torch.Tensor
+class Masks(Scores):
+    """A factor in [0, 1] for each part; 0: removed. A query head's factor is multiplied by its kv head's."""
 
     def heads_of(self, layer: int, head_dim: int) -> torch.Tensor:
         """[H·head_dim]: factors of the inputs of a layer's output projection."""
@@ -30,18 +22,18 @@ class Masks(NamedTuple):
 
 
 def all_kept(shape: Shape) -> Masks:
-    """Ones."""
+    """All ones."""
     return Masks(
         torch.ones(shape.hidden),
-        torch.ones(shape.layers),
         torch.ones(shape.layers, shape.kv_heads),
         torch.ones(shape.layers, shape.heads),
         torch.ones(shape.layers, shape.intermediate),
+        torch.ones(shape.layers),
     )
 
 
-def masks_of(plan: Plan, parent: Shape) -> Masks:
-    """One for what a plan keeps of a parent, zero for the rest."""
+def masks_of(plan: PruningPlan, parent: Shape) -> Masks:
+    """One for the parts of a parent that a plan keeps, zero for the others."""
     found = Masks(*(torch.zeros_like(ones) for ones in all_kept(parent)))
     found.hidden_D[plan.hidden] = 1.0
     for kept in plan.layers:
@@ -54,8 +46,8 @@ def masks_of(plan: Plan, parent: Shape) -> Masks:
 
 @torch.no_grad()
 def fold(family: Family, masks: Masks) -> None:
-    """Multiply the masks into the weights: the model then computes without them what it did under them,
-    but for the norms' variance, which is right again once the zeros are cut out."""
+    """Multiply the masks into the weights. Without masks the model then computes what it did under them,
+    except for the norms' variance, which is correct once the zeros are sliced off."""
     family.embedding.weight.mul_(masks.hidden_D)
     for row, layer in enumerate(family.layers):
         attention, mlp = layer.self_attn.o_proj, layer.mlp.down_proj

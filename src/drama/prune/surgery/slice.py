@@ -1,4 +1,4 @@
-"""Cutting a plan out of a parent: a new, smaller model of the same class."""
+"""Slicing: a new, smaller model of the same class with the parts that a plan keeps."""
 
 import copy
 from typing import Any
@@ -8,12 +8,12 @@ from torch import nn
 
 from drama.prune.families import Family
 from drama.prune.shape.shape import Shape, child_config
-from drama.prune.surgery.plan import Plan
+from drama.prune.surgery.plan import PruningPlan
 
 
-def slice_model(family: Family, plan: Plan, target: Shape) -> Any:
+def slice_model(family: Family, plan: PruningPlan, target: Shape) -> Any:
     """A plain causal LM with exactly the target shape and the parent's kept weights."""
-    config = child_config(family.config, target, [layer.layer for layer in plan.layers])
+    config = child_config(family.config, target, plan.layers_kept)
     child_model = type(family.model)(config)
     child = type(family)(child_model)
     hidden = torch.tensor(plan.hidden)
@@ -38,7 +38,7 @@ def slice_model(family: Family, plan: Plan, target: Shape) -> Any:
                 new_norm.weight.copy_(old_norm.weight[hidden])
             for new_norm, old_norm in zip(child.head_norms(new), family.head_norms(old), strict=True):
                 new_norm.weight.copy_(old_norm.weight)
-        child.mend(family)
+        child.correct_width(family)
     child_model.generation_config = copy.deepcopy(family.model.generation_config)
     return child_model.eval()
 

@@ -1,1 +1,1 @@
-"""Text for scoring and recovery: calibration batches, packed rows by language."""
+"""The corpus as pruning reads it: calibration batches, and packed rows by language."""

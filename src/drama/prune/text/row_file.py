@@ -1,4 +1,4 @@
-"""Packed rows of one language or corpus, on disk as they are made: no corpus is too large for the memory.
+"""Packed rows of one language or corpus, written to disk as they are made: any corpus fits in memory.
 
 Legend: R rows, L tokens.
 """
@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 _EVERY, _HELD_OUT = 20, 32
-"""Every twentieth row may be held out, at most so many of them."""
+"""Every twentieth row may be held out, at most 32 in all."""
 
 
 class RowFile:
-    """First `add` texts, then `close`; `read_rows` gives them back.
+    """First `add` texts, then `close`; `read_rows` returns their rows.
 
     Args:
-        path: the rows to train on; the held-out ones are beside it.
+        path: the rows to train on; the held-out rows are in a file next to it.
         length: tokens of a row.
-        seed: of the choice of rows that are held out.
-        opening: tokens that each row begins with.
+        seed: of the choice of held-out rows.
+        opening: tokens at the start of each row.
     """
 
     def __init__(self, path: Path, length: int, seed: int, opening: Sequence[int] = ()) -> None:
@@ -36,16 +36,16 @@ class RowFile:
         self._random = random.Random(seed)
 
     def add(self, tokens: list[int]) -> None:
-        """Append a text; rows run on from one text to the next."""
+        """Append a text; a row may hold the end of one text and the beginning of the next."""
         self.texts += 1
         self._rest.extend(tokens)
         end = len(self._rest) - len(self._rest) % self._length
         for start in range(0, end, self._length):
-            self._put(self._rest[start : start + self._length])
+            self._write_row(self._rest[start : start + self._length])
         self._rest = self._rest[end:]
 
-    def _put(self, tokens: "array[int]") -> None:
-        """Held out: an even choice among every twentieth row, however many come."""
+    def _write_row(self, tokens: "array[int]") -> None:
+        """To the file, or held out: a uniform sample of every twentieth row, however many there are."""
         row = self._opening + tokens
         number, self.rows = self.rows, self.rows + 1
         if number % _EVERY == 0:
@@ -58,7 +58,7 @@ class RowFile:
         row.tofile(self._file)
 
     def close(self) -> None:
-        """Everything is on disk when this returns."""
+        """Write the held-out rows and close; everything is on disk when this returns."""
         self._file.close()
         with _held_out(self._path).open("wb") as file:
             for row in self._held:
@@ -66,7 +66,7 @@ class RowFile:
 
 
 def read_rows(path: Path, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(rows to train on [R, L], read from disk as they are asked for; held-out rows [R, L], int64)."""
+    """(rows to train on [R, L], read from disk when they are used; held-out rows [R, L], int64)."""
     held_RL = torch.from_numpy(np.fromfile(_held_out(path), dtype=np.int32)).reshape(-1, length).long()
     if path.stat().st_size == 0:
         return torch.empty(0, length, dtype=torch.int32), held_RL

@@ -1,5 +1,5 @@
-"""Cutting the vocabulary of a parent before it is pruned. The rest of the stage sees a parent with fewer
-tokens that computes the same for those that stay.
+"""Cuts the vocabulary of a parent before it is pruned. The rest of the stage sees a parent with fewer tokens,
+whose hidden states and remaining logits are the same.
 
 Legend: V tokens, U of them stay, D hidden.
 """
@@ -12,12 +12,22 @@ from itertools import islice
 from typing import Any
 
 import torch
+from pydantic import Field
 
 from drama.errors import DramaError
 from drama.prune.vocabulary.keep import kept_tokens
 from drama.prune.vocabulary.rebuild import smaller_tokenizer
+from drama.settings import Section
 
 _BLOCK = 512
+
+
+class VocabularySettings(Section):
+    """Which tokens stay."""
+
+    coverage: float = Field(default=0.999, gt=0.0, le=1.0)
+    """Share of the corpus's tokens that stay by frequency; bytes, special tokens and the parts of kept merges
+    stay in any case."""
 
 
 def cut_vocabulary(
@@ -29,14 +39,14 @@ def cut_vocabulary(
 ) -> tuple[Any, Any, dict[str, Any]]:
     """A causal LM and a tokenizer with the tokens that the texts need, and figures about them.
 
-    Every text still goes through: bytes, special tokens and all parts of kept merges stay.
+    Any text can still be tokenised: bytes, special tokens and all parts of kept merges stay.
 
     Args:
-        model: a causal LM; it stays as it is.
+        model: a causal LM; it is not changed.
         tokenizer: its tokenizer.
-        texts: gives (language, text); is asked twice.
+        texts: iterates over (language, text); called twice.
         coverage: share of the texts' tokens that stays by frequency, above 0 and at most 1.
-        unread: languages whose tokens have no say; their tokens a word are told with the others'.
+        unread: languages whose tokens are not counted; their tokens a word are reported like the others'.
 
     Raises:
         DramaError: not a BPE tokenizer that falls back on bytes.
@@ -61,7 +71,7 @@ def cut_vocabulary(
 def _tokens_per_word(
     tokenizer: Any, texts: Iterable[tuple[str, str]], counts: Counter[int], unread: Collection[str]
 ) -> dict[str, float]:
-    """By language; how often each token is used in those that are read is added to the counts."""
+    """By language. Adds to `counts` how often the languages that are read use each token."""
     tokens: Counter[str] = Counter()
     words: Counter[str] = Counter()
     stream = iter(texts)
@@ -90,7 +100,7 @@ def _bpe(tokenizer: Any) -> dict[str, Any]:
 
 
 def _with_rows(model: Any, kept: list[int]) -> Any:
-    """The model with these rows of its token table and LM head, and special tokens renumbered."""
+    """The model with these rows of its token table and LM head, and with special tokens renumbered."""
     number = {old: new for new, old in enumerate(kept)}
     rows_U = torch.tensor(kept)
     config = _renumbered(model.config, number)
@@ -103,7 +113,7 @@ def _with_rows(model: Any, kept: list[int]) -> Any:
 
 
 def _renumbered(config: Any, number: dict[int, int]) -> Any:
-    """A copy in which `bos_token_id` and its like follow the new numbers; one that is gone is None."""
+    """A copy in which `bos_token_id` and the like have their new ids; None where the token was removed."""
     new = copy.deepcopy(config)
     for name, value in config.to_dict().items():
         if name.endswith("_token_id") and isinstance(value, int):

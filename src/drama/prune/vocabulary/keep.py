@@ -1,6 +1,7 @@
-"""Which tokens stay: those the texts use, the parts of their merges, and what other texts fall back on.
+"""Which tokens stay: those that the texts use, the parts of their merges, and those that other texts fall
+back on.
 
-A word whose tokens all stay is tokenised as before: each of its merges makes a part of one of them.
+A word whose tokens all stay is tokenised as before: each of its merges produces a part of one of them.
 """
 
 import re
@@ -15,12 +16,12 @@ _SPACE = "▁"
 
 
 def kept_tokens(spec: dict[str, Any], counts: Counter[int], coverage: float) -> list[int]:
-    """Ids that stay, rising.
+    """Ids that stay, in rising order.
 
     Args:
         spec: the contents of a `tokenizer.json` with a BPE model.
         counts: how often the texts use each id.
-        coverage: share of all uses that the tokens taken for their frequency must reach.
+        coverage: share of all uses that the most frequent tokens must reach.
     """
     vocabulary: dict[str, int] = spec["model"]["vocab"]
     token = {i: t for t, i in vocabulary.items()}
@@ -42,14 +43,14 @@ def kept_tokens(spec: dict[str, Any], counts: Counter[int], coverage: float) -> 
 
 
 def merges_of(spec: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """The merges as pairs, in order of rank; files hold them as pairs or as 'left right'."""
+    """The merges as pairs, by rank; files store them as pairs or as 'left right'."""
     for merge in spec["model"]["merges"]:
         left, right = merge.split(" ") if isinstance(merge, str) else merge
         yield left, right
 
 
 def _frequent(counts: Counter[int], coverage: float) -> list[int]:
-    """The most frequent ids that reach the coverage together, ties to the lower id.
+    """The most frequent ids that together reach the coverage, ties to the lower id.
 
     >>> _frequent(Counter({7: 5, 3: 4, 4: 1}), 0.9)
     [7, 3]

@@ -1,4 +1,4 @@
-"""The same tokenizer with fewer tokens, numbered anew in their old order."""
+"""The same tokenizer with fewer tokens, renumbered in their old order."""
 
 import json
 import tempfile
@@ -17,10 +17,10 @@ def smaller_tokenizer(tokenizer: Any, spec: dict[str, Any], kept: list[int]) -> 
     Args:
         tokenizer: a fast tokenizer of transformers.
         spec: the contents of its `tokenizer.json`.
-        kept: ids that stay, rising, closed under merges.
+        kept: ids that stay, in rising order, with the parts of all their merges.
 
     Raises:
-        DramaError: the new one numbers its tokens otherwise.
+        DramaError: the rebuilt tokenizer has other ids.
     """
     number = {old: new for new, old in enumerate(kept)}
     with tempfile.TemporaryDirectory() as name:
@@ -56,7 +56,7 @@ def _smaller_spec(spec: dict[str, Any], number: dict[int, int]) -> dict[str, Any
 
 
 def _renumbered(processor: Any, number: dict[int, int]) -> Any:
-    """Post-processors name the special tokens that they add by id, too."""
+    """Post-processors refer to the special tokens that they add by id as well."""
     if not isinstance(processor, dict):
         return processor
     new = dict(processor)

@@ -4,7 +4,7 @@ Against transformers' modules: fewer and larger matrix products (queries, keys a
 in one), fewer passes over memory, and less kept for the backward pass: the outputs of the norms and the
 product inside the MLP are computed again, which is cheap. The same numbers, held by tests.
 
-For Llama, Mistral and Qwen2. Others, and other devices, go through `packed`.
+`drama.models.architectures` lists the architectures. Others, and other devices, go through `packed`.
 
 Legend: T tokens of all texts end to end, D hidden size, H query heads, K key-value heads, G = H / K, E head
 size, Q = (H + 2K)·E, F MLP neurons, L tokens of one text.
@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
-_FAMILIES = ("llama", "mistral", "qwen2")
+from drama.models.architectures import architecture
+
 _attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _attend_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
@@ -28,7 +29,7 @@ def can_fuse(backbone: Any) -> bool:
     """Whether this stack of layers, where it lies now, can go through `fused_states`."""
     config = backbone.config
     return (
-        config.model_type in _FAMILIES
+        architecture(config).fused
         and all(
             type(m) is torch.nn.Linear for n, m in backbone.layers[0].named_modules() if n.endswith("_proj")
         )

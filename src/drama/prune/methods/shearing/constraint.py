@@ -1,7 +1,7 @@
-"""What is masked, how much of it has to go, and the Lagrangian that makes it go (method: 2.1).
+"""What is masked, how much of it is removed, and the Lagrangian that enforces it (method: 2.1).
 
-For each kind of part the expected sparsity ŝ of every row is drawn to t, which rises from 0 to its end over
-the ramp, by the mean over rows of λ₁(ŝ − t) + λ₂(ŝ − t)². The masks descend on it, λ₁ and λ₂ ascend.
+For each kind of part the expected sparsity ŝ of every row is pulled to the target t by the mean over rows of
+λ₁(ŝ − t) + λ₂(ŝ − t)². t rises from 0 over the ramp. The masks descend on this term, λ₁ and λ₂ ascend.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from drama.prune.shape.shape import Shape
 
 
 class Kind(NamedTuple):
-    """Masks of one kind: in each of `rows` rows `keep` of `parts` stay."""
+    """Masks of one kind: in each of `rows` rows, `keep` of `parts` stay."""
 
     rows: int
     parts: int
@@ -20,15 +20,15 @@ class Kind(NamedTuple):
 
     @property
     def sparsity(self) -> float:
-        """The share that has to go."""
+        """The share that is removed."""
         return 1 - self.keep / self.parts
 
 
 def kinds(parent: Shape, target: Shape) -> dict[str, Kind]:
-    """What has to be masked to come from the parent to the target, by the names of `Shape`.
+    """What is masked to get from the parent to the target, by the names of `Shape`.
 
-    Channels are one row for the whole model. Of the heads whole kv groups go, layer by layer; then query
-    heads, the same number in each group, so that groups stay equal.
+    Channels are one row for the whole model. Whole kv groups are removed, layer by layer; then query heads,
+    the same number in each group, so that groups stay equal.
 
     >>> parent, target = Shape(4, 64, 8, 4, 96), Shape(4, 48, 4, 2, 96)
     >>> kinds(parent, target)
@@ -46,7 +46,7 @@ def kinds(parent: Shape, target: Shape) -> dict[str, Kind]:
 
 
 def ramp(step: int, steps: int, share: float) -> float:
-    """How much of the sparsity is asked for at a step (from 0): linear up to 1 over a share of the steps.
+    """The target at a step (from 0) as a share of the final sparsity: linear to 1 over a share of the steps.
 
     >>> [ramp(s, 10, 0.4) for s in (0, 1, 4, 9)]
     [0.0, 0.25, 1.0, 1.0]

@@ -1,6 +1,6 @@
 """The hard-concrete distribution (Louizos et al., arXiv 1712.01312; method: 2.1): a soft 0/1 with a gradient.
 
-A stretched and clipped sigmoid of noise: exactly 0 or exactly 1 most of the time, in between otherwise.
+A stretched and clipped sigmoid of noise: exactly 0 or exactly 1 most of the time, otherwise in between.
 """
 
 import math
@@ -11,7 +11,7 @@ _LOW, _HIGH, _TEMPERATURE, _EPSILON = -0.1, 1.1, 2 / 3, 1e-6
 _ZERO = -_LOW / (_HIGH - _LOW)
 _SHARPNESS = 0.8
 LOG_ALPHA_BOUNDS = (math.log(0.01), math.log(100))
-"""What log α is held between, so that no part is ever decided for good."""
+"""log α is clamped to these, so that no mask is ever stuck."""
 
 
 def sample(log_alpha: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -31,5 +31,5 @@ def probability_of_zero(log_alpha: torch.Tensor) -> torch.Tensor:
 
 
 def without_noise(log_alpha: torch.Tensor) -> torch.Tensor:
-    """The value that a part keeps when the masks are taken out of the model, in (0, 1)."""
+    """The factor that is folded into a part's weights at the end, in (0, 1)."""
     return torch.sigmoid(_SHARPNESS * log_alpha / _TEMPERATURE)

@@ -1,27 +1,16 @@
 """Learning the masks: the LM loss under sampled masks plus the constraint, masks and weights together."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from drama.compute import (
-    World,
-    autocast,
-    clip,
-    load_optimisers,
-    optimiser_state,
-    shard_layers,
-    unshard,
-    unshard_model,
-)
+from drama.compute import World, autocast, unshard_model
 from drama.console import note
 from drama.errors import DramaError
 from drama.prune.families import Family
-from drama.prune.learn.recover import held_out_loss, losses
-from drama.prune.learn.updates import update
-from drama.prune.load import model_state, restore
-from drama.prune.methods.method import Task
+from drama.prune.learn.losses import held_out_loss, losses
+from drama.prune.learn.updates import Learner, update
+from drama.prune.methods.method import Method, Task
 from drama.prune.methods.shearing.constraint import Kind, kinds, penalty, ramp
 from drama.prune.methods.shearing.hard_concrete import (
     LOG_ALPHA_BOUNDS,
@@ -29,38 +18,39 @@ from drama.prune.methods.shearing.hard_concrete import (
     sample,
     without_noise,
 )
+from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.scores import Scores
-from drama.prune.settings import ShearingSettings
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.surgery.masked import masked
+from drama.prune.surgery.masked_forward import masked
 from drama.prune.surgery.masks import Masks, all_kept, fold
 
 
-class Shearing:
-    """The method: reaches every shape smaller than the parent's."""
+class Shearing(Method):
+    """Reaches every shape that is smaller than the parent's."""
+
+    learns = True
 
     def check(self, parent: Shape, target: Shape) -> None:
         """Raises DramaError: nothing is to be removed, so there is nothing to learn."""
         if not kinds(parent, target):
             raise DramaError(
                 "prune: the shape is the parent's, and the method 'shearing' has nothing to learn",
-                hint="give prune.layers, hidden, heads, kv_heads or intermediate",
+                hint="give prune.shape.layers, hidden, heads, kv_heads or intermediate",
             )
 
     def score(self, family: Family, task: Task) -> Scores:
-        """Trains the parent under masks, in place, and folds into its weights what the masks became."""
-        note(f"prune: learning masks over {task.settings.shearing.steps} steps")
-        shard = task.settings.shard
-        learner = MaskLearner(family, task.target, task.settings.shearing, task.seed, task.world, shard)
-        update(learner, task.mixture, task.settings.shearing, task.log, task.seed)
+        """Train the parent under masks, in place, and fold the final masks into its weights."""
+        note(f"prune: learning masks over {task.shearing.steps} steps")
+        learner = MaskLearner(family, task.target, task.shearing, task.seed, task.world, task.shard)
+        update(learner, task.mixture, task.shearing, task.log, task.seed)
         family.model = unshard_model(family.model)
         masks = learner.masks(without_noise)
         fold(family, masks)
-        return Scores(*(getattr(masks, name).detach().cpu() for name in Scores._fields))
+        return Scores(*(mask.detach().cpu() for mask in masks))
 
 
-class MaskLearner:
-    """The parent's weights, log α of every mask, and λ₁, λ₂ of every kind of part."""
+class MaskLearner(Learner):
+    """Trains the parent's weights, log α of every mask, and λ₁ and λ₂ of every kind of part."""
 
     name = "shearing"
     hint = "lower prune.shearing.learning_rate or mask_learning_rate"
@@ -74,62 +64,43 @@ class MaskLearner:
         world: World | None = None,
         shard: bool = False,
     ) -> None:
-        self.family = family
-        self.settings = settings
-        self.seed = seed
-        self.world = world or World()
+        super().__init__(family.model, settings, world, shard)
+        self.family, self.settings, self.seed = family, settings, seed
         self.device = family.model.device
-        if settings.gradient_checkpointing:
-            family.model.train().gradient_checkpointing_enable({"use_reentrant": False})
         self.parent = parent_shape(family.config)
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
-        self.split = shard
-        if shard:
-            shard_layers(family.model.model.layers, family.model.device)
-        kept = LOG_ALPHA_BOUNDS[1]
         self.log_alpha = {
-            name: torch.full((kind.rows, kind.parts), kept, requires_grad=True, device=self.device)
+            name: torch.full(
+                (kind.rows, kind.parts), LOG_ALPHA_BOUNDS[1], requires_grad=True, device=self.device
+            )
             for name, kind in self.kinds.items()
         }
         self.multipliers = {
             name: torch.zeros(2, requires_grad=True, device=self.device) for name in self.kinds
         }
-        self.rates = (settings.learning_rate, settings.mask_learning_rate, settings.multiplier_learning_rate)
-        self.optimisers = [
-            torch.optim.AdamW(
-                parameters,
-                betas=(0.9, 0.95),
-                weight_decay=0.0,
-                maximize=maximize,
-                foreach=False if shard else None,
-            )
-            for parameters, maximize in (
-                (list(family.model.parameters()), False),
-                (list(self.log_alpha.values()), False),
-                (list(self.multipliers.values()), True),
-            )
-        ]
+        self.optimise(self.log_alpha.values(), settings.mask_learning_rate)
+        self.optimise(self.multipliers.values(), settings.multiplier_learning_rate, maximize=True)
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
-        """Of the LM loss under a draw of the masks that depends on (seed, step) only, plus the constraint."""
+        """Gradients of the LM loss under a draw of the masks, and of the constraint."""
         lm_loss = 0.0
-        for piece_BL, share in self.world.micro_batches(rows_BL, self.settings.micro_batch):
+        for part_BL, share in self.world.micro_batches(rows_BL, self.settings.micro_batch):
             with masked(self.family, self.draw(step)) as model:
                 with autocast(self.settings.precision, self.device):
-                    loss, _ = losses(model, model, piece_BL, kl_weight=0.0)
-                # Under the masks still: layers that are computed again need them.
+                    loss, _ = losses(model, model, part_BL, kl_weight=0.0)
+                # Inside the block: recomputed layers need the masks too.
                 (loss * share).backward()  # type: ignore[no-untyped-call]
             lm_loss += loss.item() * share
         self.world.sum_gradients([*self.family.model.parameters(), *self.log_alpha.values()])
         lm_loss = self.world.all_sum({"lm": lm_loss})["lm"]
-        asked = ramp(step, self.settings.steps, self.settings.ramp)
+        reached = ramp(step, self.settings.steps, self.settings.ramp)
         constraint = torch.zeros((), device=self.device)
         sparsity, wanted = {}, {}
         for name, kind in self.kinds.items():
             sparsity_R = probability_of_zero(self.log_alpha[name]).mean(dim=1)
             sparsity[name] = round(sparsity_R.mean().item(), 4)
-            wanted[name] = round(asked * kind.sparsity, 4)
-            constraint = constraint + penalty(sparsity_R, asked * kind.sparsity, self.multipliers[name])
+            wanted[name] = round(reached * kind.sparsity, 4)
+            constraint = constraint + penalty(sparsity_R, reached * kind.sparsity, self.multipliers[name])
         constraint.backward()  # type: ignore[no-untyped-call]
         return {
             "loss": round(lm_loss + constraint.item(), 6),
@@ -145,45 +116,27 @@ class MaskLearner:
             return held_out_loss(model, rows_RL)
 
     def draw(self, step: int) -> Masks:
-        """The masks of a step: a function of (log α, seed, step)."""
+        """The masks of a step, which depend on (log α, seed, step) only."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         return self.masks(lambda log_alpha: sample(log_alpha, generator))
 
     def step(self, share: float) -> float:
-        """Update everything at this share of the peak rates."""
-        norm = clip(self.family.model.parameters(), 1.0)
-        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * share
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        """Update everything, and keep log α within its bounds."""
+        norm = super().step(share)
         with torch.no_grad():
             for log_alpha in self.log_alpha.values():
                 log_alpha.clamp_(*LOG_ALPHA_BOUNDS)
         return norm
 
     def masks(self, value: Any) -> Masks:
-        """`value` of log α, in the parent's shape; what is not learnt is kept whole."""
+        """`value` of every log α, in the parent's shape; ones where nothing is learnt."""
         ones = {name: tensor.to(self.device) for name, tensor in all_kept(self.parent)._asdict().items()}
         for name, log_alpha in self.log_alpha.items():
             field = next(f for f in ones if f.rpartition("_")[0] == name)
             ones[field] = value(log_alpha).reshape(ones[field].shape)
         return Masks(**ones)
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """All tensors that a checkpoint needs."""
-        learnt = dict(self._learnt())
-        return unshard(model_state(self.family.model) | learnt | optimiser_state(self.optimisers))
-
-    def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Go on from a checkpoint."""
-        restore(self.family.model, tensors)
-        with torch.no_grad():
-            for name, tensor in self._learnt():
-                tensor.copy_(tensors[name])
-        load_optimisers(self.optimisers, tensors)
-
-    def _learnt(self) -> Iterator[tuple[str, torch.Tensor]]:
-        for name in self.kinds:
-            yield f"log_alpha.{name}", self.log_alpha[name]
-            yield f"multipliers.{name}", self.multipliers[name]
+    def extra_state(self) -> dict[str, torch.Tensor]:
+        """log α and λ by their kind."""
+        learnt = {"log_alpha": self.log_alpha, "multipliers": self.multipliers}
+        return {f"{name}.{kind}": own[kind] for name, own in learnt.items() for kind in self.kinds}

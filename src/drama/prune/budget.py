@@ -1,20 +1,19 @@
-"""Budget: the updates that a number of tokens pays for."""
+"""Budget: the number of updates that `prune.tokens` pays for."""
 
 from typing import Any
 
 from drama.errors import DramaError
+from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
-
-LEARNING_SHARE = 0.25
-"""Of the tokens, for masks, with `shearing`."""
 
 
 def with_budget(settings: PruneSettings, rounds: int = 1, calibration: int = 0) -> PruneSettings:
-    """The section with the steps that `tokens` pays for in each round; the same section without `tokens`.
+    """The section with the steps that `tokens` pays for in each round, and without `tokens`; unchanged where
+    there is no `tokens`.
 
     Args:
         settings: the recipe's `prune` section.
-        rounds: that share the tokens equally.
+        rounds: number of rounds, which share the tokens equally.
         calibration: tokens that scoring reads in each round.
 
     Raises:
@@ -26,11 +25,11 @@ def with_budget(settings: PruneSettings, rounds: int = 1, calibration: int = 0) 
     """
     if settings.tokens is None:
         return settings
-    length, learns = settings.recovery.max_length, settings.method == "shearing"
+    length, learns = settings.recovery.max_length, METHODS[settings.method].learns
     learning_step = settings.shearing.batch_size * length if learns else 0
     recovery_step = settings.recovery.batch_size * length
     own = settings.tokens // rounds
-    learning = round(LEARNING_SHARE * own / learning_step) if learns else 0
+    learning = round(settings.shearing.share_of_tokens * own / learning_step) if learns else 0
     recovery = (own - calibration - learning * learning_step) // recovery_step
     if recovery < 1 or (learns and learning < 1):
         kinds = [("calibration", calibration), ("an update of masks", learning_step)]
@@ -38,7 +37,7 @@ def with_budget(settings: PruneSettings, rounds: int = 1, calibration: int = 0) 
         raise DramaError(
             f"prune.tokens: {settings.tokens} in {rounds} round(s) are too few; a round needs "
             f"{recovery_step} for an update of recovery{', ' + costs if costs else ''}"
-            + (f", which may take {LEARNING_SHARE:.0%}" if learns else ""),
+            + (f", which may take {settings.shearing.share_of_tokens:.0%}" if learns else ""),
             hint="raise prune.tokens, or lower prune.recovery.max_length or batch_size",
         )
     steps: dict[str, Any] = {"recovery": settings.recovery.model_copy(update={"steps": recovery})}

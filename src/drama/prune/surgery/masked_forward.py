@@ -1,10 +1,10 @@
-"""The parent under masks. With a plan's masks it computes what the sliced model will compute; with soft
-masks what the model will compute into which they are folded.
+"""Forward passes of the parent under masks. With the masks of a plan the logits are the sliced model's; with
+soft masks they are those of the sliced model into which the masks are folded.
 
 RMSNorm takes its variance over the kept channels only (Sheared LLaMA; method: 2.1). Its input is 0 in the
-others already, so with k of D channels above 0, norm(x·√(D/k))·√(k/D) is that, whatever the norm does with
-its weight. A soft mask's channel counts in k as a whole one: it will be one when the model is sliced. So
-soft masks are exact too; only the gradient does not see k change.
+others already, so with k of D channels above 0 this is norm(x·√(D/k))·√(k/D), whatever the norm does with
+its weight. A channel with a soft mask counts fully in k, as it will when the model is sliced. So soft masks
+are exact too; only the gradient does not see k change.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from drama.prune.surgery.masks import Masks
 
 @contextmanager
 def masked(family: Family, masks: Masks) -> Iterator[Any]:
-    """Inside the block the model is under the masks; outside it is untouched."""
+    """Inside the block the model computes under the masks; its weights are not touched."""
     hidden_D = masks.hidden_D
     kept = max(1, int((hidden_D > 0).sum()))
     root = (kept / len(hidden_D)) ** 0.5
@@ -55,5 +55,5 @@ def _after(factor: torch.Tensor | float) -> Any:
 
 
 def _times(states: torch.Tensor, factor: torch.Tensor | float) -> torch.Tensor:
-    """In the states' own type, which may be bf16 where the masks are fp32."""
+    """In the states' dtype, which may be bf16 where the masks are fp32."""
     return states * (factor.to(states.dtype) if isinstance(factor, torch.Tensor) else factor)
