@@ -42,7 +42,7 @@ class Done(NamedTuple):
 
 @pytest.fixture(scope="session")
 def run_drama() -> Callable[..., Done]:
-    """`run_drama("report", folder, cwd=...)` calls the command line in this process: no interpreter is started."""
+    """`run_drama("report", folder, cwd=...)` calls the command line in this process."""
     from drama.cli import main
 
     def run(*words: object, cwd: Path | None = None) -> Done:
