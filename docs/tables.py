@@ -1,8 +1,8 @@
 """Writes the tables of settings in `docs/*.md` from the settings' classes: `make docs`.
 
-A line `<!-- settings: train -->` says where a table goes; the table and a line `<!-- end -->` are written after
-it. A name is a section of the recipe (`train`), the path of a section in one (`train.loss`), or the end of such
-a path where it is unique (`retriever`).
+A line `<!-- settings: train -->` says where a table goes; the table and a line `<!-- end -->` are written
+after it. A name is a section of the recipe (`train`), the path of a section in one (`train.loss`), or the
+end of such a path where it is unique (`retriever`).
 """
 
 import ast
