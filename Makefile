@@ -4,11 +4,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-# Where torch without CUDA (0.2 GB instead of several) is looked for beside the usual index; a machine that
-# can't reach it takes what its own index has. With CUDA, from the usual index: make install TORCH_INDEX=
+# Where to look for torch without CUDA (0.2 GB instead of several), besides the usual index; if it can't be
+# reached, torch comes from the usual index. With CUDA, from the usual index: make install TORCH_INDEX=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help install quickstart test lint format clean
+# Processes that run the tests, one thread each; all tests of a file run in one process.
+JOBS   ?= 2
+PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+.PHONY: help install quickstart test quick lint wheel docs format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -23,17 +27,26 @@ $(STAMP): pyproject.toml benchmarks/pyproject.toml constraints.txt
 
 install: $(STAMP) ## make .venv and install drama with its development tools
 
-quickstart: $(STAMP) ## the whole loop on embedded defaults: prune, augment, train, evaluate, index, search
-	$(BIN)/drama run recipes/quickstart.yaml
+quickstart: $(STAMP) ## the whole pipeline on embedded data: prune, augment, train, evaluate, index, search
+	$(BIN)/drama run quickstart
 
-test: $(STAMP) ## run all tests
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: $(STAMP) ## all tests
+	$(PYTEST)
+
+quick: $(STAMP) ## the tests that are not marked slow
+	$(PYTEST) -m 'not slow'
 
 lint: $(STAMP) ## style, types, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+wheel: $(STAMP) ## build the wheel and use it in an empty environment
+	VENV=$(VENV) .ci/wheel
+
+docs: $(STAMP) ## rewrite the settings tables in docs/
+	$(BIN)/python docs/tables.py
 
 format: $(STAMP) ## let ruff rewrite the tree
 	$(BIN)/ruff check --fix .

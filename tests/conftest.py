@@ -1,11 +1,18 @@
 """Small real models and texts for all tests: a GQA Llama with random weights and a tokenizer of its own."""
 
+import contextlib
+import io
 import json
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread per pytest-xdist worker
 
 import pytest
 from hypothesis import settings
@@ -23,6 +30,43 @@ TEXTS = [
     "Bread rises because yeast turns sugar into gas.",
     "Satellites measure the height of the oceans every day.",
 ]
+
+
+class Done(NamedTuple):
+    """How a `drama` command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def run_drama() -> Callable[..., Done]:
+    """`run_drama("report", folder, cwd=...)` calls the command line in this process."""
+    from drama.cli import main
+
+    def run(*words: object, cwd: Path | None = None) -> Done:
+        out, err = io.StringIO(), io.StringIO()
+        code: object = 0
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.object(sys, "argv", ["drama", *map(str, words)]))
+            stack.enter_context(contextlib.redirect_stdout(out))
+            stack.enter_context(contextlib.redirect_stderr(err))
+            if cwd is not None:
+                stack.enter_context(contextlib.chdir(cwd))
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code or 0
+            except Exception:  # what a traceback and status 1 are in a process of its own
+                import traceback
+
+                traceback.print_exc()
+                code = 1
+        assert isinstance(code, int)
+        return Done(code, out.getvalue(), err.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,21 @@
 """Every stage by the command line, on a small real model and a small corpus; then again; then broken."""
 
 import json
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-DRAMA = [sys.executable, "-m", "drama.cli"]
-
-
-def drama(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DRAMA, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=250, check=False
-    )
+RunDrama = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, small_collection: Path) -> Path:
+def ran(
+    tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, small_collection: Path, run_drama: RunDrama
+) -> Path:
     root = tmp_path_factory.mktemp("run")
     recipe = {
         "run": str(root / "out"),
@@ -44,8 +40,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory, tiny_llm: Path, small_collecti
         "search": {"queries": ["wings and lift"], "k": 2},
     }  # fmt: skip
     (root / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    done = drama("run", root / "recipe.yaml")
-    assert done.returncode == 0, done.stderr
+    done = run_drama("run", root / "recipe.yaml")
+    assert done.code == 0, done.stderr
     assert "nDCG@10" in done.stdout
     assert "wings and lift" in done.stdout
     return root
@@ -68,33 +64,35 @@ def test_the_run_leaves_everything(ran: Path) -> None:
     assert "wings and lift" in page
 
 
-def test_a_second_run_does_nothing(ran: Path) -> None:
+def test_a_second_run_does_nothing(ran: Path, run_drama: RunDrama) -> None:
     before = {p: p.stat().st_mtime_ns for p in (ran / "out").rglob("*.safetensors")}
     begin = time.monotonic()
-    done = drama("run", ran / "recipe.yaml")
-    assert done.returncode == 0
+    done = run_drama("run", ran / "recipe.yaml")
+    assert done.code == 0
     assert done.stderr.count("unchanged, skipped") == 7
     assert before == {p: p.stat().st_mtime_ns for p in (ran / "out").rglob("*.safetensors")}
     assert time.monotonic() - begin < 120
 
 
-def test_a_change_redoes_only_what_reads_it(ran: Path) -> None:
-    done = drama("run", ran / "recipe.yaml", "--set", "evaluate.dims=[]", "--set", "search.k=1")
-    assert done.returncode == 0, done.stderr
+def test_a_change_redoes_only_what_reads_it(ran: Path, run_drama: RunDrama) -> None:
+    done = run_drama("run", ran / "recipe.yaml", "--set", "evaluate.dims=[]", "--set", "search.k=1")
+    assert done.code == 0, done.stderr
     skipped = {line.split(":")[0] for line in done.stderr.splitlines() if "unchanged, skipped" in line}
     assert skipped == {"corpus", "prune", "augment", "train", "index"}
     (example,) = json.loads((ran / "out/search/examples.json").read_text())
     assert len(example["hits"]) == 1
 
 
-def test_encode_index_search_evaluate_by_hand(ran: Path, small_collection: Path, tmp_path: Path) -> None:
+def test_encode_index_search_evaluate_by_hand(
+    ran: Path, small_collection: Path, tmp_path: Path, run_drama: RunDrama
+) -> None:
     model = ran / "out/train/model"
-    assert drama("encode", model, small_collection, "--out", tmp_path / "i", "--dim", 32).returncode == 0
-    assert drama("index", tmp_path / "i").stdout.strip().endswith("8 documents")
-    found = json.loads(drama("search", tmp_path / "i", "bread and yeast", "-k", 3, "--json").stdout)
+    assert run_drama("encode", model, small_collection, "--out", tmp_path / "i", "--dim", 32).code == 0
+    assert run_drama("index", tmp_path / "i").stdout.strip().endswith("8 documents")
+    found = json.loads(run_drama("search", tmp_path / "i", "bread and yeast", "-k", 3, "--json").stdout)
     assert [h["rank"] for h in found["hits"]] == [1, 2, 3]
-    done = drama("evaluate", "bm25", small_collection, "--out", tmp_path / "results.json")
-    assert done.returncode == 0, done.stderr
+    done = run_drama("evaluate", "bm25", small_collection, "--out", tmp_path / "results.json")
+    assert done.code == 0, done.stderr
     row = json.loads((tmp_path / "results.json").read_text())["results"][0]
     assert (row["model"], row["collection"], row["split"], row["dim"]) == ("bm25", "small", "test", None)
     assert row["metrics"]["nDCG@10"] > 0.9
@@ -152,13 +150,13 @@ def test_a_broken_collection_is_named(
     ],
 )
 def test_mistakes_get_a_message_and_status_2(
-    words: list[str], message: str, ran: Path, small_collection: Path, tmp_path: Path
+    words: list[str], message: str, ran: Path, small_collection: Path, tmp_path: Path, run_drama: RunDrama
 ) -> None:
     places = {"{recipe}": str(ran / "recipe.yaml"), "{collection}": str(small_collection)}
     words = [places.get(w, w) for w in words]
     if "run" in words and "--set" in words:
         words += ["--set", f"run={tmp_path / 'run'}"]
-    done = drama(*words, cwd=tmp_path)
-    assert done.returncode == 2
+    done = run_drama(*words, cwd=tmp_path)
+    assert done.code == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,5 +1,5 @@
-"""Benchmarks against peers, run side by side, and studies of our own parts: `drama bench NAME`.
+"""Benchmarks against peers, and of our own parts: `drama bench NAME`.
 
 Each writes `NAME.json`: `{"command", "commit", "machine", "versions", "rounds": [raw figures], "summary"}`.
-A study writes one such file a run, with its `settings`, and goes on where it was stopped.
+Those of many runs write one such file per run, with its `settings`, and resume if interrupted.
 """

@@ -1,4 +1,4 @@
-"""`drama bench`: benchmarks against peers, and studies of our own parts."""
+"""`drama bench`: benchmarks against peers, and of our own parts."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,22 +10,22 @@ bench = typer.Typer(no_args_is_help=True)
 Precision = Literal["fp32", "bf16"]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Rounds = Annotated[int, typer.Option(help="Alternating rounds.", min=1)]
-Data = Annotated[list[str] | None, typer.Option(help="Corpora, as in corpus.inputs; repeat it for several.")]
-OfAll = Annotated[Precision, typer.Option(help="Of all sides.")]
+Data = Annotated[list[str] | None, typer.Option(help="Corpora, as in corpus.inputs. Repeatable.")]
+OfAll = Annotated[Precision, typer.Option(help="Precision of ours and of all peers.")]
 Llm = Annotated[str, typer.Option(help="The LLM: a model's name, or a server's address.")]
-Seed = Annotated[int, typer.Option(help="Of every draw.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 RESULTS = Path("benchmarks/results")
 PYTHON_DOCS = "python-docs"
 
 
 @bench.callback()
 def about() -> None:
-    """Benchmarks side by side with a peer, and studies; all keep their raw figures."""
+    """Benchmarks against peers, and of our own parts. All keep their raw measurements."""
 
 
 @bench.command()
 def encode(out: Out = RESULTS, rounds: Rounds = 3) -> None:
-    """Documents/s of our encoder and of sentence-transformers, the same model folder."""
+    """Documents/s of our encoder and of sentence-transformers, with the same model."""
     from drama_bench.encode import bench_encode
 
     typer.echo(str(bench_encode(out, rounds)))
@@ -33,7 +33,7 @@ def encode(out: Out = RESULTS, rounds: Rounds = 3) -> None:
 
 @bench.command()
 def train(out: Out = RESULTS, rounds: Rounds = 3, data: Data = None, precision: OfAll = "fp32") -> None:
-    """Pairs/s, peak memory and loss of our trainer and of sentence-transformers'."""
+    """Pairs/s, peak memory and loss of our trainer, sentence-transformers' and Tevatron's."""
     from drama_bench.train import bench_train
 
     typer.echo(str(bench_train(out, rounds, data or [PYTHON_DOCS], precision)))
@@ -41,7 +41,7 @@ def train(out: Out = RESULTS, rounds: Rounds = 3, data: Data = None, precision: 
 
 @bench.command()
 def generate(out: Out = RESULTS, rounds: Rounds = 3, data: Data = None, precision: OfAll = "fp32") -> None:
-    """Queries/s of our LLM engine and of one request at a time by transformers."""
+    """Queries/s of our LLM engine in batches, and of transformers with one request at a time."""
     from drama_bench.generate import bench_generate
 
     typer.echo(str(bench_generate(out, rounds, data or [PYTHON_DOCS], precision)))
@@ -51,15 +51,15 @@ def generate(out: Out = RESULTS, rounds: Rounds = 3, data: Data = None, precisio
 def yields(
     corpora: Annotated[list[str], typer.Argument(help="Corpora whose documents name their language.")],
     llm: Llm = "smollm2-135m",
-    prompt: Annotated[list[str] | None, typer.Option(help="Prompts; repeat it for several.")] = None,
-    documents: Annotated[int, typer.Option(help="Documents of each language.", min=1)] = 100,
+    prompt: Annotated[list[str] | None, typer.Option(help="Prompt. Repeatable.")] = None,
+    documents: Annotated[int, typer.Option(help="Documents per language.", min=1)] = 100,
     out: Out = RESULTS,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of augment.synthesize: batch_size=32.")
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """What becomes of an LLM's answers, by prompt and language; goes on where it was stopped."""
+    """How many of an LLM's answers are usable queries, by prompt and language. Resumes if interrupted."""
     from drama.augment import SynthesizeSettings
     from drama.settings import apply_overrides
     from drama_bench.yields import bench_yields
@@ -75,18 +75,20 @@ def rerank(
     collections: Annotated[list[str], typer.Argument(help="Judged collections, BEIR folders.")],
     method: Annotated[
         list[str] | None,
-        typer.Option(help="likelihood, listwise, first_identifier; repeat it for several; default: all."),
+        typer.Option(help="likelihood, listwise or first_identifier; by default all. Repeatable."),
     ] = None,
     llm: Llm = "smollm2-135m",
-    queries: Annotated[int | None, typer.Option(help="Of each collection; all by default.", min=1)] = None,
-    split: Annotated[str, typer.Option(help="Of the judgments.")] = "test",
+    queries: Annotated[
+        int | None, typer.Option(help="Queries per collection; by default all.", min=1)
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of the judgments.")] = "test",
     out: Out = RESULTS,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of augment.rerank: text_words=100.")
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """nDCG@10 of BM25's best before and after reranking by an LLM; goes on where it was stopped."""
+    """nDCG@10 of BM25's top hits before and after reranking by an LLM. Resumes if interrupted."""
     from drama.augment.rerank import METHODS, RerankSettings
     from drama.settings import apply_overrides
     from drama_bench.rerank import bench_rerank
@@ -105,24 +107,24 @@ def rerank(
 def prune(
     out: Out = RESULTS,
     data: Data = None,
-    parent: Annotated[str, typer.Option(help="What is cut.")] = "smollm2-135m",
+    parent: Annotated[str, typer.Option(help="The LLM to prune.")] = "smollm2-135m",
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="a method of pruning, torch-pruning or torch-pruning-taylor; default: all but first."
+            help="A method of prune, torch-pruning or torch-pruning-taylor; by default all but first."
         ),
     ] = None,
-    tokens: Annotated[int, typer.Option(help="What each method may read.", min=1)] = 60_000,
+    tokens: Annotated[int, typer.Option(help="Token budget of each method.", min=1)] = 60_000,
     judged: Annotated[
         list[str] | None,
         typer.Option(help="BEIR folders to retrieve in; default: known items of the corpus, if it has any."),
     ] = None,
     contrastive_steps: Annotated[
-        int, typer.Option(help="Updates of the training for retrieval, the same for all.", min=1)
+        int, typer.Option(help="Steps of contrastive training, the same for all.", min=1)
     ] = 40,
 ) -> None:
-    """Held-out perplexity after each method's cut and recovery, and after Torch-Pruning's; nDCG@10 after one
-    short contrastive training of each. Goes on where it was stopped."""
+    """Held-out perplexity after pruning and recovery, by our methods and by Torch-Pruning; nDCG@10 after a
+    short contrastive training of each. Resumes if interrupted."""
     from drama_bench.prune import PEERS, bench_prune
 
     methods = method or ["uniform", "importance", "depth", "shearing", *PEERS]
@@ -136,12 +138,12 @@ def shearing(
     out: Out = RESULTS,
     rounds: Rounds = 3,
     data: Data = None,
-    parent: Annotated[str, typer.Option(help="Whose masks are learnt.")] = "smollm2-135m",
-    batch_size: Annotated[int, typer.Option(help="Rows a step.", min=1)] = 8,
-    length: Annotated[int, typer.Option(help="Tokens of a row.", min=8)] = 64,
-    steps: Annotated[int, typer.Option(help="Of a process; the first is not timed.", min=2)] = 5,
+    parent: Annotated[str, typer.Option(help="The LLM whose masks are learnt.")] = "smollm2-135m",
+    batch_size: Annotated[int, typer.Option(help="Rows per step.", min=1)] = 8,
+    length: Annotated[int, typer.Option(help="Tokens per row.", min=8)] = 64,
+    steps: Annotated[int, typer.Option(help="Steps per process; the first is not timed.", min=2)] = 5,
 ) -> None:
-    """Step time and peak memory of learning masks against a plain LM step of the same parent."""
+    """Step time and peak memory of mask learning, against plain LM training of the same parent."""
     from drama_bench.shearing import bench_shearing
 
     texts = data or [PYTHON_DOCS]

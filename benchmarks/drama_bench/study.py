@@ -1,4 +1,4 @@
-"""Studies of many runs: one raw file a run, so that a study can be stopped and goes on where it was."""
+"""Benchmarks of many runs: one raw file per run, so that an interrupted benchmark can be resumed."""
 
 import json
 import re
@@ -10,25 +10,27 @@ from drama.errors import FileError
 
 
 def is_done(path: Path, settings: dict[str, Any]) -> bool:
-    """Whether a run's result is there already, by these settings; says so if it is.
+    """Whether a run's result by these settings exists already; says so if it does.
 
     Raises:
-        FileError: it is there by other settings, or is no result.
+        FileError: it exists by other settings, or is no result.
     """
     if not path.is_file():
         return False
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["settings"]
     except (ValueError, KeyError, TypeError):
-        raise FileError(path, "is no result of a study", hint="remove it, or name another --out") from None
+        raise FileError(
+            path, "is no result of a benchmark", hint="remove it, or choose another --out"
+        ) from None
     if found != json.loads(json.dumps(settings)):
-        raise FileError(path, "was made by other settings", hint="remove it, or name another --out")
-    note(f"{path}: done before")
+        raise FileError(path, "was made by other settings", hint="remove it, or choose another --out")
+    note(f"{path}: exists, skipped")
     return True
 
 
 def as_file_name(name: str) -> str:
-    """A model's name as part of a file's.
+    """A model's name as part of a file name.
 
     >>> as_file_name("models/my model"), as_file_name("http://localhost:8000/v1#qwen/qwen3")
     ('my-model', 'qwen3')

@@ -3,11 +3,11 @@
     python benchmarks/studies/arms.py STUDY.yaml --in FOLDER --data DATA --out OUT --minutes 5 --seed 1
 
 STUDY.yaml names the collections, what all arms share, and each arm (`backbone.yaml` is one). `{in}` and
-`{data}` in it are the folders given here. How many steps go into the minutes is told by a pilot of 30 steps
-of each arm: a learning-rate schedule needs to know its end, and loading and evaluation do not count.
+`{data}` in it are the folders given here. A pilot of 30 steps of each arm measures how many steps
+fit into the minutes: a learning-rate schedule needs to know its end, and loading and evaluation do not count.
 
-Each arm and seed leaves a folder; what is finished is not run again, so that a study can be stopped at any
-time. Run it on cores that nothing else uses.
+Each arm and seed gets a folder; finished ones are skipped, so that a study can be interrupted and resumed.
+Run it on otherwise idle cores.
 """
 
 import argparse
@@ -23,21 +23,21 @@ import yaml
 
 PILOT = 30
 WARM = 3
-"""Steps of a pilot that are not counted."""
+"""First steps of a pilot, which are not counted."""
 
 
 def drama(*words: object) -> None:
-    """One command of ours; what it prints goes to the screen."""
+    """Run a drama command in a process of its own."""
     subprocess.run([sys.executable, "-m", "drama.cli", *map(str, words)], check=True)
 
 
 def seconds(stage: Path) -> list[float]:
-    """Of each step of a training."""
+    """Seconds of each step of a training run."""
     return [json.loads(line)["seconds"] for line in (stage / "events.jsonl").read_text().splitlines()]
 
 
 def train(arm: dict[str, Any], out: Path, seed: int, steps: int) -> None:
-    """`drama train` as the arm has it; a finished stage is left alone."""
+    """`drama train` with the arm's settings; a finished stage is skipped."""
     words: list[object] = ["train", arm["backbone"], "--passages", arm["passages"]]
     words += ["--examples", arm["examples"], "--out", out, "--seed", seed, "--steps", steps]
     words += ["--teacher", arm["teacher"]] if "teacher" in arm else []
@@ -47,7 +47,7 @@ def train(arm: dict[str, Any], out: Path, seed: int, steps: int) -> None:
 
 
 def run(arm: dict[str, Any], folder: Path, seed: int, minutes: float, study: dict[str, Any]) -> None:
-    """Pilot, train and judge one arm; `arm.json` is written last."""
+    """Pilot, train and evaluate one arm; `arm.json` is written last."""
     pilot = folder.parent / f"{folder.name.removesuffix(f'-{seed}')}-pilot"
     train(arm, pilot, 0, PILOT)
     steps = round(minutes * 60 / mean(seconds(pilot)[WARM:]))
@@ -66,7 +66,7 @@ def run(arm: dict[str, Any], folder: Path, seed: int, minutes: float, study: dic
 
 
 def main() -> None:
-    """Every arm that is not finished, seed by seed."""
+    """Run every unfinished arm, seed by seed."""
     reader = argparse.ArgumentParser()
     reader.add_argument("study", type=Path)
     reader.add_argument("--in", dest="inside", required=True)

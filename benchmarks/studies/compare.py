@@ -2,9 +2,9 @@
 
     python benchmarks/studies/compare.py OUT.json COLLECTIONS_FOLDER NAME=RESULTS.json NAME=A.json,B.json
 
-A RESULTS.json is what `drama evaluate --out` or `drama run` wrote, with its runs beside it; where it holds
-several models, `RESULTS.json@MODEL`. Of several seeds each query's mean counts. Widths below the full one are
-left out. The p-value over all collections shuffles signs within the mean over collections, each alike.
+A RESULTS.json is what `drama evaluate --out` or `drama run` wrote, with its runs next to it; if it holds
+several models, write `RESULTS.json@MODEL`. With several seeds, each query's mean over seeds counts. Only the
+full width is compared. The p-value is of a paired randomisation test on the mean over collections.
 """
 
 import json

@@ -6,7 +6,7 @@
 #   python benchmarks/studies/arms.py benchmarks/studies/kinds.yaml --in runs/study-kinds --data DATA \
 #     --out runs/study-kinds/arms --minutes 5 --seed 1 2 3
 #
-# Stopped at any time, it goes on.
+# It can be interrupted and resumed at any time.
 set -euo pipefail
 DATA=${DATA:-../shared/data}
 OUT=${OUT:-runs/study-kinds}

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Gemma 3 270M in twenty languages: half of its layers, the vocabulary that the corpora use, recovery. And the same
-# with two languages left out of all that: what do they lose?
+# Gemma 3 270M in twenty languages: half of its layers, the vocabulary of the corpora, recovery. Then the same with
+# two languages left out: what do they lose?
 #
 #   DATA=path/to/shared/data OUT=runs/study-languages benchmarks/studies/languages.sh
 #
-# A core each, side by side. What is finished is not run again.
+# Both run at the same time, on one core each. Finished runs are skipped.
 set -euo pipefail
 DATA=$(realpath "${DATA:-../shared/data}")/corpora
 OUT=$(realpath -m "${OUT:-runs/study-languages}")

@@ -1,4 +1,4 @@
-"""What languages.sh cost each language, in nats a character: perplexities need one vocabulary.
+"""What languages.sh cost each language, in nats a character: perplexities compare within one vocabulary only.
 
     python benchmarks/studies/per_character.py RUNS DATA > per-character.json
 

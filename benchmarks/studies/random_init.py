@@ -1,4 +1,4 @@
-"""The shape of a model with fresh weights: `python benchmarks/studies/random_init.py MODEL OUT SEED`."""
+"""The shape of a model with random weights: `python benchmarks/studies/random_init.py MODEL OUT SEED`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Perplexity of a causal LM on packed rows of English, each with BOS before it and without.
+"""Perplexity of a causal LM on packed rows of English, with and without a BOS at the start of each.
 
 python benchmarks/studies/without_bos.py gemma3-270m DATA/corpora/enwiki-sample-en.jsonl > without-bos.json
 """

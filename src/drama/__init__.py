@@ -4,8 +4,8 @@ The folders of this package are the pipeline, in the order data flows through th
 
     models ─ corpus ─ prune ─ llm ─ augment ─ train ─ retriever ─ search ─ evaluate ─ report
 
-Stages never import their neighbours; they meet in the run folder (`drama.workspace`). A recipe
-(`drama.recipe`) names the stages' settings and runs them in order.
+Stages never import each other; they exchange files in the run folder (`drama.workspace`). A recipe
+(`drama.recipe`) holds the settings of all stages and runs them in order.
 
     >>> from drama import __version__
     >>> __version__.count(".")
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """`from drama import Retriever` loads torch only when it is asked for."""
+    """`from drama import Retriever` imports torch on first use only."""
     if name == "Retriever":
         from drama.retriever import Retriever
 

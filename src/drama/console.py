@@ -28,22 +28,22 @@ def note(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Print one line that asks for attention (stderr)."""
+    """Print a warning (stderr)."""
     console.print(f"warning: {message}", style="yellow", markup=False)
 
 
 class Bar(Protocol):
-    """What `progress` hands out."""
+    """A progress bar."""
 
     def advance(self, n: float = 1, text: str | None = None) -> None:
-        """Move the bar by n; `text` replaces the words behind it."""
+        """Move the bar by n; `text` replaces the text after it."""
 
 
 @contextmanager
 def progress(title: str, total: float | None) -> Iterator[Bar]:
-    """A progress bar with elapsed and remaining time; on a terminal it lives, elsewhere it is silent.
+    """A progress bar with elapsed and remaining time.
 
-    Where stderr is no terminal (CI, a log file), one line is printed at the end instead.
+    If stderr is not a terminal (CI, a log file), a line at the end takes its place.
     """
     bar = Progress(
         TextColumn("{task.description}"),
@@ -72,7 +72,7 @@ def progress(title: str, total: float | None) -> Iterator[Bar]:
 
 
 def track(items: Iterable[T], title: str, total: int | None = None) -> Iterator[T]:
-    """Yield `items` under a progress bar."""
+    """Yield `items` and show a progress bar."""
     if total is None and isinstance(items, Sized):
         total = len(items)
     with progress(title, total) as bar:

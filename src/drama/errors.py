@@ -1,4 +1,4 @@
-"""The error a user can act on: what is wrong, where, and what to do. Everything else is our defect.
+"""Errors a user can act on: what is wrong, where, and what to do. Any other exception is a bug.
 
 The command line prints a `DramaError` as two lines and exits with status 2, without a traceback.
 """
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class DramaError(Exception):
-    """A mistake in the input, the recipe or the environment, said so that it can be mended.
+    """A mistake in the input, the recipe or the environment.
 
     Args:
         message: what is wrong, naming the file, line or field.
-        hint: what to do about it; shown on a line of its own.
+        hint: what to do about it, shown on a second line.
 
     >>> str(DramaError("no such model: 'smolm2'", hint="did you mean 'smollm2-135m'?"))
     "no such model: 'smolm2'\\n  → did you mean 'smollm2-135m'?"
@@ -27,7 +27,7 @@ class DramaError(Exception):
 
 
 class FileError(DramaError):
-    """A mistake in one file, at one line where that is known.
+    """A mistake in a file, with the line number if it is known.
 
     >>> FileError("corpus.jsonl", "not valid JSON", line=3).message
     'corpus.jsonl, line 3: not valid JSON'

@@ -35,6 +35,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
     passages = tmp_path / "p.parquet"

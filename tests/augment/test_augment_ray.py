@@ -18,7 +18,10 @@ from drama.workers import RaySettings, work_through
 
 ray = pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
-pytestmark = pytest.mark.timeout(900)  # starting nodes and actors takes a busy core minutes
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]  # starting nodes and actors takes a busy core minutes
 STORE = 300 * 2**20
 
 

@@ -9,6 +9,7 @@ from drama.errors import DramaError
 from drama_bench.shearing import bench_shearing
 
 
+@pytest.mark.slow
 def test_both_kinds_begin_with_the_same_loss_and_ratios_are_of_medians(
     tiny_llm: Path, texts: list[str], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def address() -> Iterator[str]:
         server.wait()
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
     chats = [
         [{"role": "user", "content": f"What does the {word} do?"}] for word in ("wing", "compiler", "sea")
@@ -61,6 +62,7 @@ def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
     assert server.usage.figures()["cost"] > 0
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_named(address: str, tmp_path: Path) -> None:
     server = ServerClient(f"{address}#{tmp_path}/nothing", ServerSettings(retries=0))
     with pytest.raises(DramaError) as caught:

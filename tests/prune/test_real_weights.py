@@ -15,6 +15,7 @@ from drama.prune.surgery.plan import make_plan
 from drama.prune.surgery.slice import slice_model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["smollm2-135m", "gemma3-270m"])
 def test_masked_equals_sliced(name: str) -> None:
     folder = cache_folder(name)

@@ -151,6 +151,7 @@ def test_the_stage_leaves_a_plain_model_of_the_shape(
     assert (masks <= 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events_seen", [14, 34], ids=["learning", "recovery"])
 def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path, events_seen: int) -> None:
     source = tmp_path / "texts.jsonl"

@@ -57,6 +57,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "switches"), [(3, []), (4, ["shard=true"])], ids=["whole", "sharded"])
 def test_two_processes_equal_one(
     tiny_llm: Path, texts: list[str], tmp_path: Path, size: int, switches: list[str]

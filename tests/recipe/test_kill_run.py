@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
@@ -69,6 +70,7 @@ def metrics(out: Path) -> list[object]:
     return [(r["model"], r["dim"], r["metrics"]) for r in results]
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_in_every_stage(tiny_llm: Path, small_collection: Path, tmp_path: Path) -> None:
     whole, cut = (recipe(tmp_path / name, tiny_llm, small_collection) for name in ("whole", "cut"))
     subprocess.run(command(whole), check=True, capture_output=True, timeout=200)

@@ -8,11 +8,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import drama
 from drama.errors import DramaError
 from drama.recipe import Recipe, load_recipe
 from drama.recipe.presets import PRESETS, with_preset
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+RECIPES = sorted((Path(drama.__file__).parent / "recipes").glob("*.yaml"))
 
 keys = st.sampled_from(["layers", "hidden", "heads", "intermediate"])
 

@@ -1,4 +1,4 @@
-"""Broken YAML, keys given twice, empty headings; what a section says about a mistake."""
+"""Broken YAML, duplicate keys, empty headings; what a section says about a mistake."""
 
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ class Outer(Section):
     ("content", "message"),
     [
         (b"a: 1\nb: [\n", "line 3: not valid YAML"),
-        (b"a: 1\nb: 2\na: 3\n", "line 3: not valid YAML (key 'a' twice)"),
-        (b"a:\n  x: 1\n  x: 2\n", "line 3: not valid YAML (key 'x' twice)"),
+        (b"a: 1\nb: 2\na: 3\n", "line 3: not valid YAML (duplicate key 'a')"),
+        (b"a:\n  x: 1\n  x: 2\n", "line 3: not valid YAML (duplicate key 'x')"),
         (b"a: \xff\n", "not valid YAML"),
         (b"a: \x00\n", "not valid YAML"),
         (b"- a\n", "expected keys and values, found list"),
@@ -78,7 +78,7 @@ def test_a_path_through_a_value_is_refused() -> None:
 @pytest.mark.parametrize(
     ("given_values", "message"),
     [
-        ({}, "recipe.name: this key is needed"),
+        ({}, "recipe.name: this key is required"),
         ({"name": "n", "inner": {"layer": 1}}, "recipe.inner.layer: unknown key\n  → did you mean 'layers'?"),
         (
             {"name": "n", "many": [{"layer": 1}]},

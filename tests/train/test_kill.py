@@ -18,6 +18,7 @@ PHASES = ["phases=[{share: 0.1, negatives: 0}, {share: 0.9}]", "average=2", "emb
 WAYS = {"one process": (1, VALIDATED), "split layers, phases": (2, ["shard=true", *PHASES])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path, way: str) -> None:
     write_passages(tmp_path / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])

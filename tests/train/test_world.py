@@ -79,6 +79,7 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> None:
     settings = TrainSettings.parse(BASE | CASES[name] | {"shard": False}, "train")
@@ -105,6 +106,7 @@ def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> Non
         assert one_manifest.figures.get(figure) == two_manifest.figures.get(figure)
 
 
+@pytest.mark.slow
 def test_two_processes_repeat_their_run(folder: Path) -> None:
     assert json.loads((folder / "replay.json").read_text()) == [6, None, True, []]
 

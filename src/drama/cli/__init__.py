@@ -1,8 +1,9 @@
-"""The command line: one file a command. Nothing heavy is imported before a command runs."""
+"""The command line: one file per command. Nothing heavy is imported before a command runs."""
 
 import os
 import sys
 from importlib.metadata import entry_points
+from typing import Annotated
 
 import typer
 
@@ -20,6 +21,22 @@ def _quiet() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from drama import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Turn an LLM into a small, fast dense retriever for any corpus, without hand-made labels."""
+
+
 def _app() -> typer.Typer:
     from drama.cli.augment import augment
     from drama.cli.corpus import corpus
@@ -28,32 +45,31 @@ def _app() -> typer.Typer:
     from drama.cli.index import index
     from drama.cli.prune import prune
     from drama.cli.pull import pull
+    from drama.cli.recipes import recipes
     from drama.cli.replay import replay
     from drama.cli.report import report
     from drama.cli.run import run
     from drama.cli.search import search
     from drama.cli.teach import teach
     from drama.cli.train import train
-    from drama.cli.version import version
 
     app = typer.Typer(
-        help="Turn an LLM into a small, fast dense retriever for any corpus, without hand-made labels.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         epilog="`drama --debug COMMAND …` shows the traceback of an error.",
     )
-    stages = (run, pull, corpus, prune, augment, teach, train, replay, evaluate, encode, index, search)
-    for command in (*stages, report):
+    app.callback()(_options)
+    stages = (corpus, prune, augment, teach, train, replay, evaluate, encode, index, search, report)
+    for command in (run, recipes, pull, *stages):
         app.command()(command)
-    app.command()(version)
     for plugin in entry_points(group="drama.commands"):  # `drama bench`, where drama-bench is installed
         app.add_typer(plugin.load(), name=plugin.name)
     return app
 
 
 def main() -> None:
-    """Entry point. Exit status: 0 done, 2 a mistake that the message explains, 130 stopped by Ctrl-C."""
+    """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 stopped by Ctrl-C."""
     debug = _DEBUG in sys.argv
     if debug:
         sys.argv.remove(_DEBUG)
@@ -68,7 +84,7 @@ def main() -> None:
     except (KeyboardInterrupt, SystemExit) as stop:  # typer turns the first into the second, silently
         if isinstance(stop, SystemExit) and stop.code != _STOPPED:
             raise
-        print("stopped; run the same command again to go on from here", file=sys.stderr)
+        print("stopped; run the same command again to resume", file=sys.stderr)
         sys.exit(_STOPPED)
     except OSError as error:
         if debug:

@@ -1,4 +1,4 @@
-"""`drama pull`: a model by its short name."""
+"""`drama pull`: download a model by its short name."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 def pull(
     name: Annotated[str | None, typer.Argument(help="Short name, GGUF file, folder or hub id.")] = None,
 ) -> None:
-    """Fetch a model into the cache and print its folder; without a name, list the short names."""
+    """Download a model into the cache and print its folder; without a name, list the short names."""
     from drama.models import resolve
     from drama.models.catalog import CATALOG
 

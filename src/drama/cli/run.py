@@ -1,13 +1,14 @@
 """`drama run`: a recipe from end to end."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
 def run(
-    recipe: Annotated[Path, typer.Argument(help="A YAML file, such as recipes/quickstart.yaml.")],
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe (`drama recipes` lists them), or a YAML file.")
+    ],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key: --set train.steps=50. Repeatable.")
     ] = None,
@@ -15,12 +16,16 @@ def run(
     """Run a recipe: corpus, prune, augment, train, evaluate, index, search. Unchanged stages are skipped."""
     import time
 
+    from drama.cli.recipes import recipe_file
+
+    path = recipe_file(recipe)
+
     from drama.console import note
     from drama.recipe import run_recipe
     from drama.report import print_summary, write_report
 
     begin = time.monotonic()
-    folder = run_recipe(recipe, set_ or [])
+    folder = run_recipe(path, set_ or [])
     page = write_report(folder)
     print_summary(folder)
     note(f"done in {(time.monotonic() - begin) / 60:.1f} minutes; report: {page}")

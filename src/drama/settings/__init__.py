@@ -1,4 +1,4 @@
-"""The strict base of all configuration. Each stage owns its own section, beside its code."""
+"""Strict sections of settings, YAML, and `--set`. Each component owns its section, next to its code."""
 
 from drama.settings.overrides import apply_overrides
 from drama.settings.section import Section

@@ -14,7 +14,7 @@ def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str,
     {'train': {'steps': 20}, 'corpus': {'inputs': ['a', 'b']}}
 
     Raises:
-        DramaError: no `=`, an empty name, a value that is no YAML, or a path through a plain value.
+        DramaError: no `=`, an empty name, a value that is not valid YAML, or a path through a plain value.
     """
     result = _copy(values)
     for assignment in assignments:

@@ -10,7 +10,7 @@ from drama.errors import DramaError
 
 
 class Section(BaseModel):
-    """Base of every stage's settings.
+    """Base of all sections of settings: strict and immutable.
 
     >>> class Demo(Section):
     ...     layers: int = 4
@@ -26,7 +26,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     moved: ClassVar[Mapping[str, str]] = {}
-    """Old key of this section → the full name of the key that took its place, for the error message."""
+    """Old key of this section → full name of its replacement, for the error message."""
 
     @classmethod
     def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
@@ -60,14 +60,14 @@ def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Dra
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(keys))}"
         return DramaError(f"{name}: unknown key", hint)
     if first["type"] == "missing":
-        return DramaError(f"{name}: this key is needed")
-    if first["type"] == "value_error":  # a section's own rule, which says all there is to say
+        return DramaError(f"{name}: this key is required")
+    if first["type"] == "value_error":  # raised by a validator of the section, complete as it is
         return DramaError(f"{name}: {first['ctx']['error']}")
     return DramaError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})")
 
 
 def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
-    """The section at `path`, looking through optional and nested sections."""
+    """The section at `path`, including those inside optional types and lists."""
     current = model
     for part in path:
         field = current.model_fields.get(part)

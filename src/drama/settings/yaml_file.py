@@ -9,14 +9,16 @@ from drama.errors import FileError
 from drama.files import write_text
 
 
-class _NoKeyTwice(yaml.SafeLoader):
-    """YAML itself lets the last of two equal keys win; a recipe must not ignore the first in silence."""
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win; a recipe must not ignore the first silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"key '{key.value}' twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"duplicate key '{key.value}'", problem_mark=key.start_mark
+                )
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
@@ -25,12 +27,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        FileError: missing file, broken YAML or a key given twice (with its line), or no mapping.
+        FileError: missing file, broken YAML or a duplicate key (with its line), or no mapping.
     """
     if not path.is_file():
         raise FileError(path, "no such file")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoKeyTwice)
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise FileError(path, f"not valid YAML ({error.problem})", line=line) from None
