@@ -12,7 +12,9 @@ Stages never import their neighbours; they meet in the run folder (`drama.worksp
     2
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
 
 __version__ = "0.1.0"
 __all__ = ["Retriever", "__version__"]
@@ -20,11 +22,4 @@ __all__ = ["Retriever", "__version__"]
 if TYPE_CHECKING:
     from drama.retriever import Retriever
 
-
-def __getattr__(name: str) -> Any:
-    """`from drama import Retriever` loads torch only when it is asked for."""
-    if name == "Retriever":
-        from drama.retriever import Retriever
-
-        return Retriever
-    raise AttributeError(f"module 'drama' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__)

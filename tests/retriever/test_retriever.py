@@ -148,8 +148,8 @@ def test_texts_beyond_a_sliding_window_are_not_packed(
     retriever = Retriever.from_llm(tiny_llm)
     short, long = retriever.tokens(["one two"], "document"), retriever.tokens(texts, "document")
     monkeypatch.setattr(retriever.backbone.config, "sliding_window", 8, raising=False)
-    monkeypatch.setattr("drama.retriever.model.packed_states", None)
-    monkeypatch.setattr("drama.retriever.model.fused_states", None)
+    monkeypatch.setattr("drama.retriever.forward.choose.packed_states", None)
+    monkeypatch.setattr("drama.retriever.forward.choose.fused_states", None)
     assert retriever.forward(long).shape == (len(texts), 64)
     with pytest.raises(TypeError):
         retriever.forward(short)

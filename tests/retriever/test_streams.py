@@ -10,9 +10,9 @@ from drama.console import progress
 from drama.errors import FileError
 from drama.records import Document
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus
-from drama.retriever.pooling import Array
 from drama.retriever.store.missing import KEY, Missing
 from drama.retriever.store.rows import Places
+from drama.retriever.vectors import Array
 from drama.workspace import VectorReader
 
 

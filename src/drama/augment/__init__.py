@@ -1,9 +1,10 @@
 """Unlabelled passages become training examples: crop or write queries, label them with retrievers, let an LLM
 rerank or write triplets, and mix what came out."""
 
+from typing import TYPE_CHECKING
+
 from drama.augment.describe import Group, describe
 from drama.augment.preferences import add_preferences
-from drama.augment.queries.supervised import supervised_files
 from drama.augment.settings import (
     AugmentSettings,
     CropSettings,
@@ -14,7 +15,11 @@ from drama.augment.settings import (
     SynthesizeSettings,
     TripletSettings,
 )
-from drama.augment.stage import augment
+from drama.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from drama.augment.queries.supervised import supervised_files
+    from drama.augment.stage import augment
 
 __all__ = [
     "AugmentSettings",
@@ -31,3 +36,5 @@ __all__ = [
     "describe",
     "supervised_files",
 ]
+
+__getattr__ = lazy_names(__name__)

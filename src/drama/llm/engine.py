@@ -16,14 +16,12 @@ from drama.compute import Precision, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint, fingerprint_path
-from drama.llm.chat import Sampling, Usage
+from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
 from drama.llm.decode import decode
 from drama.llm.prompt import Messages, as_text, without_system
 from drama.llm.rows import Prefix, read_prefix, takes_rows, token_bytes
 from drama.models import resolve
 
-LONGEST_PROMPT = 1536
-"""Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
 LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is answered in parts."""
 

@@ -1,9 +1,9 @@
 """One way to any chat LLM: a server's address, or the name of a model for this process or for vLLM in it."""
 
 from drama.compute import Precision
-from drama.llm.chat import ChatModel
+from drama.llm.chat import LONGEST_PROMPT, ChatModel
 from drama.llm.client import Server, ServerSettings, is_server
-from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.engine import load_engine
 from drama.llm.on_ray import SpreadEngine
 from drama.llm.vllm import Offline, is_offline
 from drama.workers import RaySettings

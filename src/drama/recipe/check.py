@@ -4,14 +4,13 @@ import difflib
 from importlib.util import find_spec
 from pathlib import Path
 
-from drama.augment import supervised_files
+from drama import augment, prune
 from drama.console import warn
 from drama.corpus.readers.hub_dataset import SCHEME
 from drama.corpus.readers.inputs import input_name
 from drama.errors import DramaError, MissingExtraError
 from drama.evaluate import EvaluateSettings, check_evaluation
 from drama.models import resolve
-from drama.prune import planned_shape
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
 from drama.records import Collection
 from drama.retriever import load_encoder
@@ -57,7 +56,7 @@ def _check_extras(recipe: Recipe) -> None:
 def _check_sources(recipe: Recipe) -> None:
     """Supervised sets and the mixture's sources are inputs of the corpus."""
     names = [input_name(name) for name in recipe.corpus.inputs]
-    supervised_files(recipe.augment.supervised)
+    augment.supervised_files(recipe.augment.supervised)
     asked = {"supervised.collections": [Path(place).name for place in recipe.augment.supervised.collections]}
     asked["mixture.sources"] = list(recipe.augment.mixture.sources)
     written = ["written"] if recipe.augment.triplets.count else []
@@ -85,7 +84,7 @@ def _check_widths(recipe: Recipe) -> None:
 
 def _student_width(recipe: Recipe) -> int:
     """The pruned hidden size; in the teacher's space at most the width of the teachers together."""
-    hidden = planned_shape(recipe.prune).hidden
+    hidden = prune.planned_shape(recipe.prune).hidden
     if recipe.train.distill.space == "own":
         return hidden
     dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]

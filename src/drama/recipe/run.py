@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-from drama.augment import augment
+from drama import augment, corpus, evaluate, prune, train
 from drama.console import note, warn
-from drama.corpus import CorpusSettings, build_corpus
-from drama.evaluate import EvaluateSettings, evaluate
+from drama.corpus import CorpusSettings
+from drama.evaluate import EvaluateSettings
 from drama.models import resolve
-from drama.prune import prune
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.records import read_examples
 from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
-from drama.train import train
 from drama.train.leaks import describe, judged_texts, leaked
 
 
@@ -32,13 +30,13 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     write_yaml(folder / "recipe.yaml", recipe.model_dump(mode="json"))
     store = folder / "embeddings"
 
-    build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
+    corpus.build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
-    prune(recipe.prune, passages, folder / "prune", recipe.seed)
-    augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
+    prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
+    augment.augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
     _warn_of_leaks(recipe, folder)
     teacher = folder / "augment" / "teacher"
-    train(
+    train.train(
         recipe.train,
         folder / "prune" / "model",
         passages,
@@ -51,7 +49,9 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         own = (folder / "train" / "model", folder / "prune" / "model", resolve(recipe.prune.parent))
         places = dict(zip(OWN_MODELS, map(str, own), strict=True))
         labels = {place: name for name, place in places.items()}
-        evaluate(_placed(recipe.evaluate, places, folder), folder / "evaluate", recipe.seed, store, labels)
+        evaluate.evaluate(
+            _placed(recipe.evaluate, places, folder), folder / "evaluate", recipe.seed, store, labels
+        )
     else:
         note("evaluate: no collections named, skipped")
     index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index")

@@ -8,35 +8,15 @@ drama.json                          our settings, trained dims among them
 README.md                           the model card
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from drama.errors import FileError
 from drama.files import atomic_folder, write_json
 from drama.retriever.backbone import parameters_without_embeddings
 from drama.retriever.head import FOLDER, dense_config, write_head
-from drama.retriever.settings import RetrieverSettings
-
-SETTINGS = "drama.json"
-
-
-def read_settings(folder: Path) -> RetrieverSettings | None:
-    """The settings of a retriever folder, or None where it is none of ours.
-
-    Raises:
-        FileError: drama.json is there and broken.
-    """
-    path = folder / SETTINGS
-    if not path.is_file():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise FileError(path, f"not valid JSON ({error.msg})", line=error.lineno) from None
-    return RetrieverSettings.parse(values, where=str(path))
+from drama.retriever.settings import SETTINGS, RetrieverSettings
 
 
 def write_folder(

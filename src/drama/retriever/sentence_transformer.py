@@ -10,7 +10,7 @@ from drama.compute import TrainPrecision, autocast, default_device, resolve_prec
 from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint, fingerprint_path
 from drama.retriever.forward.positions import check_length
-from drama.retriever.pooling import Array, truncate
+from drama.retriever.vectors import Array, truncate
 
 
 def is_sentence_transformer(folder: Path) -> bool:

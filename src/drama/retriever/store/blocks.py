@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from drama.retriever.pooling import Array
+from drama.retriever.vectors import Array
 
 
 class Blocks:

@@ -6,7 +6,7 @@ from functools import partial
 
 from drama.compute import TrainPrecision
 from drama.retriever.encoder import load_encoder
-from drama.retriever.pooling import Array
+from drama.retriever.vectors import Array
 from drama.workers import RaySettings, work_through
 
 Block = Sequence[str]

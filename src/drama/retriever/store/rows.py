@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from drama.files import atomic_file
-from drama.retriever.pooling import Array
+from drama.retriever.vectors import Array
 
 _AT_ONCE = 500
 

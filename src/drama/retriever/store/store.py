@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from drama.console import progress
 from drama.retriever.encoder import Encoder
-from drama.retriever.pooling import Array
 from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.missing import KEY, Missing
 from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.rows import Places
+from drama.retriever.vectors import Array
 
 _BLOCK = 512
 """Texts that are encoded, and kept, together: what a long encoding that is cut off loses at most."""
