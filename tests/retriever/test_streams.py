@@ -9,10 +9,11 @@ import pytest
 from drama.console import progress
 from drama.errors import FileError
 from drama.records import Document
-from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus
+from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
 from drama.retriever.store.missing import KEY, Missing
 from drama.retriever.store.rows import Places
 from drama.retriever.vectors import Array
+from drama.search import encode_corpus
 from drama.workspace import VectorReader
 
 

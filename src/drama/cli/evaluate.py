@@ -20,7 +20,7 @@ def evaluate(
     exclude_self: Annotated[bool, typer.Option(help="Drop a hit whose id is the query's.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout.")] = False,
 ) -> None:
-    """Measure nDCG@10, R@100 and RR@10 as trec_eval does."""
+    """Rank judged collections and measure as trec_eval does."""
     import json as json_module
     import shutil
 

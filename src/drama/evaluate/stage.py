@@ -18,7 +18,7 @@ from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, write_json
 from drama.models import resolve
 from drama.records import Collection, Hit, rank, read_trec_run, write_trec_run
-from drama.records.measures import means, per_query
+from drama.records.measures import MAIN_MEASURE, means, per_query
 from drama.retriever import EmbeddingStore, Encoder, load_encoder
 from drama.search import BM25_NAME, FITTED, LSA, LSA_NAME, fuse
 from drama.workspace import Manifest, open_stage
@@ -140,7 +140,7 @@ def _measure(
     for name, tag, ranked in _rankings(job, collection, model, label, baseline):
         reported = {q: hits[:_REPORTED] for q, hits in ranked.hits.items()}
         values = per_query(reported, collection.qrels)
-        ndcg = values["nDCG@10"]
+        ndcg = values[MAIN_MEASURE]
         p_value = None if baseline is None else paired_randomisation(ndcg, baseline.ndcg, job.seed)
         run = job.runs / f"{slug}-{tag}.trec"
         kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's whole depth from there

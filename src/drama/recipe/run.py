@@ -54,7 +54,7 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         )
     else:
         note("evaluate: no collections named, skipped")
-    index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index")
+    index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index", store)
     search_examples(recipe.search, folder / "index", folder / "search")
     return folder
 

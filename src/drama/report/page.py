@@ -4,9 +4,10 @@ import html
 from pathlib import Path
 
 from drama.files import write_text
+from drama.records.measures import MEASURES
 from drama.report.plots import bars, courses, heat_maps, histogram, loss_curve, pruning_curves, widths
 from drama.report.read import RunFiles, read_run
-from drama.report.tables import COLUMNS, p_text, short_name
+from drama.report.tables import measured, p_text, short_name
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -61,12 +62,12 @@ def _results(run: RunFiles) -> str:
     for r in run.results:
         numbers = [
             r["dim"] or "",
-            *(f"{r['metrics'][c]:.3f}" for c in COLUMNS),
+            *measured(r),
             p_text(r),
             f"{r['documents_per_second']:.0f}",
         ]
         rows.append([r["collection"], short_name(r["model"]), *numbers])
-    head = ["collection", "model", "dim", *COLUMNS, "p vs bm25", "documents/s"]
+    head = ["collection", "model", "dim", *MEASURES, "p vs bm25", "documents/s"]
     return "<h2>Results</h2>" + _table(head, rows, text_columns=2)
 
 

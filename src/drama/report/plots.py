@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from drama.records.measures import MAIN_MEASURE
 from drama.report.tables import short_name
 
 _COLOUR = "#2a6f97"
@@ -16,25 +17,25 @@ _SMOOTHED = 20
 
 
 def bars(results: Sequence[dict[str, Any]], collection: str) -> str:
-    """nDCG@10 of every row of a collection."""
+    """The main measure of every row of a collection."""
     rows = [r for r in results if r["collection"] == collection]
     figure = Figure(figsize=(7, 0.36 * len(rows) + 0.9))
     axis = figure.subplots()
-    drawn = axis.barh(range(len(rows)), [r["metrics"]["nDCG@10"] for r in rows], color=_COLOUR)
+    drawn = axis.barh(range(len(rows)), [r["metrics"][MAIN_MEASURE] for r in rows], color=_COLOUR)
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows], parse_math=False)
     axis.bar_label(drawn, fmt="%.3f", padding=3)
     axis.invert_yaxis()
     axis.set_xlim(0, 1.1)  # room for the label of a full bar
-    axis.set_title(f"nDCG@10 on {collection}", parse_math=False)
+    axis.set_title(f"{MAIN_MEASURE} on {collection}", parse_math=False)
     return _svg(figure)
 
 
 def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
-    """nDCG@10 against the width, for models that were reported at several."""
+    """The main measure against the width, for models that were reported at several."""
     by_model: dict[str, list[tuple[int, float]]] = {}
     for row in results:
         if row["collection"] == collection and row["dim"] and not row["model"].endswith("+ bm25"):
-            by_model.setdefault(row["model"], []).append((row["dim"], row["metrics"]["nDCG@10"]))
+            by_model.setdefault(row["model"], []).append((row["dim"], row["metrics"][MAIN_MEASURE]))
     several = {m: sorted(points) for m, points in by_model.items() if len(points) > 1}
     if not several:
         return None
@@ -43,7 +44,7 @@ def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
     lines = [axis.plot(*zip(*points, strict=True), marker="o")[0] for points in several.values()]
     axis.set_xticks(sorted({dim for points in several.values() for dim, _ in points}))
     axis.set_xlabel("dimensions")
-    axis.set_ylabel("nDCG@10")
+    axis.set_ylabel(MAIN_MEASURE)
     axis.set_title(f"truncated and renormalised, {collection}", parse_math=False)
     for text in axis.legend(lines, [short_name(m) for m in several]).get_texts():
         text.set_parse_math(False)
@@ -132,13 +133,13 @@ def histogram(counted: dict[str, Any], title: str) -> str:
 
 
 def pruning_curves(events: Sequence[dict[str, Any]]) -> list[str]:
-    """Sparsity against its ramp, λ, losses and shares of languages; those of which there are events."""
+    """Sparsity against its ramp, λ, losses and shares of languages; those that have events."""
     masks = [e for e in events if "sparsity" in e]
     domains = [e for e in events if "domain_losses" in e]
     found = []
     if masks:
         sparsity = ([e["sparsity"] for e in masks], [e["wanted_sparsity"] for e in masks])
-        found.append(_curves(masks, *sparsity, "expected sparsity of the masks (dashed: what is asked for)"))
+        found.append(_curves(masks, *sparsity, "expected sparsity of the masks (dashed: the target)"))
         first, second = ([{k: v[i] for k, v in e["multipliers"].items()} for e in masks] for i in (0, 1))
         found.append(_curves(masks, first, second, "λ₁ (dashed: λ₂)"))
     if domains:

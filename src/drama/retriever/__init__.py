@@ -1,4 +1,4 @@
-"""The encoder: a decoder LLM made bidirectional, mean-pooled, normalised; its folder; encoding streams."""
+"""The encoder: a decoder LLM made bidirectional, mean-pooled, normalised; its folder; the embedding store."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,6 @@ from drama.retriever.settings import RetrieverSettings
 from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.store import EmbeddingStore
-from drama.retriever.stream import encode_corpus
 from drama.retriever.vectors import truncate
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ __all__ = [
     "Retriever",
     "RetrieverSettings",
     "SpreadEncoding",
-    "encode_corpus",
     "load_encoder",
     "truncate",
 ]

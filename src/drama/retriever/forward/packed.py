@@ -95,8 +95,8 @@ def packed_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch
 
 
 def computing_again(backbone: Any) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    """Contexts of a checkpointed layer, in the forward pass and when the backward pass recomputes it, there with
-    the attention that is set now."""
+    """Contexts of a checkpointed layer in the forward pass, and when the backward pass recomputes it, there
+    with the attention that is set now."""
     return nullcontext(), _attention(backbone, backbone.config._attn_implementation)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -10,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from drama.console import progress
+from drama.console import Bar, progress
 from drama.retriever.encoder import Encoder
 from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.missing import KEY, Missing
@@ -85,9 +86,9 @@ class EmbeddingStore:
     def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
         self.root, self.spread = root, spread
 
-    def documents(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
-        """Vectors of documents at full width, from disk where they are known."""
-        return self._get(encoder, texts, "document")
+    def documents(self, encoder: Encoder, texts: Iterable[str], bar: Bar | None = None) -> Embedded:
+        """Vectors of documents at full width, from disk where they are known; `bar` instead of its own."""
+        return self._get(encoder, texts, "document", bar)
 
     def queries(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
         """Vectors of queries at full width, from disk where they are known."""
@@ -99,22 +100,28 @@ class EmbeddingStore:
             return Blocks([encoder.encode_documents(list(texts))])
         return self._layout(self.root, encoder, texts, "document").blocks()
 
-    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
+    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str, bar: Bar | None = None) -> Embedded:
         if self.root is None:
             begin = time.monotonic()
-            return Embedded(_encode(encoder, kind, list(texts)), time.monotonic() - begin)
-        layout = self._layout(self.root, encoder, texts, kind)
+            vectors_ND = _encode(encoder, kind, list(texts))
+            if bar is not None:
+                bar.advance(len(vectors_ND))
+            return Embedded(vectors_ND, time.monotonic() - begin)
+        layout = self._layout(self.root, encoder, texts, kind, bar)
         parts = list(layout.blocks().parts())
         vectors_ND = np.concatenate(parts) if parts else np.zeros((0, encoder.dim), dtype=np.float32)
         return Embedded(vectors_ND, layout.seconds)
 
-    def _layout(self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str) -> _Layout:
+    def _layout(
+        self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str, bar: Bar | None = None
+    ) -> _Layout:
         """Where each text's vector is; those that are missing are made now."""
         index = Places(root)
         key = partial(_key, encoder.fingerprint, kind)
         total = len(texts) if isinstance(texts, Sized) else None
         new = 0
-        with progress(f"{encoder.name}: {kind} vectors", total) as bar:
+        shown = progress(f"{encoder.name}: {kind} vectors", total) if bar is None else nullcontext(bar)
+        with shown as bar:
             missing = Missing(index, key, texts, _PART, _BLOCK, bar)
             for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
                 index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
