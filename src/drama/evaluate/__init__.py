@@ -1,7 +1,7 @@
 """Judged collections, trec_eval's measures, and a table that says how sure it is."""
 
 from drama.evaluate.settings import EvaluateSettings
-from drama.evaluate.stage import check_evaluation, evaluate
+from drama.evaluate.stage import evaluate
 from drama.records import Collection
 
-__all__ = ["Collection", "EvaluateSettings", "check_evaluation", "evaluate"]
+__all__ = ["Collection", "EvaluateSettings", "evaluate"]
