@@ -145,7 +145,7 @@ def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path
     ("keys", "message"),
     [
         ({"models": []}, "name at least one model"),
-        ({"models": ["bm25", "bm25"]}, "evaluate.models: 'bm25' is named twice"),
+        ({"models": ["bm25", "bm25"]}, "evaluate.models: 'bm25' is listed twice"),
         ({"fusion": {"models": ["x"]}}, "'x' is not a dense model of evaluate.models"),
         ({"split": "dev"}, "available splits: test"),
         ({"collections": ["{good}", "nowhere"]}, "nowhere: no such collection folder"),

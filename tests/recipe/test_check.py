@@ -74,7 +74,7 @@ def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
         ("evaluate.models", ["bm25", "./nowhere"], r"\./nowhere: no such model folder"),
         ("evaluate.models", ["bm25", "studnet"], r"no model 'studnet'\n.*'student'"),
         ("evaluate.models", [], r"at least one model"),
-        ("evaluate.models", ["bm25", "bm25"], r"evaluate\.models: 'bm25' is named twice"),
+        ("evaluate.models", ["bm25", "bm25"], r"evaluate\.models: 'bm25' is listed twice"),
         ("evaluate.fusion", {"models": ["llm"]}, r"fusion\.models: 'llm' is not a dense model"),
         ("evaluate.collections", ["nowhere"], r"nowhere: no such collection folder"),
         ("evaluate.split", "dev", r"dev\.tsv: no such split\n.*available splits: test"),

@@ -35,7 +35,7 @@ def test_a_backbone_that_ignores_is_causal_is_refused(
     tiny_llm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("drama.retriever.backbone.last_token_reaches_first", lambda model: False)
-    with pytest.raises(DramaError, match="attention is causal though bidirectional was asked for"):
+    with pytest.raises(DramaError, match="attention is causal though bidirectional was requested"):
         load_backbone(tiny_llm, bidirectional=True)
 
 

@@ -17,7 +17,7 @@ def needs(settings: EvaluateSettings) -> Needs:
     for field, named in (("models", settings.models), ("collections", settings.collections)):
         duplicates = [name for i, name in enumerate(named) if name in named[:i]]
         if duplicates:
-            raise DramaError(f"evaluate.{field}: '{duplicates[0]}' is named twice")
+            raise DramaError(f"evaluate.{field}: '{duplicates[0]}' is listed twice")
     unlisted = [m for m in settings.fusion.models if m not in settings.models or m == BM25_NAME]
     if unlisted:
         raise DramaError(f"evaluate.fusion.models: '{unlisted[0]}' is not a dense model of evaluate.models")

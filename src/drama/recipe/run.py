@@ -1,4 +1,4 @@
-"""Running a recipe: the stages in order, each in its folder of the run, each skipped when unchanged."""
+"""Running a recipe: the stages in order, each in its folder of the run, skipped if unchanged."""
 
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from drama.train.leaks import describe, judged_texts, leaked
 def run_recipe(path: Path, overrides: list[str]) -> Path:
     """Run a recipe from its corpus to its index. Returns the run's folder.
 
-    Run again after a kill, it goes on; run again unchanged, it does nothing.
+    After a kill the same call resumes; if nothing has changed, it does nothing.
 
     Raises:
-        DramaError: any user's mistake; every section is checked before the first stage starts.
+        DramaError: any mistake in the recipe; every section is checked before the first stage starts.
     """
     recipe = load_recipe(path, overrides)
     folder = Path(recipe.run)
@@ -60,7 +60,7 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
 
 
 def _counted(recipe: Recipe) -> CorpusSettings:
-    """The corpus section; chunks are counted in the LLM's own tokens where no other tokenizer is named."""
+    """The corpus section; chunks are counted in the LLM's tokens unless a tokenizer is named."""
     chunk = recipe.corpus.chunk
     if chunk.tokens is None or chunk.tokenizer is not None:
         return recipe.corpus
@@ -69,7 +69,7 @@ def _counted(recipe: Recipe) -> CorpusSettings:
 
 
 def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
-    """Say how many training queries the evaluation would ask; `train.leaks` does more about them."""
+    """Warn of training queries that evaluation asks too; `train.leaks` can leave them out."""
     if recipe.train.leaks is not None or not recipe.evaluate.collections:
         return
     known = str(folder / "corpus" / "known-items")
@@ -81,7 +81,7 @@ def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:
-    """The section with `student`, `untrained`, `llm` and `known-items` put in place."""
+    """The section with the paths of `student`, `untrained`, `llm` and `known-items`."""
     known = str(folder / "corpus" / "known-items")
     return settings.model_copy(
         update={

@@ -14,14 +14,14 @@ from drama.records.judgment import Qrels
 MEASURES = {name: ir_measures.parse_measure(name) for name in ("nDCG@10", "R@100", "RR@10")}
 """All that is measured, by ir-measures' names: the list of evaluation, validation and reports."""
 MAIN_MEASURE = "nDCG@10"
-"""What plots show and the significance test compares."""
+"""The measure that plots show and the significance test compares."""
 
 
 def per_query(run: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, dict[str, float]]:
     """Measure → query id → value, for every judged query.
 
-    A judged query without hits counts 0 (`trec_eval -c`). So does one whose judgments are all 0: no ranking
-    can do well on it, and trec_eval averages over it all the same.
+    A judged query without hits counts 0 (`trec_eval -c`). So does one whose judgments are all 0: trec_eval
+    averages over it too.
 
     >>> hits = [Hit("a", 2.0, 1), Hit("b", 1.0, 2)]
     >>> per_query({"q": hits}, {"q": {"b": 1}})["RR@10"]

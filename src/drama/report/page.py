@@ -20,9 +20,9 @@ pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
 """
 
 _GROUPS = "groups"
-"""A figure that is a table of its own: what was trained on."""
+"""A figure that becomes a table: the training examples by group."""
 _LANGUAGES, _LOST = "perplexity_by_language", "languages_lost"
-"""Those of `prune`: the table, and the same in words."""
+"""Figures of `prune`: the table, and the same in words."""
 _HISTOGRAMS = "histograms"
 """A figure that is plotted: title → `edges`, and `counts` by name."""
 
@@ -133,7 +133,7 @@ def _figures(run: RunFiles) -> str:
 
 
 def _trained_on(run: RunFiles) -> str:
-    """What was trained on, by source, kind and language; nothing where augment has not ended."""
+    """The training examples by source, kind and language; empty before augment has ended."""
     groups = [g for manifest in run.manifests.values() for g in manifest.figures.get(_GROUPS, [])]
     if not groups:
         return ""

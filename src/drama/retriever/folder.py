@@ -27,7 +27,7 @@ def write_folder(
     settings: RetrieverSettings,
     dims: tuple[int, ...],
 ) -> None:
-    """Write everything, atomically: a reader sees the whole folder or none."""
+    """Write the folder atomically: a reader sees all of it or none."""
     settings = settings.model_copy(update={"dims": dims})
     with atomic_folder(folder) as partial:
         backbone.save_pretrained(partial)
@@ -91,7 +91,7 @@ tags: [sentence-transformers, dense-retrieval, matryoshka, drama]
 | | |
 |---|---|
 | attention | {"bidirectional" if settings.bidirectional else "causal"} |
-| pooling | {settings.pooling}, then {_behind_pooling(head)}L2 normalisation; cosine |
+| pooling | {settings.pooling}, then {_after_pooling(head)}L2 normalisation; cosine |
 | query prefix | `{settings.query_prefix!r}` |
 | document prefix | `{settings.document_prefix!r}` |
 | longest text | {settings.max_length} tokens |
@@ -106,5 +106,5 @@ scores = model.encode_query(["a question"]) @ model.encode_document(["a text"]).
 """
 
 
-def _behind_pooling(head: torch.nn.Linear | None) -> str:
+def _after_pooling(head: torch.nn.Linear | None) -> str:
     return "" if head is None else f"a linear layer to {head.out_features} dimensions, then "

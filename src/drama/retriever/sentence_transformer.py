@@ -14,7 +14,7 @@ from drama.retriever.vectors import Array, truncate
 
 
 def is_sentence_transformer(folder: Path) -> bool:
-    """Whether the folder says so itself."""
+    """True if the folder has sentence-transformers' `modules.json`."""
     return (folder / "modules.json").is_file()
 
 
@@ -49,7 +49,7 @@ class SentenceTransformerEncoder:
 
     @property
     def dims(self) -> tuple[int, ...]:
-        """Only the full width: what else such a model was trained at is not written in its folder."""
+        """Only the full width: the folder does not record others that the model was trained at."""
         return (self.dim,)
 
     @property

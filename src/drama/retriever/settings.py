@@ -1,4 +1,4 @@
-"""What a retriever is besides its weights. It lives in the model folder, so that no user has to know it."""
+"""The settings of a retriever. They are saved in the model folder, so that no user has to know them."""
 
 import json
 from pathlib import Path

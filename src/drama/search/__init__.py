@@ -1,7 +1,7 @@
 """Finding documents: BM25, LSA, exact dense search, fusion, and the index folder."""
 
 from drama.search.bm25 import BM25, BM25_NAME
-from drama.search.encode import encode_corpus, encode_for_index
+from drama.search.encode import encode_for_index
 from drama.search.fusion import FusionMethod, fuse
 from drama.search.index import Found, Index, build_index
 from drama.search.indexes.exact import exact_search
@@ -21,7 +21,6 @@ __all__ = [
     "FusionMethod",
     "Index",
     "build_index",
-    "encode_corpus",
     "encode_for_index",
     "exact_search",
     "fuse",

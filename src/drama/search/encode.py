@@ -11,7 +11,7 @@ from drama.console import progress
 from drama.errors import DramaError
 from drama.files import write_json
 from drama.records import Document, read_passages, write_passages
-from drama.retriever import EmbeddingStore, Encoder, load_encoder, truncate
+from drama.retriever import EmbeddingStore, load_encoder, truncate
 from drama.workspace import VectorWriter
 
 INFO = "index.json"
@@ -31,12 +31,23 @@ def encode_for_index(
     max_length: int | None = None,
     store: EmbeddingStore = _NO_STORE,
 ) -> dict[str, int]:
-    """Encode a corpus into `out` (resumable), and write what `build_index` needs besides the vectors.
+    """Encode a corpus into `out`, with all that `build_index` needs; a rerun encodes what is missing.
 
-    From the first changed shard to the next `build_index` the folder is not an index.
+    A shard is kept if its documents are the same (ids and texts, by hash). While shards are written, and
+    until the next `build_index`, the folder is not an index.
+
+    Args:
+        model: see `load_encoder`.
+        documents: any stream; its order decides the shards.
+        out: the folder of the index.
+        dim: a trained width to cut to; None is the full width.
+        dtype: `float32` or `float16` on disk.
+        shard_size: documents a shard.
+        max_length: cut texts to this many tokens.
+        store: where vectors at full width are looked up, and kept.
 
     Returns:
-        Numbers of documents `encoded` and `reused`.
+        `{"encoded": …, "reused": …}`, in documents.
 
     Raises:
         DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
@@ -49,60 +60,18 @@ def encode_for_index(
         )
     out.mkdir(parents=True, exist_ok=True)
     incoming = out / "incoming.parquet"
-    if write_passages(incoming, documents) == 0:
+    total = write_passages(incoming, documents)
+    if total == 0:
         incoming.unlink()
         raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
-    counts = encode_corpus(encoder, _reopened(out, incoming), out / VECTORS, dim, dtype, shard_size, store)
-    os.replace(incoming, out / DOCUMENTS)
-    where = str(Path(model).resolve()) if Path(model).exists() else str(model)
-    about = {"model": where, "fingerprint": encoder.fingerprint, "dim": dim, "max_length": max_length}
-    write_json(out / ENCODED, about)
-    return counts
-
-
-def _reopened(out: Path, incoming: Path) -> Iterator[Document]:
-    """The incoming documents. When the first is read, after `VectorWriter` has accepted the vectors that are
-    there, the folder stops being an index."""
+    made_by = {"model": encoder.fingerprint, "dim": dim or encoder.dim, "shard_size": shard_size}
+    writer = VectorWriter(out / VECTORS, dim or encoder.dim, dtype, made_by)
     (out / INFO).unlink(missing_ok=True)
     (out / ENCODED).unlink(missing_ok=True)
-    yield from read_passages(incoming)
-
-
-def encode_corpus(
-    encoder: Encoder,
-    documents: Iterable[Document],
-    out: Path,
-    dim: int | None = None,
-    dtype: str = "float32",
-    shard_size: int = 1024,
-    store: EmbeddingStore = _NO_STORE,
-) -> dict[str, int]:
-    """Write documents' vectors as shards under `out`; a rerun writes only those that are missing.
-
-    A shard is kept only if its documents are the same (ids and texts, by hash).
-
-    Args:
-        encoder: see `load_encoder`.
-        documents: any stream; its order decides the shards.
-        out: a folder for `VectorReader`.
-        dim: a trained width to cut to; None is the full width.
-        dtype: `float32` or `float16` on disk.
-        shard_size: documents a shard.
-        store: where vectors at full width are looked up, and kept.
-
-    Returns:
-        `{"encoded": …, "reused": …}`, in documents.
-    """
-    width = encoder.dim if dim is None else dim
-    made_by = {"model": encoder.fingerprint, "dim": width, "shard_size": shard_size}
-    writer = VectorWriter(out, width, dtype, made_by)
     counts = {"encoded": 0, "reused": 0}
-    stream = iter(documents)
-    shards = iter(lambda: list(islice(stream, shard_size)), [])
-    shard = -1
-    with progress(f"{encoder.name}: vectors of the index", None) as bar:
-        for shard, group in enumerate(shards):
-            mark_file = out / f"{shard:05d}.mark.json"
+    with progress(f"{encoder.name}: vectors of the index", total) as bar:
+        for shard, group in enumerate(_groups(read_passages(incoming), shard_size)):
+            mark_file = out / VECTORS / f"{shard:05d}.mark.json"
             mark = hashlib.sha256("\0".join(f"{d.id}\1{d.full_text}" for d in group).encode()).hexdigest()
             if writer.has(shard) and mark_file.is_file() and json.loads(mark_file.read_text()) == mark:
                 counts["reused"] += len(group)
@@ -110,10 +79,18 @@ def encode_corpus(
                 continue
             vectors_ND = store.documents(encoder, [d.full_text for d in group], bar).vectors_ND
             mark_file.unlink(missing_ok=True)  # it is the old shard's, which is replaced in two steps
-            if dim is not None:
-                vectors_ND = truncate(vectors_ND, dim)
-            writer.write(shard, [d.id for d in group], vectors_ND)
+            writer.write(
+                shard, [d.id for d in group], vectors_ND if dim is None else truncate(vectors_ND, dim)
+            )
             write_json(mark_file, mark)
             counts["encoded"] += len(group)
-    writer.drop_after(shard)
+    writer.drop_after((total - 1) // shard_size)
+    os.replace(incoming, out / DOCUMENTS)
+    where = str(Path(model).resolve()) if Path(model).exists() else str(model)
+    about = {"model": where, "fingerprint": encoder.fingerprint, "dim": dim, "max_length": max_length}
+    write_json(out / ENCODED, about)
     return counts
+
+
+def _groups(documents: Iterator[Document], size: int) -> Iterator[list[Document]]:
+    return iter(lambda: list(islice(documents, size)), [])

@@ -10,7 +10,7 @@ class IndexSettings(Section):
     """The index of the corpus that a run leaves."""
 
     kind: str = "exact"
-    """How vectors are searched. `exact`: each with each."""
+    """The kind of index. `exact` compares a query with every vector."""
     dim: int | None = None
     """Width of its vectors; None is the full width."""
 

@@ -45,10 +45,10 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a stage's folder, or None where there is none.
+    """The manifest of a stage's folder, or None if there is none.
 
     Raises:
-        FileError: there is one, and it can't be read.
+        FileError: it can't be read.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -115,7 +115,7 @@ def _commit(package: Path) -> str | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git prints, or None if it fails, is missing or prints nothing."""
+    """The output of git, or None if it fails, is missing or prints nothing."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=False

@@ -1,4 +1,4 @@
-"""What a stage needs that no earlier stage makes; so a run can be refused before its first stage."""
+"""The needs of a stage that no earlier stage meets; they are checked before a run begins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Needs:
-    """The answer of a stage's `needs(settings)`; `drama.recipe.check` sees that all of it is there."""
+    """The result of a stage's `needs(settings)`; `drama.recipe.check` checks it."""
 
     models: Sequence[str] = ()
     """Names, as `drama.models.resolve` takes them."""

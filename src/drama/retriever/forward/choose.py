@@ -1,5 +1,5 @@
-"""Which way a batch of texts goes through the layers. A new way is a file with a function of this form, and a
-line here; all give the same states."""
+"""The choice of the way a batch of texts goes through the layers. A new way (another kernel, a quantised
+model) is a file with a function of the type `States`, and a line in `choose`. All give the same states."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

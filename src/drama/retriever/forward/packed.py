@@ -24,7 +24,7 @@ FLASH = "flash_attention_2"
 
 @torch.no_grad()
 def packs(backbone: Any) -> bool:
-    """Whether two short texts end to end have the states that each has alone.
+    """True if two short texts end to end have the states that each has alone.
 
     Some families (MPNet, DeBERTa) have their own attention, which doesn't see where a text ends, or positions
     other than those that `packed_states` gives them.
@@ -65,7 +65,7 @@ def dtype_of_products(backbone: Any) -> torch.dtype:
 
 
 def can_pack(backbone: Any, longest: int) -> bool:
-    """Whether texts of at most `longest` tokens may be packed: none reaches beyond a sliding window."""
+    """True if texts of at most `longest` tokens may be packed: none is longer than the sliding window."""
     window = getattr(backbone.config, "sliding_window", None)
     return window is None or longest <= window
 

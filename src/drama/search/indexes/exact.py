@@ -24,7 +24,7 @@ _BLOCK_DOCUMENTS = 16384
 
 
 class ExactIndex:
-    """Every search reads every vector: exact, and with no files of its own. See `VectorIndex`."""
+    """Compares a query with every vector, so it needs no other files. See `VectorIndex`."""
 
     def __init__(self, vectors: VectorReader) -> None:
         self._vectors = vectors

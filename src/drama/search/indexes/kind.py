@@ -1,4 +1,4 @@
-"""What every kind of index offers."""
+"""The protocol of an index."""
 
 from pathlib import Path
 from typing import Protocol, Self
@@ -13,7 +13,7 @@ class VectorIndex(Protocol):
     """Documents' vectors in the folder of an index, ready for queries.
 
     The vectors are in `folder/vectors` (see `drama.workspace.vectors`) and stay there. What a kind needs
-    besides, such as a graph or centroids, it keeps in files of its own in `folder`.
+    besides, such as a graph or centroids, it keeps in its own files in `folder`.
     """
 
     @classmethod
