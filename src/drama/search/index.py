@@ -59,10 +59,7 @@ class Index:
     """
 
     def __init__(self, folder: Path, encoder: Encoder, dim: int | None, vectors: VectorIndex) -> None:
-        self.folder = folder
-        self.encoder = encoder
-        self.dim = dim
-        self._vectors = vectors
+        self._encoder, self._dim, self._vectors = encoder, dim, vectors
         self._documents = {d.id: d for d in read_passages(folder / DOCUMENTS)}
 
     @classmethod
@@ -86,5 +83,5 @@ class Index:
 
     def search(self, query: str, k: int = 10) -> list[Found]:
         """The k nearest documents, best first."""
-        (hits,) = self._vectors.search(self.encoder.encode_queries([query], self.dim), k)
+        (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]

@@ -90,9 +90,7 @@ class VectorReader:
         if not path.is_file():
             raise FileError(folder, "holds no vectors", hint="make them with `drama encode`")
         info = json.loads(path.read_text(encoding="utf-8"))
-        self.folder = folder
         self.dim: int = info["dim"]
-        self.made_by: dict[str, Any] = info["made_by"]
         self._shards: list[tuple[list[str], Array]] = []
         for ids_file in sorted(folder.glob("*.ids.json")):
             shard = int(ids_file.name.split(".")[0])

@@ -12,7 +12,7 @@ import torch
 def padded_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Token states [T, D] of all texts, without those of the padding, and each text's length [B]."""
     device, longest = backbone.device, max(map(len, tokens))
-    pad = max(backbone.config.pad_token_id or 0, 0)
+    pad = backbone.get_input_embeddings().padding_idx or 0  # by which some families number their positions
     tokens_BL = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids in tokens])
     length_B = torch.tensor([len(ids) for ids in tokens])
     mask_BL = torch.arange(longest) < length_B.unsqueeze(1)
