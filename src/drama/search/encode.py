@@ -47,7 +47,7 @@ def encode_for_index(
         store: where vectors at full width are looked up, and kept.
 
     Returns:
-        `{"encoded": …, "reused": …}`, in documents.
+        `{"encoded": …, "reused": …}`, in documents; those that the store knew count as encoded.
 
     Raises:
         DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
