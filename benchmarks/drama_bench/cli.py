@@ -25,7 +25,7 @@ def about() -> None:
 
 @bench.command()
 def encode(out: Out = RESULTS, rounds: Rounds = 3) -> None:
-    """Documents/s of our encoder and of sentence-transformers, with the same model."""
+    """Documents/s of our encoder, with and without fused layers, and of sentence-transformers."""
     from drama_bench.encode import bench_encode
 
     typer.echo(str(bench_encode(out, rounds)))

@@ -4,15 +4,17 @@ The folders of this package are the pipeline, in the order data flows through th
 
     models ─ corpus ─ prune ─ llm ─ augment ─ train ─ retriever ─ search ─ evaluate ─ report
 
-Stages never import each other; they exchange files in the run folder (`drama.workspace`). A recipe
-(`drama.recipe`) holds the settings of all stages and runs them in order.
+Stages never import their neighbours; they meet in the run folder (`drama.workspace`). A recipe
+(`drama.recipe`) names the stages' settings and runs them in order.
 
     >>> from drama import __version__
     >>> __version__.count(".")
     2
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
 
 __version__ = "0.1.0"
 __all__ = ["Retriever", "__version__"]
@@ -20,11 +22,4 @@ __all__ = ["Retriever", "__version__"]
 if TYPE_CHECKING:
     from drama.retriever import Retriever
 
-
-def __getattr__(name: str) -> Any:
-    """`from drama import Retriever` imports torch on first use only."""
-    if name == "Retriever":
-        from drama.retriever import Retriever
-
-        return Retriever
-    raise AttributeError(f"module 'drama' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ir_measures import parse_measure
 from typer.testing import CliRunner
 
 from drama.cli import _app
@@ -27,7 +28,8 @@ from drama.records import (
     write_qrels,
     write_queries,
 )
-from drama.records.measures import means, per_query
+from drama.records.measures import MEASURES, means, per_query
+from drama.report import print_results
 from drama.retriever import Retriever, RetrieverSettings
 
 
@@ -60,6 +62,8 @@ def test_ties_are_measured_as_they_are_shown() -> None:
 
 
 def test_significance() -> None:
+    few = {f"q{i}": 1.0 for i in range(6)}  # of the 64 ways to set signs two are as far from 0: p = 2 / 64
+    assert paired_randomisation(few, dict.fromkeys(few, 0.0)) == pytest.approx(2 / 64, abs=0.01)
     a = {f"q{i}": 0.5 + i / 100 for i in range(30)}
     assert paired_randomisation(a, {q: v - 0.2 for q, v in a.items()}) < 0.01
     assert paired_randomisation(a, {q: v + (-1) ** i * 0.1 for i, (q, v) in enumerate(a.items())}) > 0.5
@@ -83,6 +87,23 @@ def test_a_cut_off_evaluation_keeps_finished_pairs(collection: Path, tiny_llm: P
     evaluate(chosen, out)
     assert (out / "results.json").read_text() == whole
     assert kept == {p: p.stat().st_mtime_ns for p in (out / "runs").iterdir()}
+
+
+def test_a_measure_is_added_in_one_place(
+    collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(MEASURES, "P@1", parse_measure("P@1"))
+    evaluate(EvaluateSettings(models=["bm25"], collections=[str(collection)]), tmp_path / "out")
+    (found,) = results(tmp_path / "out")
+    assert [*found["metrics"]] == [*MEASURES]
+    assert found["metrics"]["P@1"] == 1.0
+    print_results([found])
+    assert re.search(r"RR@10 +P@1 +p vs bm25", capsys.readouterr().out)
+
+
+def test_the_documentation_names_every_measure() -> None:
+    text = (Path(__file__).parents[2] / "docs/evaluate.md").read_text(encoding="utf-8")
+    assert all(name in text for name in MEASURES)
 
 
 def test_excluding_the_query_itself(collection: Path, tmp_path: Path) -> None:
@@ -145,9 +166,9 @@ def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path
     ("keys", "message"),
     [
         ({"models": []}, "name at least one model"),
-        ({"models": ["bm25", "bm25"]}, "evaluate.models: 'bm25' is named twice"),
+        ({"models": ["bm25", "bm25"]}, "evaluate.models: 'bm25' is listed twice"),
         ({"fusion": {"models": ["x"]}}, "'x' is not a dense model of evaluate.models"),
-        ({"split": "dev"}, "there are: test"),
+        ({"split": "dev"}, "available splits: test"),
         ({"collections": ["{good}", "nowhere"]}, "nowhere: no such collection folder"),
         ({"models": ["smolm2-135m"]}, "did you mean 'smollm2-135m'"),
     ],

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from drama.augment.prompts.text_prompt import Prompt, Shot, load_prompt
-from drama.compute import resolve_precision
 from drama.errors import DramaError, FileError
 from drama.llm import (
     AnswerCache,
@@ -128,11 +127,15 @@ def test_without_a_chat_template_a_prompt_is_text_and_an_answer_a_line(
     assert len(answers(engine, prompts[:2], 2, GREEDY)) == 2
 
 
-def test_precision_is_of_the_weights_and_of_the_cache_key(tiny_llm: Path, prompts) -> None:
+def test_precision_is_of_the_weights_and_of_the_cache_key(
+    tiny_llm: Path, prompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     full, half = load_engine(tiny_llm, "fp32"), load_engine(tiny_llm, "bf16")
     assert (full.model.dtype, half.model.dtype) == (torch.float32, torch.bfloat16)
     assert full.identity != half.identity
-    assert load_engine(tiny_llm).precision == resolve_precision("auto", torch.device("cpu"))
+    for native, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr("drama.compute.device.native_bf16", lambda device, native=native: native)
+        assert load_engine(tiny_llm, weights=False).precision == expected
     assert len(answers(half, prompts[:3], 2, GREEDY)) == 3
     first, last = answer_log_likelihoods(half, prompts[:2], ["wing", "a river"], 2)
     assert first < 0

@@ -20,7 +20,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-import drama.retriever.model
+import drama.retriever.forward.choose
 from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
 from drama.retriever import Retriever, RetrieverSettings, load_encoder
@@ -117,13 +117,13 @@ def test_training_takes_the_path_that_the_family_can(
 ) -> None:
     folder = of_family(FAMILIES[family], tmp_path / "llm", texts)
     passes: list[int] = []
-    real = drama.retriever.model.packed_states
+    real = drama.retriever.forward.choose.packed_states
 
     def watched(backbone: Any, tokens: Any) -> Any:
         passes.append(len(tokens))
         return real(backbone, tokens)
 
-    monkeypatch.setattr("drama.retriever.model.packed_states", watched)
+    monkeypatch.setattr("drama.retriever.forward.choose.packed_states", watched)
     settings = TrainSettings.parse(
         {"steps": 2, "batch_size": 4, "precision": "fp32", "retriever": PLAIN.model_dump()}, "train"
     )

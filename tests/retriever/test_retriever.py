@@ -35,7 +35,7 @@ def test_a_backbone_that_ignores_is_causal_is_refused(
     tiny_llm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("drama.retriever.backbone.last_token_reaches_first", lambda model: False)
-    with pytest.raises(DramaError, match="attention is causal though bidirectional was asked for"):
+    with pytest.raises(DramaError, match="attention is causal though bidirectional was requested"):
         load_backbone(tiny_llm, bidirectional=True)
 
 
@@ -148,8 +148,8 @@ def test_texts_beyond_a_sliding_window_are_not_packed(
     retriever = Retriever.from_llm(tiny_llm)
     short, long = retriever.tokens(["one two"], "document"), retriever.tokens(texts, "document")
     monkeypatch.setattr(retriever.backbone.config, "sliding_window", 8, raising=False)
-    monkeypatch.setattr("drama.retriever.model.packed_states", None)
-    monkeypatch.setattr("drama.retriever.model.fused_states", None)
+    monkeypatch.setattr("drama.retriever.forward.choose.packed_states", None)
+    monkeypatch.setattr("drama.retriever.forward.choose.fused_states", None)
     assert retriever.forward(long).shape == (len(texts), 64)
     with pytest.raises(TypeError):
         retriever.forward(short)

@@ -1,14 +1,18 @@
 """Stages: done, resumed, redone, refused; vectors whole or absent."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import drama
 from drama.errors import FileError
 from drama.files import atomic_folder
 from drama.settings import Section
 from drama.workspace import VectorReader, VectorWriter, open_stage, read_manifest
+from drama.workspace.manifest import _commit
 
 
 class Demo(Section):
@@ -85,3 +89,25 @@ def test_vectors_come_back_and_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "00001.npy").write_bytes(b"torn")
     with pytest.raises(FileError, match="can't be read"):
         VectorReader(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("project", "tracked", "recorded"),
+    [("drama-retrieval", True, True), ("drama-retrieval", False, False), ("thesis", True, False)],
+)
+def test_the_commit_of_somebody_elses_repository_is_not_ours(
+    project: str, tracked: bool, recorded: bool, tmp_path: Path
+) -> None:
+    package = tmp_path / "src/drama"
+    package.mkdir(parents=True)
+    shutil.copy(drama.__file__, package)
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "{project}"\n')
+
+    def git(*words: str) -> None:
+        own = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-C", str(tmp_path))
+        subprocess.run(["git", *own, *words], check=True, capture_output=True)
+
+    git("init")
+    git("add", "." if tracked else "pyproject.toml")
+    git("commit", "-m", "first")
+    assert (_commit(package) is not None) is recorded

@@ -1,18 +1,23 @@
 """Unlabelled passages become training examples: crop or write queries, label them with retrievers, let an LLM
 rerank or write triplets, and mix what came out."""
 
-from drama.augment.describe import Group, describe, show
-from drama.augment.kinds import BY_NAME, KINDS
-from drama.augment.labels.settings import LabelSettings
-from drama.augment.mixture import MixtureSettings
-from drama.augment.preferences import add_preferences
-from drama.augment.queries.crop import CropSettings
-from drama.augment.queries.supervised import SupervisedSettings
-from drama.augment.queries.synthesize import SynthesizeSettings
-from drama.augment.queries.triplets import TripletSettings
-from drama.augment.rerank import RerankSettings
-from drama.augment.settings import AugmentSettings
-from drama.augment.stage import augment
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from drama.augment.describe import Group, describe, show
+    from drama.augment.kinds import BY_NAME, KINDS
+    from drama.augment.labels.settings import LabelSettings
+    from drama.augment.mixture import MixtureSettings
+    from drama.augment.preferences import add_preferences
+    from drama.augment.queries.crop import CropSettings
+    from drama.augment.queries.supervised import SupervisedSettings
+    from drama.augment.queries.synthesize import SynthesizeSettings
+    from drama.augment.queries.triplets import TripletSettings
+    from drama.augment.rerank import RerankSettings
+    from drama.augment.settings import AugmentSettings
+    from drama.augment.stage import augment
 
 __all__ = [
     "BY_NAME",
@@ -31,3 +36,5 @@ __all__ = [
     "describe",
     "show",
 ]
+
+__getattr__ = lazy_names(__name__)

@@ -9,18 +9,22 @@ import typer
 def evaluate(
     model: Annotated[str, typer.Argument(help="`bm25`, a folder, a short name or a hub id.")],
     collections: Annotated[list[str], typer.Argument(help="BEIR-layout folders.")],
-    out: Annotated[Path, typer.Option(help="The results file; runs and vectors go beside it.")] = Path(
+    out: Annotated[Path, typer.Option(help="The results file; runs and vectors go next to it.")] = Path(
         "results.json"
     ),
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
-    dim: Annotated[list[int] | None, typer.Option(help="Trained widths to report too.")] = None,
+    dim: Annotated[
+        list[int] | None, typer.Option(help="Also report at this trained width. Repeatable.")
+    ] = None,
     max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
-    precision: Annotated[str, typer.Option(help="Of matrix products: fp32, bf16 or auto.")] = "fp32",
-    fuse_bm25: Annotated[bool, typer.Option(help="Report the fusion with BM25 too.")] = False,
+    precision: Annotated[
+        str, typer.Option(help="Precision of matrix products: fp32, bf16 or auto.")
+    ] = "fp32",
+    fuse_bm25: Annotated[bool, typer.Option(help="Also report the fusion with BM25.")] = False,
     exclude_self: Annotated[bool, typer.Option(help="Drop a hit whose id is the query's.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout.")] = False,
 ) -> None:
-    """Measure nDCG@10, R@100 and RR@10 as trec_eval does."""
+    """Rank judged collections and measure as trec_eval does."""
     import json as json_module
     import shutil
 

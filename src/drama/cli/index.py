@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 
-def index(folder: Annotated[Path, typer.Argument(help="What `drama encode` wrote.")]) -> None:
+def index(
+    folder: Annotated[Path, typer.Argument(help="What `drama encode` wrote.")],
+    kind: Annotated[str, typer.Option(help="How vectors are searched.")] = "exact",
+) -> None:
     """Check an encoded folder and make it searchable."""
     from drama.search import build_index
 
-    typer.echo(f"{folder}: {build_index(folder)} documents")
+    typer.echo(f"{folder}: {build_index(folder, kind)} documents")

@@ -7,7 +7,7 @@ import typer
 
 
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
-    """Write report.html from what the stages left, and print the summary."""
+    """Write report.html from the results of the stages, and print the summary."""
     from drama.report import print_summary, write_report
 
     page = write_report(folder)

@@ -1,4 +1,4 @@
-"""`drama search`: ask an index."""
+"""`drama search`: search an index."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +8,8 @@ import typer
 
 def search(
     index: Annotated[Path, typer.Argument(help="An index folder.")],
-    query: Annotated[str, typer.Argument(help="What you are looking for.")],
-    k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
+    query: Annotated[str, typer.Argument(help="The query.")],
+    k: Annotated[int, typer.Option("-k", help="Number of hits.", min=1)] = 10,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Search an index and show the best documents."""

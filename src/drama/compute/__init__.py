@@ -1,11 +1,17 @@
 """Devices, precision, processes: the group that torchrun starts, sharded layers, checkpoints, schedules."""
 
-from drama.compute.checkpoint import average, checkpoint_files, load_checkpoint, save_checkpoint
-from drama.compute.device import Precision, TrainPrecision, autocast, default_device, resolve_precision
-from drama.compute.optimisers import clip, load_optimisers, optimiser_state, schedule
-from drama.compute.shards import is_sharded, shard_layers, shard_like, unshard, unshard_model
-from drama.compute.stage import check_sharding, open_stage_together
-from drama.compute.world import World
+from typing import TYPE_CHECKING
+
+from drama.compute.precision import Precision, TrainPrecision
+from drama.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from drama.compute.checkpoint import average, checkpoint_files, load_checkpoint, save_checkpoint
+    from drama.compute.device import autocast, default_device, resolve_precision
+    from drama.compute.optimisers import clip, load_optimisers, optimiser_state, schedule
+    from drama.compute.shards import is_sharded, shard_layers, shard_like, unshard, unshard_model
+    from drama.compute.stage import check_sharding, open_stage_together
+    from drama.compute.world import World
 
 __all__ = [
     "Precision",
@@ -30,3 +36,5 @@ __all__ = [
     "unshard",
     "unshard_model",
 ]
+
+__getattr__ = lazy_names(__name__)

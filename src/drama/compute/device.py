@@ -6,9 +6,7 @@ from typing import Any, Literal, overload
 
 import torch
 
-Precision = Literal["auto", "fp32", "bf16"]
-TrainPrecision = Literal["auto", "fp32", "bf16", "fp16"]
-"""Only training scales its loss, without which gradients vanish in fp16."""
+from drama.compute.precision import Precision, TrainPrecision
 
 
 def default_device() -> torch.device:

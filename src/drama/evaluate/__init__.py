@@ -1,7 +1,6 @@
-"""Judged collections, trec_eval's measures, and a table that says how sure it is."""
+"""Rankings of judged collections, trec_eval's measures, and the significance of differences."""
 
 from drama.evaluate.settings import EvaluateSettings
-from drama.evaluate.stage import check_evaluation, evaluate
-from drama.records import Collection
+from drama.evaluate.stage import evaluate
 
-__all__ = ["Collection", "EvaluateSettings", "check_evaluation", "evaluate"]
+__all__ = ["EvaluateSettings", "evaluate"]

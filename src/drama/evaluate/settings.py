@@ -11,28 +11,30 @@ class FusionSettings(Section):
     """BM25 and a dense model as one ranking."""
 
     models: list[str] = []
-    """Which of `evaluate.models` are also reported fused with BM25."""
+    """Models of `evaluate.models` that are also reported fused with BM25."""
     method: FusionMethod = "minmax"
+    """`minmax` adds scores scaled to 0…1; `rrf` adds 1 / (60 + rank) (reciprocal rank fusion)."""
     weight: float = Field(default=0.5, ge=0.0, le=1.0)
     """The dense model's share; BM25 has the rest."""
     depth: int = Field(default=1000, ge=1)
-    """Hits of each that are fused."""
+    """Hits of each ranking that are fused."""
 
 
 class EvaluateSettings(Section):
-    """Which models on which collections."""
+    """Retrieval measures of models on judged collections."""
 
     models: list[str] = []
     """`bm25`, `lsa`, a folder, a short name, or a hub id."""
     collections: list[str] = []
     """BEIR-layout folders."""
     split: str = "test"
+    """The split of the judgments (`qrels/<split>.tsv`)."""
     dims: list[int] = []
-    """Widths to report beside the full one, for models that were trained at them."""
+    """Widths to report besides the full one, for models that were trained at them."""
     max_length: int | None = Field(default=None, ge=4)
-    """Cut texts to this many tokens; None is each model's own limit."""
+    """Cut texts to this many tokens; None: each model's own limit."""
     precision: Precision = "fp32"
-    """Of the dense models' matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
+    """Precision of the dense models: `fp32`, `bf16`, or `auto` (bf16 if the processor has it)."""
     exclude_self: bool = False
     """Drop the hit whose id is the query's own, as BEIR does for ArguAna and Quora."""
     fusion: FusionSettings = FusionSettings()

@@ -1,51 +1,39 @@
 """The stage: models × collections → results.json and TREC runs.
 
-Each finished (model, collection) pair is on disk before the next begins; a run that was cut off does the
-rest only.
+Each finished (model, collection) pair is on disk before the next begins, so a run that was cut off resumes
+after the last of them.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from drama.console import note
-from drama.errors import DramaError
-from drama.evaluate.rank_collection import Ranked, rank_bm25, rank_dense
-from drama.evaluate.settings import EvaluateSettings, FusionSettings
+from drama.evaluate.needs import needs
+from drama.evaluate.rank_collection import REPORTED, Hits, Ranked, rank_collection
+from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, write_json
 from drama.models import resolve
-from drama.records import Collection, Hit, rank, read_trec_run, write_trec_run
-from drama.records.measures import means, per_query
-from drama.retriever import EmbeddingStore, Encoder, load_encoder
-from drama.search import BM25_NAME, FITTED, LSA, LSA_NAME, fuse
+from drama.records import Collection, rank, read_trec_run, write_trec_run
+from drama.records.measures import MAIN_MEASURE, means, per_query
+from drama.retriever import EmbeddingStore
+from drama.search import BM25_NAME
 from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import command, machine, versions
 
-_REPORTED = 100
-Result = dict[str, Any]
+Row = dict[str, Any]
+"""A line of results.json."""
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What all pairs share."""
+class _Baseline(NamedTuple):
+    """BM25 on a collection: for fusion, and for the significance test."""
 
-    settings: EvaluateSettings
-    folders: dict[str, Path]
-    labels: Mapping[str, str]
-    runs: Path
-    seed: int
-    store: EmbeddingStore
-
-
-@dataclass(frozen=True)
-class _Baseline:
-    """BM25 on the collection at hand: for fusion and for the significance test."""
-
-    hits: dict[str, list[Hit]]
-    ndcg: dict[str, float]
+    hits: Hits
+    by_query: dict[str, float]
+    """The main measure."""
 
 
 def evaluate(
@@ -66,151 +54,119 @@ def evaluate(
         labels: what to call a model in the table instead of its path.
 
     Raises:
-        DramaError: no models, no collections, one named twice, an unknown model, a broken collection (all
-            are checked before the first model runs).
+        DramaError: what `needs` raises, an unknown model, or a broken collection; all are checked before the
+            first model runs.
     """
-    check_evaluation(settings)
-    folders = {m: resolve(m) for m in settings.models if m not in FITTED}
-    inputs = {f"model {m}": folder for m, folder in folders.items()}
-    inputs |= {f"collection {c}": Path(c) for c in settings.collections}
-    for place in settings.collections:
-        Collection.read(Path(place), settings.split)
+    needed = needs(settings)
+    folders = {model: resolve(model) for model in needed.models}
+    for place, split in needed.collections:
+        Collection.read(Path(place), split)
+    inputs = {f"model {model}": folder for model, folder in folders.items()}
+    inputs |= {f"collection {place}": Path(place) for place, _ in needed.collections}
     with open_stage(out, "evaluate", settings, inputs, seed) as run:
         if run.done:
             return run.manifest
         (out / "runs").mkdir(exist_ok=True)
-        job = _Job(settings, folders, dict(labels or {}), out / "runs", seed, EmbeddingStore(store))
-        results: list[Result] = []
-        for place in settings.collections:
-            collection = Collection.read(Path(place), settings.split)
-            for what, n in collection.left_out.items():
-                run.count(f"{collection.name}: {what}", n)
-            results += _on_collection(job, place, collection)
-        write_json(out / "results.json", {"results": results})
-        run.figures["results"] = len(results)
+        pairs = _Pairs(settings, folders, labels or {}, out, seed, EmbeddingStore(store))
+        rows: list[Row] = []
+        for place, split in needed.collections:
+            collection = Collection.read(Path(place), split)
+            for outcome, n in collection.left_out.items():
+                run.count(f"{collection.name}: {outcome}", n)
+            rows += pairs.measure(place, collection)
+        write_json(out / "results.json", {"results": rows})
+        run.figures["results"] = len(rows)
     return run.manifest
 
 
-def check_evaluation(settings: EvaluateSettings) -> None:
-    """What the section asks for makes sense; reads nothing.
+@dataclass(frozen=True)
+class _Pairs:
+    """The pairs of the models with a collection, each measured once."""
 
-    Raises:
-        DramaError: no models, no collections, one named twice, or a fusion with a model that is not there.
-    """
-    if not settings.models or not settings.collections:
-        raise DramaError("evaluate: name at least one model and one collection")
-    for field, named in (("models", settings.models), ("collections", settings.collections)):
-        twice = [name for i, name in enumerate(named) if name in named[:i]]
-        if twice:
-            raise DramaError(f"evaluate.{field}: '{twice[0]}' is named twice")
-    loose = [m for m in settings.fusion.models if m not in settings.models or m == BM25_NAME]
-    if loose:
-        raise DramaError(f"evaluate.fusion.models: '{loose[0]}' is not a dense model of evaluate.models")
+    settings: EvaluateSettings
+    folders: Mapping[str, Path]
+    labels: Mapping[str, str]
+    out: Path
+    seed: int
+    store: EmbeddingStore
 
+    def measure(self, place: str, collection: Collection) -> list[Row]:
+        """The rows of all models; a pair that is finished is taken from disk."""
+        wanted = self.settings.models
+        models = sorted(wanted, key=lambda m: m != BM25_NAME)  # fusion and the test need BM25 first
+        if self.settings.fusion.models and BM25_NAME not in models:
+            models.insert(0, BM25_NAME)
+        rows: list[Row] = []
+        baseline: _Baseline | None = None
+        for model in models:
+            label = self.labels.get(model, model)
+            slug = f"{collection.name}-{fingerprint([place, model, label])[:8]}"
+            pair = self.out / "runs" / f"{slug}.json"
+            if not pair.is_file():
+                note(f"evaluate: {label} on {collection.name}")
+                write_json(pair, list(self._rows(model, label, slug, collection, baseline)))
+            done: list[Row] = json.loads(pair.read_text(encoding="utf-8"))
+            by_query = [row.pop("by_query") for row in done]
+            if model == BM25_NAME:
+                run = read_trec_run(self.out / done[0]["run"])
+                baseline = _Baseline({q: rank(scores) for q, scores in run.items()}, by_query[0])
+            if model in wanted:
+                rows += done
+        return rows
 
-def _on_collection(job: _Job, place: str, collection: Collection) -> list[Result]:
-    """All rows of one collection, each model's taken from disk where it was finished before."""
-    wanted = job.settings.models
-    models = sorted(wanted, key=lambda m: m != BM25_NAME)  # fusion and the test need BM25 first
-    if job.settings.fusion.models and BM25_NAME not in models:
-        models.insert(0, BM25_NAME)
-    rows: list[Result] = []
-    baseline: _Baseline | None = None
-    for model in models:
-        label = job.labels.get(model, model)
-        slug = f"{collection.name}-{fingerprint([place, model, label])[:8]}"
-        part = job.runs / f"{slug}.json"
-        if not part.is_file():
-            note(f"evaluate: {label} on {collection.name}")
-            write_json(part, _measure(job, collection, model, label, slug, baseline))
-        done: list[Result] = json.loads(part.read_text(encoding="utf-8"))
-        if model == BM25_NAME:
-            run = read_trec_run(job.runs.parent / done[0]["run"])
-            baseline = _Baseline({q: rank(scores) for q, scores in run.items()}, done[0]["ndcg_by_query"])
-        if model in wanted:
-            rows += [{k: v for k, v in row.items() if k != "ndcg_by_query"} for row in done]
-    return rows
-
-
-def _measure(
-    job: _Job, collection: Collection, model: str, label: str, slug: str, baseline: _Baseline | None
-) -> list[Result]:
-    """Rank, fuse, measure; the runs go to disk. One row for each width, and one for the fusion."""
-    rows = []
-    for name, tag, ranked in _rankings(job, collection, model, label, baseline):
-        reported = {q: hits[:_REPORTED] for q, hits in ranked.hits.items()}
-        values = per_query(reported, collection.qrels)
-        ndcg = values["nDCG@10"]
-        p_value = None if baseline is None else paired_randomisation(ndcg, baseline.ndcg, job.seed)
-        run = job.runs / f"{slug}-{tag}.trec"
-        kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's whole depth from there
-        write_trec_run(run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama")
-        rows.append(
-            {
+    def _rows(
+        self, model: str, label: str, slug: str, collection: Collection, baseline: _Baseline | None
+    ) -> Iterator[Row]:
+        """Rank, write the runs, measure: a row for each width, and one for the fusion."""
+        bm25 = None if baseline is None else baseline.hits
+        folder = self.folders.get(model)
+        for ranked in rank_collection(model, folder, label, collection, self.settings, self.store, bm25):
+            tag = BM25_NAME if ranked.dim is None else f"{ranked.dim}-fused" if ranked.fused else ranked.dim
+            run = self.out / "runs" / f"{slug}-{tag}.trec"
+            reported = {q: hits[:REPORTED] for q, hits in ranked.hits.items()}
+            kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's hits from its run
+            write_trec_run(
+                run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama"
+            )
+            values = per_query(reported, collection.qrels)
+            name = f"{label} + bm25" if ranked.fused else label
+            yield {
                 "model": name,
-                "collection": collection.name,
-                "split": collection.split,
-                "dim": ranked.dim,
-                "metrics": {measure: round(value, 5) for measure, value in means(values).items()},
-                "p_value_vs_bm25": p_value,
-                "queries": len(ndcg),
-                "documents": len(collection.documents),
-                "seconds": round(ranked.seconds, 3),
-                "documents_per_second": round(len(collection.documents) / max(ranked.seconds, 1e-9), 2),
-                "path": str(job.folders.get(model, model)),
+                **self._results(ranked, values, collection, baseline),
+                "path": str(folder or model),
                 "fingerprint": ranked.made_by,
-                "run": f"{job.runs.name}/{run.name}",
-                "settings": job.settings.model_dump(mode="json", exclude={"models", "collections"}),
-                "hashes": collection.hashes,
-                "seed": job.seed,
-                "command": command(),
-                "versions": versions(),
-                "machine": machine(),
-                "ndcg_by_query": ndcg,
+                "run": str(run.relative_to(self.out)),
+                **self._provenance(collection),
+                "by_query": values[MAIN_MEASURE],
             }
-        )
-    return rows
 
-
-def _rankings(
-    job: _Job, collection: Collection, model: str, label: str, baseline: _Baseline | None
-) -> list[tuple[str, str, Ranked]]:
-    """(name in the table, tag of the run file, ranking) for each row of a model."""
-    depth = max(_REPORTED, job.settings.fusion.depth) + job.settings.exclude_self
-    if model == BM25_NAME:
-        return [(label, BM25_NAME, _without_self(job.settings, rank_bm25(collection, depth)))]
-    encoder: Encoder
-    if model == LSA_NAME:
-        encoder = LSA.build(collection.documents)
-    else:
-        encoder = load_encoder(job.folders[model], job.settings.max_length, job.settings.precision)
-        encoder.name = label
-    found = [
-        _without_self(job.settings, ranked)
-        for ranked in rank_dense(encoder, collection, job.settings.dims, depth, job.store)
-    ]
-    rows = [(label, str(ranked.dim), ranked) for ranked in found]
-    if model in job.settings.fusion.models and baseline is not None:
-        fused = _fused(job.settings.fusion, baseline.hits, found[0])
-        rows.append((f"{label} + bm25", f"{fused.dim}-fused", fused))
-    return rows
-
-
-def _fused(fusion: FusionSettings, bm25: Mapping[str, Sequence[Hit]], dense: Ranked) -> Ranked:
-    weights = [1 - fusion.weight, fusion.weight]
-    hits = {
-        q: fuse([bm25.get(q, [])[: fusion.depth], found[: fusion.depth]], weights, _REPORTED, fusion.method)
-        for q, found in dense.hits.items()
-    }
-    return dense._replace(hits=hits)
-
-
-def _without_self(settings: EvaluateSettings, ranked: Ranked) -> Ranked:
-    if not settings.exclude_self:
-        return ranked
-    return ranked._replace(
-        hits={
-            q: rank((h.document_id, h.score) for h in hits if h.document_id != q)
-            for q, hits in ranked.hits.items()
+    def _results(
+        self,
+        ranked: Ranked,
+        values: dict[str, dict[str, float]],
+        collection: Collection,
+        baseline: _Baseline | None,
+    ) -> Row:
+        by_query, documents = values[MAIN_MEASURE], len(collection.documents)
+        p_value = None if baseline is None else paired_randomisation(by_query, baseline.by_query, self.seed)
+        return {
+            "collection": collection.name,
+            "split": collection.split,
+            "dim": ranked.dim,
+            "metrics": {measure: round(value, 5) for measure, value in means(values).items()},
+            "p_value_vs_bm25": p_value,
+            "queries": len(by_query),
+            "documents": documents,
+            "seconds": round(ranked.seconds, 3),
+            "documents_per_second": round(documents / max(ranked.seconds, 1e-9), 2),
         }
-    )
+
+    def _provenance(self, collection: Collection) -> Row:
+        return {
+            "settings": self.settings.model_dump(mode="json", exclude={"models", "collections"}),
+            "hashes": collection.hashes,
+            "seed": self.seed,
+            "command": command(),
+            "versions": versions(),
+            "machine": machine(),
+        }

@@ -9,6 +9,9 @@ from pydantic import Field
 from drama.llm.prompt import Messages
 from drama.settings import Section
 
+LONGEST_PROMPT = 1536
+"""Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
+
 
 class Sampling(Section):
     """How answers are drawn. Temperature 0 is greedy."""

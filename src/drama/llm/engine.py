@@ -16,13 +16,11 @@ from drama.compute import Precision, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint, fingerprint_path
-from drama.llm.chat import Sampling, Usage
+from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
 from drama.llm.prefix import Prefix, common_prefix, keeps_prefixes, padded, token_bytes
 from drama.llm.prompt import Messages, as_text, without_system
 from drama.models import resolve
 
-LONGEST_PROMPT = 1536
-"""Tokens of a prompt: far more than a few-shot prompt needs, and a bound on the memory of a batch."""
 LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is split."""
 

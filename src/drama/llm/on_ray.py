@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from drama.compute import Precision
-from drama.llm.chat import Sampling, Usage
-from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
+from drama.llm.engine import load_engine
 from drama.llm.prompt import Messages
 from drama.workers import RaySettings, work_through
 

@@ -2,9 +2,9 @@
 
 from drama.compute import Precision
 from drama.llm.address import is_server
-from drama.llm.chat import ChatModel
+from drama.llm.chat import LONGEST_PROMPT, ChatModel
 from drama.llm.client import ServerClient, ServerSettings
-from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.engine import load_engine
 from drama.llm.on_ray import RayEngine
 from drama.llm.vllm import VLLMEngine, is_vllm
 from drama.workers import RaySettings

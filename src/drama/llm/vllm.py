@@ -7,8 +7,7 @@ from typing import Any
 
 from drama.compute import Precision
 from drama.errors import DramaError, MissingExtraError
-from drama.llm.chat import Sampling, Usage
-from drama.llm.engine import LONGEST_PROMPT, load_engine
+from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
 from drama.llm.prompt import Messages
 
 PREFIX = "vllm:"
@@ -52,6 +51,8 @@ class VLLMEngine:
         self.name = name
         self.usage = Usage()
         self._precision = precision
+        from drama.llm.engine import load_engine
+
         self._here = load_engine(model_of(name), "fp32", longest, weights=False)
 
     @property

@@ -1,7 +1,14 @@
 """Structured pruning: score, plan, slice, recover. The result is a plain transformers causal LM."""
 
-from drama.prune.planning import planned_shape
-from drama.prune.settings import PruneSettings
-from drama.prune.stage import prune
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from drama.prune.planning import planned_shape
+    from drama.prune.settings import PruneSettings
+    from drama.prune.stage import prune
 
 __all__ = ["PruneSettings", "planned_shape", "prune"]
+
+__getattr__ = lazy_names(__name__)

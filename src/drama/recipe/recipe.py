@@ -1,4 +1,4 @@
-"""Recipe: what a run is. One section a stage; a section that is absent takes its defaults."""
+"""Recipe: the settings of a run, a section for each stage; an absent section has its defaults."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from drama.settings import Section, apply_overrides, read_yaml
 from drama.train import TrainSettings
 
 KNOWN_ITEMS = "known-items"
-"""What a recipe calls the judged collection that comes with the embedded Python documentation."""
+"""The name in recipes of the judged collection that comes with the Python documentation."""
 
 OWN_MODELS = ("student", "untrained", "llm")
-"""What a recipe calls the models of its own run."""
+"""The names in recipes of the run's own models."""
 
 
 class Recipe(Section):
     """A run from its LLM and corpus to a searchable index. Paths are relative to the current folder."""
 
     run: str
-    """Folder of the run."""
+    """Folder of the run; stages write to its subfolders."""
     seed: int = 13
     preset: str | None = None
     corpus: CorpusSettings = CorpusSettings()

@@ -1,29 +1,27 @@
-"""Running a recipe: the stages in order, each in its folder of the run, each skipped when unchanged."""
+"""Running a recipe: the stages in order, each in its folder of the run, skipped if unchanged."""
 
 from pathlib import Path
 
-from drama.augment import augment
+from drama import augment, corpus, evaluate, prune, train
 from drama.console import note, warn
-from drama.corpus import CorpusSettings, build_corpus
-from drama.evaluate import EvaluateSettings, evaluate
+from drama.corpus import CorpusSettings
+from drama.evaluate import EvaluateSettings
 from drama.models import resolve
-from drama.prune import prune
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.records import read_examples
 from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
-from drama.train import train
 from drama.train.leaks import describe, judged_texts, leaked
 
 
 def run_recipe(path: Path, overrides: list[str]) -> Path:
     """Run a recipe from its corpus to its index. Returns the run's folder.
 
-    Run again after a kill, it goes on; run again unchanged, it does nothing.
+    After a kill the same call resumes; if nothing has changed, it does nothing.
 
     Raises:
-        DramaError: any user's mistake; every section is checked before the first stage starts.
+        DramaError: any mistake in the recipe; every section is checked before the first stage starts.
     """
     recipe = load_recipe(path, overrides)
     folder = Path(recipe.run)
@@ -32,13 +30,13 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     write_yaml(folder / "recipe.yaml", recipe.model_dump(mode="json"))
     store = folder / "embeddings"
 
-    build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
+    corpus.build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
-    prune(recipe.prune, passages, folder / "prune", recipe.seed)
-    augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
+    prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
+    augment.augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
     _warn_of_leaks(recipe, folder)
     teacher = folder / "augment" / "teacher"
-    train(
+    train.train(
         recipe.train,
         folder / "prune" / "model",
         passages,
@@ -51,16 +49,18 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         own = (folder / "train" / "model", folder / "prune" / "model", resolve(recipe.prune.parent))
         places = dict(zip(OWN_MODELS, map(str, own), strict=True))
         labels = {place: name for name, place in places.items()}
-        evaluate(_placed(recipe.evaluate, places, folder), folder / "evaluate", recipe.seed, store, labels)
+        evaluate.evaluate(
+            _placed(recipe.evaluate, places, folder), folder / "evaluate", recipe.seed, store, labels
+        )
     else:
         note("evaluate: no collections named, skipped")
-    index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index")
+    index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index", store)
     search_examples(recipe.search, folder / "index", folder / "search")
     return folder
 
 
 def _counted(recipe: Recipe) -> CorpusSettings:
-    """The corpus section; chunks are counted in the LLM's own tokens where no other tokenizer is named."""
+    """The corpus section; chunks are counted in the LLM's tokens unless a tokenizer is named."""
     chunk = recipe.corpus.chunk
     if chunk.tokens is None or chunk.tokenizer is not None:
         return recipe.corpus
@@ -69,7 +69,7 @@ def _counted(recipe: Recipe) -> CorpusSettings:
 
 
 def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
-    """Say how many training queries the evaluation would ask; `train.leaks` does more about them."""
+    """Warn of training queries that evaluation asks too; `train.leaks` can leave them out."""
     if recipe.train.leaks is not None or not recipe.evaluate.collections:
         return
     known = str(folder / "corpus" / "known-items")
@@ -81,7 +81,7 @@ def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:
-    """The section with `student`, `untrained`, `llm` and `known-items` put in place."""
+    """The section with the paths of `student`, `untrained`, `llm` and `known-items`."""
     known = str(folder / "corpus" / "known-items")
     return settings.model_copy(
         update={

@@ -36,8 +36,8 @@ class Collection:
     hashes: dict[str, str]
     """File name → content hash, for provenance."""
     left_out: dict[str, int]
-    """What was read and contributes nothing, counted: queries of other splits, judged queries that no
-    document answers (they count 0, as in trec_eval), documents without text."""
+    """Counts of what contributes nothing: queries of other splits, judged queries without a relevant document
+    (they count 0, as in trec_eval), documents without text."""
 
     @classmethod
     def read(cls, folder: Path, split: str = "test") -> Self:
@@ -87,7 +87,7 @@ def qrels_file(folder: Path, split: str) -> Path:
 
 
 def read_judged(folder: Path, split: str) -> Judged:
-    """Read `queries.jsonl` and `qrels/<split>.tsv`; the corpus is left alone.
+    """Read `queries.jsonl` and `qrels/<split>.tsv`, but not the corpus.
 
     Raises:
         FileError: a file is missing or broken, or a judged query does not exist.

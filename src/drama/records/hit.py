@@ -1,4 +1,4 @@
-"""Hit and run: what a search returned; the one place that ranks and breaks ties; TREC run files."""
+"""Hits and runs: search results; the one place that ranks and breaks ties; TREC run files."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -34,8 +34,8 @@ def rank(scores: Mapping[str, float] | Iterable[tuple[str, float]], k: int | Non
 def write_trec_run(path: Path, run: Run, tag: str) -> int:
     """Write `query Q0 document rank score tag` lines, atomically. Returns the number of lines.
 
-    Columns are parted by tabs, so that ids with spaces come back whole; scores are written in full, so that
-    no ties arise on reading.
+    Columns are separated by tabs, so that ids may contain spaces; scores are written in full, so that reading
+    creates no ties.
     """
     written = 0
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
@@ -47,10 +47,10 @@ def write_trec_run(path: Path, run: Run, tag: str) -> int:
 
 
 def read_trec_run(path: Path) -> Run:
-    """Read a TREC run file, its columns parted by tabs or, as other tools write it, by spaces.
+    """Read a TREC run file, its columns separated by tabs or, as other tools write it, by spaces.
 
     Raises:
-        FileError: missing file, wrong number of columns, or a score that is no number.
+        FileError: missing file, wrong number of columns, or a score that is not a number.
     """
     if not path.is_file():
         raise FileError(path, "no such file")

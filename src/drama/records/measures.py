@@ -1,25 +1,27 @@
 """trec_eval's measures by ir-measures, on our ranking: falling score, ties by rising document id.
 
-trec_eval breaks ties by *falling* document id; so it is handed the negative rank in place of the score and
+trec_eval breaks ties by *falling* document id. It is given the negative rank instead of the score, so that it
 sees the order that a user sees.
 """
 
 from collections.abc import Mapping, Sequence
 
 import ir_measures
-from ir_measures import RR, R, nDCG
 
 from drama.records.hit import Hit
 from drama.records.judgment import Qrels
 
-MEASURES = {"nDCG@10": nDCG @ 10, "R@100": R @ 100, "RR@10": RR @ 10}
+MEASURES = {name: ir_measures.parse_measure(name) for name in ("nDCG@10", "R@100", "RR@10")}
+"""All that is measured, by ir-measures' names: the list of evaluation, validation and reports."""
+MAIN_MEASURE = "nDCG@10"
+"""The measure that plots show and the significance test compares."""
 
 
 def per_query(run: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, dict[str, float]]:
     """Measure → query id → value, for every judged query.
 
-    A judged query without hits counts 0 (`trec_eval -c`). So does one whose judgments are all 0: no ranking
-    can do well on it, and trec_eval averages over it all the same.
+    A judged query without hits counts 0 (`trec_eval -c`). So does one whose judgments are all 0: trec_eval
+    averages over it too.
 
     >>> hits = [Hit("a", 2.0, 1), Hit("b", 1.0, 2)]
     >>> per_query({"q": hits}, {"q": {"b": 1}})["RR@10"]
@@ -27,10 +29,9 @@ def per_query(run: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, dict[
     """
     ranks = {q: {hit.document_id: float(-hit.rank) for hit in hits} for q, hits in run.items() if q in qrels}
     found: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels, 0.0) for name in MEASURES}
-    names = {str(measure): name for name, measure in MEASURES.items()}
     if any(ranks.values()):
         for value in ir_measures.iter_calc(list(MEASURES.values()), qrels, ranks):
-            found[names[str(value.measure)]][value.query_id] = float(value.value)
+            found[str(value.measure)][value.query_id] = float(value.value)
     return found
 
 

@@ -4,9 +4,10 @@ import html
 from pathlib import Path
 
 from drama.files import write_text
+from drama.records.measures import MEASURES
 from drama.report.plots import bars, courses, heat_maps, histogram, loss_curve, pruning_curves, widths
 from drama.report.read import RunFiles, read_run
-from drama.report.tables import COLUMNS, p_text, short_name
+from drama.report.tables import measured, p_text, short_name
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -19,9 +20,9 @@ pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
 """
 
 _GROUPS = "groups"
-"""A figure that is a table of its own: what was trained on."""
+"""A figure that becomes a table: the training examples by group."""
 _LANGUAGES, _LOST = "perplexity_by_language", "languages_lost"
-"""Those of `prune`: the table, and the same in words."""
+"""Figures of `prune`: the table, and the same in words."""
 _HISTOGRAMS = "histograms"
 """A figure that is plotted: title → `edges`, and `counts` by name."""
 
@@ -61,12 +62,12 @@ def _results(run: RunFiles) -> str:
     for r in run.results:
         numbers = [
             r["dim"] or "",
-            *(f"{r['metrics'][c]:.3f}" for c in COLUMNS),
+            *measured(r),
             p_text(r),
             f"{r['documents_per_second']:.0f}",
         ]
         rows.append([r["collection"], short_name(r["model"]), *numbers])
-    head = ["collection", "model", "dim", *COLUMNS, "p vs bm25", "documents/s"]
+    head = ["collection", "model", "dim", *MEASURES, "p vs bm25", "documents/s"]
     return "<h2>Results</h2>" + _table(head, rows, text_columns=2)
 
 
@@ -132,7 +133,7 @@ def _figures(run: RunFiles) -> str:
 
 
 def _trained_on(run: RunFiles) -> str:
-    """What was trained on, by source, kind and language; nothing where augment has not ended."""
+    """The training examples by source, kind and language; empty before augment has ended."""
     groups = [g for manifest in run.manifests.values() for g in manifest.figures.get(_GROUPS, [])]
     if not groups:
         return ""

@@ -2,72 +2,61 @@
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from drama.records.measures import MAIN_MEASURE
 from drama.report.tables import short_name
 
 _COLOUR = "#2a6f97"
 _SMOOTHED = 20
+Event = dict[str, Any]
 
 
 def bars(results: Sequence[dict[str, Any]], collection: str) -> str:
-    """nDCG@10 of every row of a collection."""
+    """The main measure of every row of a collection."""
     rows = [r for r in results if r["collection"] == collection]
-    figure = Figure(figsize=(7, 0.36 * len(rows) + 0.9))
-    axis = figure.subplots()
-    drawn = axis.barh(range(len(rows)), [r["metrics"]["nDCG@10"] for r in rows], color=_COLOUR)
+    figure, axis = _figure(f"{MAIN_MEASURE} on {collection}", height=0.36 * len(rows) + 0.9)
+    drawn = axis.barh(range(len(rows)), [r["metrics"][MAIN_MEASURE] for r in rows], color=_COLOUR)
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows], parse_math=False)
     axis.bar_label(drawn, fmt="%.3f", padding=3)
     axis.invert_yaxis()
     axis.set_xlim(0, 1.1)  # room for the label of a full bar
-    axis.set_title(f"nDCG@10 on {collection}", parse_math=False)
     return _svg(figure)
 
 
 def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
-    """nDCG@10 against the width, for models that were reported at several."""
+    """The main measure against the width, for models that were reported at several."""
     by_model: dict[str, list[tuple[int, float]]] = {}
     for row in results:
         if row["collection"] == collection and row["dim"] and not row["model"].endswith("+ bm25"):
-            by_model.setdefault(row["model"], []).append((row["dim"], row["metrics"]["nDCG@10"]))
+            by_model.setdefault(row["model"], []).append((row["dim"], row["metrics"][MAIN_MEASURE]))
     several = {m: sorted(points) for m, points in by_model.items() if len(points) > 1}
     if not several:
         return None
-    figure = Figure(figsize=(7, 3))
-    axis = figure.subplots()
+    figure, axis = _figure(f"truncated and renormalised, {collection}", "dimensions", MAIN_MEASURE)
     lines = [axis.plot(*zip(*points, strict=True), marker="o")[0] for points in several.values()]
     axis.set_xticks(sorted({dim for points in several.values() for dim, _ in points}))
-    axis.set_xlabel("dimensions")
-    axis.set_ylabel("nDCG@10")
-    axis.set_title(f"truncated and renormalised, {collection}", parse_math=False)
-    for text in axis.legend(lines, [short_name(m) for m in several]).get_texts():
-        text.set_parse_math(False)
-    axis.grid(alpha=0.3)
+    _legend(axis, map(short_name, several), lines)
     return _svg(figure)
 
 
-def loss_curve(events: Sequence[dict[str, Any]], stage: str) -> str:
+def loss_curve(events: Sequence[Event], stage: str) -> str:
     """Loss by step, with a running mean."""
     steps, losses = [e["step"] for e in events], [e["loss"] for e in events]
-    figure = Figure(figsize=(7, 2.8))
-    axis = figure.subplots()
+    title = f"{stage} (running mean over {_SMOOTHED} steps)"
+    figure, axis = _figure(title, "step", "loss", height=2.8)
     axis.plot(steps, losses, color=_COLOUR, alpha=0.3)
     mean = [sum(losses[max(0, i - _SMOOTHED) : i]) / min(i, _SMOOTHED) for i in range(1, len(losses) + 1)]
     axis.plot(steps, mean, color=_COLOUR)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("step")
-    axis.set_ylabel("loss")
-    axis.set_title(f"{stage} (running mean over {_SMOOTHED} steps)")
-    axis.grid(alpha=0.3)
     return _svg(figure)
 
 
-_COURSES: dict[str, Callable[[dict[str, Any]], float]] = {
+_COURSES: dict[str, Callable[[Event], float]] = {
     "learning rate": lambda event: float(event["learning_rate"]),
     "gradient norm": lambda event: float(event["gradient_norm"]),
     "tokens/s": lambda event: float(event["tokens"]) / float(event["seconds"]),
@@ -78,8 +67,8 @@ _COURSES: dict[str, Callable[[dict[str, Any]], float]] = {
 _MEASURED = {"held_out": "held out", "judged": "judged"}
 
 
-def courses(events: Sequence[dict[str, Any]], stage: str) -> str | None:
-    """Everything else that the events follow, a small plot each; None where they follow nothing."""
+def courses(events: Sequence[Event], stage: str) -> str | None:
+    """Everything else that the events record, a small plot each; None if they record nothing."""
     lines = {title: _course(events, value) for title, value in _COURSES.items()}
     for part, title in _MEASURED.items():
         measured = [(event["step"], event[part]) for event in events if part in event]
@@ -88,24 +77,16 @@ def courses(events: Sequence[dict[str, Any]], stage: str) -> str | None:
     drawn = {title: points for title, points in lines.items() if points}
     if not drawn:
         return None
-    rows = -(-len(drawn) // 3)
-    figure = Figure(figsize=(9, 1.9 * rows + 0.4))
-    axes = list(figure.subplots(rows, 3, squeeze=False).flat)
-    for axis, (title, points) in zip(axes, drawn.items(), strict=False):
+    figure, axes = _grid(f"{stage}, by step", len(drawn), columns=3, height=1.9)
+    for axis, (title, points) in zip(axes, drawn.items(), strict=True):
         axis.plot(*zip(*points, strict=True), color=_COLOUR, lw=1, marker="." if ":" in title else None)
         axis.set_title(title, fontsize=9)
-        axis.tick_params(labelsize=7)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.grid(alpha=0.3)
-    for axis in axes[len(drawn) :]:
-        axis.remove()
-    figure.suptitle(f"{stage}, by step", fontsize=10)
     return _svg(figure)
 
 
-def _course(
-    events: Sequence[dict[str, Any]], value: Callable[[dict[str, Any]], float]
-) -> list[tuple[int, float]]:
+def _course(events: Sequence[Event], value: Callable[[Event], float]) -> list[tuple[int, float]]:
     """(step, value) of the events that hold what the value needs."""
     points = []
     for event in events:
@@ -116,29 +97,24 @@ def _course(
 
 def histogram(counted: dict[str, Any], title: str) -> str:
     """Share of each name's values by bin; names may hold very different numbers of them."""
-    figure = Figure(figsize=(7, 3))
-    axis = figure.subplots()
+    figure, axis = _figure(title, y="share")
     names = []
     for name, counts in counted["counts"].items():
         total = sum(counts)
         names.append(f"{name} ({total:,})")
         axis.stairs([n / total for n in counts], counted["edges"], linewidth=1.5)
-    for text in axis.legend(names, fontsize=8).get_texts():
-        text.set_parse_math(False)
-    axis.set_ylabel("share")
-    axis.set_title(title, parse_math=False)
-    axis.grid(alpha=0.3)
+    _legend(axis, names)
     return _svg(figure)
 
 
-def pruning_curves(events: Sequence[dict[str, Any]]) -> list[str]:
-    """Sparsity against its ramp, λ, losses and shares of languages; those of which there are events."""
+def pruning_curves(events: Sequence[Event]) -> list[str]:
+    """Sparsity against its ramp, λ, losses and shares of languages, as far as there are events of them."""
     masks = [e for e in events if "sparsity" in e]
     domains = [e for e in events if "domain_losses" in e]
     found = []
     if masks:
         sparsity = ([e["sparsity"] for e in masks], [e["wanted_sparsity"] for e in masks])
-        found.append(_curves(masks, *sparsity, "expected sparsity of the masks (dashed: what is asked for)"))
+        found.append(_curves(masks, *sparsity, "expected sparsity of the masks (dashed: the target)"))
         first, second = ([{k: v[i] for k, v in e["multipliers"].items()} for e in masks] for i in (0, 1))
         found.append(_curves(masks, first, second, "λ₁ (dashed: λ₂)"))
     if domains:
@@ -150,15 +126,14 @@ def pruning_curves(events: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _curves(
-    events: Sequence[dict[str, Any]],
+    events: Sequence[Event],
     solid: Sequence[dict[str, float]],
     dashed: Sequence[dict[str, float]] | None,
     title: str,
 ) -> str:
     """One line for each name, over the steps; gaps where a round does not have it."""
     steps = [e["step"] for e in events]
-    figure = Figure(figsize=(7, 3))
-    axis = figure.subplots()
+    figure, axis = _figure(title, "step")
     lines = []
     names = list(dict.fromkeys(name for values in solid for name in values))
     for name in names:
@@ -166,31 +141,54 @@ def _curves(
         if dashed is not None:
             own = [values.get(name, math.nan) for values in dashed]
             axis.plot(steps, own, color=lines[-1].get_color(), linestyle="--", alpha=0.6)
-    for text in axis.legend(lines, names, fontsize=8, ncols=2).get_texts():
-        text.set_parse_math(False)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("step")
-    axis.set_title(title)
-    axis.grid(alpha=0.3)
+    _legend(axis, names, lines, ncols=2)
     return _svg(figure)
 
 
 def heat_maps(maps: Sequence[dict[str, Any]], title: str) -> str:
     """Values from 0 to 1 as colours, two maps in a line."""
-    lines = -(-len(maps) // 2)
-    figure = Figure(figsize=(9, 2.4 * lines + 0.4))
-    axes = list(figure.subplots(lines, 2, squeeze=False).flat)
-    for axis, drawn in zip(axes, maps, strict=False):
+    figure, axes = _grid(title, len(maps), columns=2, height=2.4)
+    for axis, drawn in zip(axes, maps, strict=True):
         image = axis.imshow(drawn["values"], aspect="auto", interpolation="nearest", vmin=0, vmax=1)
         axis.set_title(drawn["title"], fontsize=9, parse_math=False)
         axis.set_xlabel(drawn["columns"], fontsize=8)
         axis.set_ylabel(drawn["rows"], fontsize=8)
-        axis.tick_params(labelsize=7)
         figure.colorbar(image, ax=axis)
-    for axis in axes[len(maps) :]:
-        axis.remove()
-    figure.suptitle(title, fontsize=10, parse_math=False)
     return _svg(figure)
+
+
+def _figure(title: str, x: str = "", y: str = "", height: float = 3) -> tuple[Figure, Any]:
+    """A figure with one plot; steps are counted in whole numbers."""
+    figure = Figure(figsize=(7, height))
+    axis = figure.subplots()
+    axis.set_title(title, parse_math=False)
+    axis.set_xlabel(x)
+    axis.set_ylabel(y)
+    if x or y:
+        axis.grid(alpha=0.3)
+    if x == "step":
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure, axis
+
+
+def _grid(title: str, plots: int, columns: int, height: float) -> tuple[Figure, list[Any]]:
+    """A figure with several small plots; `height` is a row's."""
+    rows = -(-plots // columns)
+    figure = Figure(figsize=(9, height * rows + 0.4))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[plots:]:
+        axis.remove()
+    for axis in axes[:plots]:
+        axis.tick_params(labelsize=7)
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    return figure, axes[:plots]
+
+
+def _legend(axis: Any, names: Iterable[str], lines: Sequence[Any] | None = None, **how: Any) -> None:
+    """A legend whose names are plain text: a `$` in them begins no formula."""
+    handles = () if lines is None else (lines,)
+    for text in axis.legend(*handles, list(names), fontsize=8, **how).get_texts():
+        text.set_parse_math(False)
 
 
 def _label(row: dict[str, Any]) -> str:

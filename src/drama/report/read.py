@@ -1,4 +1,4 @@
-"""What a run's folder holds, read for the report."""
+"""Reading a run's folder for the report."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def read_run(folder: Path) -> RunFiles:
     """Read a run's folder.
 
     Raises:
-        FileError: it is no folder of a run.
+        FileError: it is not the folder of a run.
     """
     manifests = {s: m for s in STAGES if (m := read_manifest(folder / s)) is not None}
     if not manifests:

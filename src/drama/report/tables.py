@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from drama.records.measures import MEASURES
 from drama.report.read import read_run
 
-COLUMNS = ("nDCG@10", "R@100", "RR@10")
 _WIDTH = 140
 
 
@@ -30,17 +30,17 @@ def print_summary(folder: Path) -> None:
 
 
 def print_results(results: Sequence[dict[str, Any]]) -> None:
-    """One table of results; `p` is the paired randomisation test against BM25 on nDCG@10."""
+    """One table of results; `p` is the paired randomisation test against BM25 on the main measure."""
     out = _console()
     table = Table(box=None, header_style="bold")
-    for name in ("collection", "model", "dim", *COLUMNS, "p vs bm25", "docs/s"):
+    for name in ("collection", "model", "dim", *MEASURES, "p vs bm25", "docs/s"):
         table.add_column(name, justify="left" if name in ("collection", "model") else "right")
     for row in results:
         table.add_row(
             escape(row["collection"]),
             escape(short_name(row["model"])),
             "" if row["dim"] is None else str(row["dim"]),
-            *(f"{row['metrics'][c]:.3f}" for c in COLUMNS),
+            *measured(row),
             p_text(row),
             f"{row['documents_per_second']:.0f}",
         )
@@ -48,13 +48,18 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
 
 
 def _console() -> Console:
-    """Standard output; wide enough for a row where it is no terminal (a pipe, a log)."""
+    """Standard output; in a pipe or a log wide enough for a row."""
     terminal = sys.stdout.isatty()
     return Console(highlight=False, width=None if terminal else _WIDTH)
 
 
+def measured(row: dict[str, Any]) -> list[str]:
+    """The values of a row, one for each of `MEASURES`; empty where an older run lacks it."""
+    return [f"{row['metrics'][m]:.3f}" if m in row["metrics"] else "" for m in MEASURES]
+
+
 def p_text(row: dict[str, Any]) -> str:
-    """The p-value of a row against BM25; never as 0, which no test by sampling can find.
+    """The p-value of a row against BM25; never shown as 0, which sampling can't establish.
 
     >>> [p_text({"p_value_vs_bm25": p}) for p in (None, 0.0001, 0.583)]
     ['', '<0.001', '0.583']

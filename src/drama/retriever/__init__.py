@@ -1,13 +1,17 @@
-"""The encoder: a decoder LLM made bidirectional, mean-pooled, normalised; its folder; encoding streams."""
+"""The encoder: a decoder LLM made bidirectional, mean-pooled, normalised; its folder; the embedding store."""
 
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
 from drama.retriever.encoder import Encoder, load_encoder
-from drama.retriever.model import Retriever
-from drama.retriever.pooling import truncate
 from drama.retriever.settings import RetrieverSettings
 from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.store import EmbeddingStore
-from drama.retriever.stream import encode_corpus
+from drama.retriever.vectors import truncate
+
+if TYPE_CHECKING:
+    from drama.retriever.model import Retriever
 
 __all__ = [
     "Blocks",
@@ -16,7 +20,8 @@ __all__ = [
     "Retriever",
     "RetrieverSettings",
     "SpreadEncoding",
-    "encode_corpus",
     "load_encoder",
     "truncate",
 ]
+
+__getattr__ = lazy_names(__name__)

@@ -22,7 +22,7 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
         dtype: of the weights.
 
     Raises:
-        DramaError: the folder can't be loaded, or attention does not behave as asked.
+        DramaError: the folder can't be loaded, or attention is not as requested.
     """
     try:
         model = AutoModel.from_pretrained(folder, dtype=dtype)
@@ -37,7 +37,7 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
     if sees != bidirectional:
         raise DramaError(
             f"{folder}: attention is {'bidirectional' if sees else 'causal'} though "
-            f"{'bidirectional' if bidirectional else 'causal'} was asked for",
+            f"{'bidirectional' if bidirectional else 'causal'} was requested",
             hint="this transformers version or attention kernel ignores config.is_causal: use >=5.2",
         )
     return model
@@ -45,7 +45,7 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
 
 @torch.no_grad()
 def last_token_reaches_first(model: Any) -> bool:
-    """Whether changing the last token changes the first token's state."""
+    """True if changing the last token changes the first token's state."""
     device = next(model.parameters()).device
     tokens_BL = torch.tensor([[3, 4, 5, 6], [3, 4, 5, 7]], device=device)
     training = model.training

@@ -1,16 +1,17 @@
-"""Encoder: what search, augmentation and evaluation ask of any dense model; and how one is opened by name."""
+"""Encoder: what search, augmentation and evaluation need of a dense model, and how to open one by name."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from drama.compute import TrainPrecision, resolve_precision
+from drama.compute import TrainPrecision
 from drama.models import resolve
-from drama.retriever.folder import read_settings
-from drama.retriever.forward.positions import check_length
-from drama.retriever.model import Retriever
-from drama.retriever.pooling import Array
-from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
+from drama.retriever.settings import read_settings
+from drama.retriever.vectors import Array
+
+if TYPE_CHECKING:
+    from drama.retriever.model import Retriever
+    from drama.retriever.sentence_transformer import SentenceTransformerEncoder
 
 
 class Encoder(Protocol):
@@ -39,7 +40,7 @@ class Encoder(Protocol):
 
 def load_encoder(
     name: str | Path, max_length: int | None = None, precision: TrainPrecision = "fp32"
-) -> Retriever | SentenceTransformerEncoder:
+) -> "Retriever | SentenceTransformerEncoder":
     """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
 
     Args:
@@ -53,6 +54,12 @@ def load_encoder(
     """
     folder = resolve(name)
     settings = read_settings(folder)
+    # torch is loaded here, when the name and the folder have been found to be right
+    from drama.compute import resolve_precision
+    from drama.retriever.forward.positions import check_length
+    from drama.retriever.model import Retriever
+    from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
+
     if settings is None and is_sentence_transformer(folder):
         return SentenceTransformerEncoder(folder, str(name), max_length, precision)
     retriever = Retriever.from_llm(folder) if settings is None else Retriever.load(folder)

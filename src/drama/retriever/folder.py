@@ -8,35 +8,15 @@ drama.json                          our settings, trained dims among them
 README.md                           the model card
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from drama.errors import FileError
 from drama.files import atomic_folder, write_json
 from drama.retriever.backbone import parameters_without_embeddings
 from drama.retriever.head import FOLDER, dense_config, write_head
-from drama.retriever.settings import RetrieverSettings
-
-SETTINGS = "drama.json"
-
-
-def read_settings(folder: Path) -> RetrieverSettings | None:
-    """The settings of a retriever folder, or None where it is none of ours.
-
-    Raises:
-        FileError: drama.json is there and broken.
-    """
-    path = folder / SETTINGS
-    if not path.is_file():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise FileError(path, f"not valid JSON ({error.msg})", line=error.lineno) from None
-    return RetrieverSettings.parse(values, where=str(path))
+from drama.retriever.settings import SETTINGS, RetrieverSettings
 
 
 def write_folder(
@@ -47,7 +27,7 @@ def write_folder(
     settings: RetrieverSettings,
     dims: tuple[int, ...],
 ) -> None:
-    """Write everything, atomically: a reader sees the whole folder or none."""
+    """Write the folder atomically: a reader sees all of it or none."""
     settings = settings.model_copy(update={"dims": dims})
     with atomic_folder(folder) as partial:
         backbone.save_pretrained(partial)
@@ -111,7 +91,7 @@ tags: [sentence-transformers, dense-retrieval, matryoshka, drama]
 | | |
 |---|---|
 | attention | {"bidirectional" if settings.bidirectional else "causal"} |
-| pooling | {settings.pooling}, then {_behind_pooling(head)}L2 normalisation; cosine |
+| pooling | {settings.pooling}, then {_after_pooling(head)}L2 normalisation; cosine |
 | query prefix | `{settings.query_prefix!r}` |
 | document prefix | `{settings.document_prefix!r}` |
 | longest text | {settings.max_length} tokens |
@@ -126,5 +106,5 @@ scores = model.encode_query(["a question"]) @ model.encode_document(["a text"]).
 """
 
 
-def _behind_pooling(head: torch.nn.Linear | None) -> str:
+def _after_pooling(head: torch.nn.Linear | None) -> str:
     return "" if head is None else f"a linear layer to {head.out_features} dimensions, then "

@@ -1,4 +1,4 @@
-"""The linear layer behind the pooling that some retrievers have, in sentence-transformers' `Dense` format."""
+"""The linear layer after pooling that some retrievers have, in sentence-transformers' `Dense` format."""
 
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,19 @@ def new_head(weight_ED: torch.Tensor) -> torch.nn.Linear:
 
 
 def read_head(folder: Path) -> torch.nn.Linear | None:
-    """The head of a retriever folder, or None where it has none."""
+    """The head of a retriever folder, or None if it has none."""
     path = folder / FOLDER / _WEIGHTS
     return new_head(load_file(path)["linear.weight"]) if path.is_file() else None
 
 
 def write_head(folder: Path, head: torch.nn.Linear) -> None:
-    """Write weights into `2_Dense/`; the config beside them is `dense_config`."""
+    """Write weights into `2_Dense/`, next to the config (`dense_config`)."""
     (folder / FOLDER).mkdir(exist_ok=True)
     save_file({"linear.weight": head.weight.detach().contiguous()}, folder / FOLDER / _WEIGHTS)
 
 
 def dense_config(head: torch.nn.Linear) -> dict[str, Any]:
-    """What sentence-transformers needs beside the weights."""
+    """The config that sentence-transformers reads."""
     return {
         "in_features": head.in_features,
         "out_features": head.out_features,

@@ -17,13 +17,14 @@ from drama.errors import DramaError
 from drama.files import fingerprint
 from drama.models import resolve
 from drama.retriever.backbone import load_backbone
-from drama.retriever.folder import read_settings, write_folder
-from drama.retriever.forward.fused import can_fuse, fused_states
-from drama.retriever.forward.packed import can_pack, packed_states, packs, pool_packed
+from drama.retriever.folder import write_folder
+from drama.retriever.forward.choose import choose
+from drama.retriever.forward.packed import packs
 from drama.retriever.head import read_head
-from drama.retriever.pooling import Array, normalise, pool
-from drama.retriever.settings import RetrieverSettings
+from drama.retriever.pooling import normalise, pool
+from drama.retriever.settings import RetrieverSettings, read_settings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
+from drama.retriever.vectors import Array
 
 TOKENS_PER_BATCH = 4096
 """Padded tokens in one forward pass: long texts go in small batches, short ones in large."""
@@ -170,30 +171,14 @@ class Retriever:
     def forward(self, tokens: Sequence[Sequence[int]], padded: bool = False) -> torch.Tensor:
         """Vectors [B, D] of one batch of token ids, with gradient, not normalised, float32.
 
-        Texts go end to end without padding (`packed`), or side by side with it where `padded` says so, the
-        model's layers are not made for it (`packs`), or a text is longer than its sliding window. Both give
-        the same vectors.
+        `forward.choose` chooses the way through the layers; `padded` asks for the padded one.
         """
         with autocast(self.precision, self.backbone.device):
-            if padded or not (self.packs and can_pack(self.backbone, max(map(len, tokens)))):
-                pooled_BD = self._padded(tokens)
-            else:
-                states = fused_states if self.fused and can_fuse(self.backbone) else packed_states
-                states_TD, length_B = states(self.backbone, tokens)
-                pooled_BD = pool_packed(states_TD.float(), length_B, self.settings.pooling)
+            longest = max(map(len, tokens))
+            states = choose(self.backbone, longest, self.packs and not padded, self.fused)
+            states_TD, length_B = states(self.backbone, tokens)
+            pooled_BD = pool(states_TD.float(), length_B, self.settings.pooling)
         return pooled_BD if self.head is None else self.head(pooled_BD)
-
-    def _padded(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        longest = max(map(len, tokens))
-        device = self.backbone.device
-        tokens_BL = torch.full((len(tokens), longest), self.tokenizer.pad_token_id, dtype=torch.long)
-        mask_BL = torch.zeros((len(tokens), longest), dtype=torch.long)
-        for row, ids in enumerate(tokens):
-            tokens_BL[row, : len(ids)] = torch.tensor(ids)
-            mask_BL[row, : len(ids)] = 1
-        tokens_BL, mask_BL = tokens_BL.to(device), mask_BL.to(device)
-        states_BLD = self.backbone(input_ids=tokens_BL, attention_mask=mask_BL).last_hidden_state
-        return pool(states_BLD.float(), mask_BL, self.settings.pooling)
 
     def save(self, folder: Path) -> None:
         """Write the folder that this class, sentence-transformers and transformers load unchanged."""

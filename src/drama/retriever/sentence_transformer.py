@@ -10,11 +10,11 @@ from drama.compute import TrainPrecision, autocast, default_device, resolve_prec
 from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint, fingerprint_path
 from drama.retriever.forward.positions import check_length
-from drama.retriever.pooling import Array, truncate
+from drama.retriever.vectors import Array, truncate
 
 
 def is_sentence_transformer(folder: Path) -> bool:
-    """Whether the folder says so itself."""
+    """True if the folder has sentence-transformers' `modules.json`."""
     return (folder / "modules.json").is_file()
 
 
@@ -49,7 +49,7 @@ class SentenceTransformerEncoder:
 
     @property
     def dims(self) -> tuple[int, ...]:
-        """Only the full width: what else such a model was trained at is not written in its folder."""
+        """Only the full width: the folder does not record others that the model was trained at."""
         return (self.dim,)
 
     @property

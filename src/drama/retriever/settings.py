@@ -1,10 +1,15 @@
-"""What a retriever is besides its weights. It lives in the model folder, so that no user has to know it."""
+"""The settings of a retriever. They are saved in the model folder, so that no user has to know them."""
 
+import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from drama.errors import FileError
 from drama.settings import Section
+
+SETTINGS = "drama.json"
 
 
 class RetrieverSettings(Section):
@@ -23,3 +28,19 @@ class RetrieverSettings(Section):
     """Longest text in tokens, BOS and EOS included; longer ones are cut."""
     dims: tuple[int, ...] = ()
     """Widths the model was trained at (Matryoshka), the full width among them; empty: full width only."""
+
+
+def read_settings(folder: Path) -> RetrieverSettings | None:
+    """The settings of a retriever folder, or None if drama did not write it.
+
+    Raises:
+        FileError: drama.json is broken.
+    """
+    path = folder / SETTINGS
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise FileError(path, f"not valid JSON ({error.msg})", line=error.lineno) from None
+    return RetrieverSettings.parse(values, where=str(path))

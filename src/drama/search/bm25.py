@@ -21,7 +21,7 @@ from drama.records import Documents, Hit, rank
 
 K1, B = 1.5, 0.75
 BM25_NAME = "bm25"
-"""What settings and the command line call it among model names."""
+"""Its name among models, in settings and on the command line."""
 _SAMPLE = 200
 
 
@@ -70,7 +70,7 @@ class BM25:
         return [self._search(query, k) for query in queries]
 
     def _search(self, query: str, k: int) -> list[Hit]:
-        # A term that stands twice in the query counts twice, as in Lucene.
+        # A term that occurs twice in the query counts twice, as in Lucene.
         known = [t for t in analyse(query, self.lang) if t in self._vocabulary]
         if not known:
             return []

@@ -25,9 +25,9 @@ from drama.records import Documents, Texts
 from drama.search.bm25 import K1, B, corpus_language
 
 LSA_NAME = "lsa"
-"""What settings and the command line call it among model names."""
+"""Its name among models, in settings and on the command line."""
 LSA_DIMENSIONS = 256
-"""Of the vectors, where the corpus has more documents and terms than that."""
+"""Width of the vectors, if the corpus has more documents and terms than that."""
 Array = npt.NDArray[np.float32]
 
 
@@ -126,8 +126,8 @@ class LSA:
 
 
 def _counts(texts: Iterable[str], lang: str, terms: dict[str, int], new_terms: bool) -> Any:
-    """How often each term stands in each text, [N, V] sparse. A term that has no column in `terms` gets the
-    next one if `new_terms`, and is left out if not."""
+    """Counts of each term in each text, [N, V] sparse. A term without a column in `terms` gets the next
+    one if `new_terms`, and is left out otherwise."""
     columns, counts, ends = array("i"), array("i"), array("q", [0])
     for text in texts:
         for term, count in Counter(analyse(text, lang)).items():

@@ -1,20 +1,31 @@
 """The `index` and `search` sections of a recipe."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from drama.search.indexes import KINDS
 from drama.settings import Section
 
 
 class IndexSettings(Section):
     """The index of the corpus that a run leaves."""
 
+    kind: str = "exact"
+    """The kind of index. `exact` compares a query with every vector."""
     dim: int | None = None
     """Width of its vectors; None is the full width."""
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"no kind of index '{kind}'; kinds: {', '.join(KINDS)}")
+        return kind
 
 
 class SearchSettings(Section):
     """Example searches in that index, for the summary."""
 
     queries: list[str] = []
+    """Questions to ask."""
     k: int = Field(default=3, ge=1)
     """Hits of each."""

@@ -4,18 +4,28 @@ from pathlib import Path
 
 from drama.files import write_json
 from drama.records import read_passages
-from drama.search.index import Index, build_index, encode_for_index
+from drama.retriever import EmbeddingStore
+from drama.search.encode import encode_for_index
+from drama.search.index import Index, build_index
 from drama.search.settings import IndexSettings, SearchSettings
 from drama.workspace import Manifest, open_stage
 
 
-def index_corpus(settings: IndexSettings, model: Path, passages: Path, out: Path) -> Manifest:
-    """Encode the passages and leave an index in `out`."""
+def index_corpus(
+    settings: IndexSettings, model: Path, passages: Path, out: Path, store: Path | None = None
+) -> Manifest:
+    """Encode the passages and leave an index in `out`.
+
+    With `store`, the folder of an embedding store, no passage is encoded that evaluation, or an index of
+    another width, has encoded before.
+    """
     with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
         if not stage.done:
-            counts = encode_for_index(model, read_passages(passages), stage.folder, settings.dim)
+            counts = encode_for_index(
+                model, read_passages(passages), stage.folder, settings.dim, store=EmbeddingStore(store)
+            )
             stage.counts.update(counts)
-            stage.figures["documents"] = build_index(stage.folder)
+            stage.figures["documents"] = build_index(stage.folder, settings.kind)
     return stage.manifest
 
 

@@ -1,6 +1,13 @@
 """Contrastive training: from a pruned LLM and labelled examples to a retriever folder."""
 
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
 from drama.train.settings import DistillSettings, TrainSettings
-from drama.train.stage import train
+
+if TYPE_CHECKING:
+    from drama.train.stage import train
 
 __all__ = ["DistillSettings", "TrainSettings", "train"]
+
+__getattr__ = lazy_names(__name__)

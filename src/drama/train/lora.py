@@ -5,7 +5,6 @@ Source: Hu et al. 2021, "LoRA: low-rank adaptation of large language models"; th
 
 from typing import Any
 
-import torch
 from pydantic import Field
 
 from drama.errors import DramaError, MissingExtraError
@@ -29,6 +28,8 @@ def add_factors(backbone: Any, settings: LoraSettings, seed: int) -> None:
         MissingExtraError: peft is not installed.
         DramaError: no layer has such a name.
     """
+    import torch
+
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:

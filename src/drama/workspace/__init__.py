@@ -2,12 +2,14 @@
 
 from drama.workspace.events import EventLog, read_events
 from drama.workspace.manifest import Manifest, read_manifest
+from drama.workspace.needs import Needs
 from drama.workspace.stage import StageRun, open_stage
 from drama.workspace.vectors import VectorReader, VectorWriter
 
 __all__ = [
     "EventLog",
     "Manifest",
+    "Needs",
     "StageRun",
     "VectorReader",
     "VectorWriter",

@@ -1,4 +1,4 @@
-"""events.jsonl: one JSON object a step, appended; after a resume, steps that will be redone are cut off."""
+"""events.jsonl: one JSON object a step; on a resume, the steps that will be redone are removed."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ class EventLog:
 
     Args:
         path: the file.
-        after: keep events up to this step (what the checkpoint holds), drop later ones and torn lines.
+        after: the checkpoint's step: later events and torn lines are dropped.
     """
 
     def __init__(self, path: Path, after: int) -> None:
@@ -21,7 +21,7 @@ class EventLog:
         self._handle = path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, event: dict[str, Any]) -> None:
-        """Append one event; it is on its way to disk when this returns."""
+        """Append one event; it is handed to the operating system when this returns."""
         self._handle.write(json.dumps(event) + "\n")
 
     def close(self) -> None:
@@ -30,7 +30,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """All whole events of a log; a last line that was cut off by a kill is left out."""
+    """All complete events of a log, without a last line that a kill cut off."""
     events = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:

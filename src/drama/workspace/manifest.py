@@ -1,4 +1,4 @@
-"""manifest.json: what a stage read, with which settings and versions, what came out, and whether it ended."""
+"""manifest.json: a stage's inputs, settings and versions, its results, and whether it is complete."""
 
 import json
 import os
@@ -45,10 +45,10 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a stage's folder, or None where there is none.
+    """The manifest of a stage's folder, or None if there is none.
 
     Raises:
-        FileError: there is one, and it can't be read.
+        FileError: it can't be read.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -70,7 +70,7 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    commit = _commit()
+    commit = _commit(Path(__file__).parents[1])
     if commit:
         found["commit"] = commit
     return found
@@ -98,16 +98,27 @@ def command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def _commit() -> str | None:
-    """The commit of a source tree, with `-dirty` where files differ from it."""
-    here = Path(__file__).parent
+def _commit(package: Path) -> str | None:
+    """The commit of our own source tree, with `-dirty` where files differ from it.
+
+    None if the package is not tracked by the repository of our project: installed in, or copied into, another
+    repository, it must not be recorded under that one's commit.
+    """
+    top = _git(package, "rev-parse", "--show-toplevel")
+    if top is None or _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    project = Path(top) / "pyproject.toml"
+    text = project.read_text(encoding="utf-8") if project.is_file() else ""
+    if f'name = "{_PACKAGES[0]}"' not in text:
+        return None
+    return _git(package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """The output of git, or None if it fails, is missing or prints nothing."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,4 +1,4 @@
-"""One stage at work in its folder: skip what is done, resume what was cut off, record what came out.
+"""A stage and its folder: skipped if complete, resumed if cut off; a manifest records it.
 
     with open_stage(out, "augment", settings, inputs={"passages": path}, seed=13) as run:
         if run.done:
@@ -8,9 +8,9 @@
         run.figures["queries"] = 812
 
 A stage is *done* when its manifest is complete and was made from the same settings, inputs and seed. A
-folder whose manifest says `running` with the same fingerprint was cut off: the stage finds its own whole
-shards there and goes on. Anything else of ours in the folder is cleared first, and that is said; a folder
-that holds somebody's files and no manifest, or another stage's results, is refused.
+folder whose manifest says `running` with the same fingerprint was cut off: the stage finds its complete
+shards there and resumes. A folder of the same stage with other settings or inputs is cleared first, with a
+note. A folder with other files and no manifest, or with another stage's results, is refused.
 """
 
 import shutil
@@ -33,19 +33,19 @@ from drama.workspace.manifest import MANIFEST, Manifest, read_manifest
 
 @dataclass
 class StageRun:
-    """What a stage sees of its own run."""
+    """The run of a stage, as the stage sees it."""
 
     folder: Path
     manifest: Manifest
     done: bool
-    """The same stage ended here before, with the same inputs: nothing to do."""
+    """The stage was completed here before, with the same inputs: nothing to do."""
     resumed: bool
-    """The same stage was cut off here before; whole shards may be reused."""
+    """The stage was cut off here before; complete shards may be reused."""
     counts: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
 
     def count(self, outcome: str, n: int = 1) -> None:
-        """Add n rows to an outcome; every row that is dropped has one."""
+        """Add n rows to an outcome; every dropped row has an outcome."""
         self.counts[outcome] += n
 
 
@@ -63,15 +63,14 @@ def open_stage(
     """Open a stage's folder; see the module's docstring.
 
     Args:
-        folder: where the stage writes; made if absent.
+        folder: where the stage writes; created if absent.
         stage: its name, for the manifest and the messages.
         settings: the stage's section of the recipe.
-        inputs: name → file or folder that the stage reads; hashed by content. A folder with a complete
-            manifest of ours is taken by that manifest's fingerprint, not by its bytes.
+        inputs: name → file or folder that the stage reads; hashed by content. A complete stage's
+            folder is identified by its manifest's fingerprint, not by its bytes.
         seed: the recipe's seed.
-        manner: keys of the section that say how the work is done (a server's retries, say), not what comes
-            out: the stage is the same with others.
-        keep: names in the folder that outlive changed settings: what lies there is found by its content.
+        manner: keys of the section that don't change the results, such as a server's retries.
+        keep: names in the folder that survive changed settings: their content is looked up by its hash.
 
     Raises:
         FileError: an input is missing, or the folder is not empty and not this stage's.
@@ -95,7 +94,7 @@ def open_stage(
         yield StageRun(folder, before, True, False, Counter(before.counts), dict(before.figures))
         return
     if before is not None and not same:
-        note(f"{stage}: settings or inputs have changed, made anew ({folder})")
+        note(f"{stage}: settings or inputs have changed, redone ({folder})")
         _clear(folder, before, keep)
     folder.mkdir(parents=True, exist_ok=True)
     now = Manifest(
@@ -123,7 +122,7 @@ def open_stage(
 
     try:
         yield run
-    except BaseException:  # an error or Ctrl-C: the time spent so far counts when the stage goes on
+    except BaseException:  # an error or Ctrl-C: the time spent so far counts when the stage resumes
         write_json(folder / MANIFEST, now.model_copy(update={"seconds": seconds()}).model_dump())
         raise
     run.manifest = now.model_copy(
@@ -138,8 +137,8 @@ def open_stage(
 
 
 def _clear(folder: Path, before: Manifest, keep: Collection[str]) -> None:
-    """Remove what is in the folder but `keep` and the manifest, by which it stays this stage's: cut off here,
-    it does not count as complete any more."""
+    """Remove all but `keep` and the manifest, which marks the folder as this stage's: if this is cut off, the
+    stage no longer counts as complete."""
     write_json(folder / MANIFEST, before.model_copy(update={"status": "running"}).model_dump())
     for path in folder.iterdir():
         if path.name in (*keep, MANIFEST):
@@ -151,7 +150,7 @@ def _clear(folder: Path, before: Manifest, keep: Collection[str]) -> None:
 
 
 def identity(path: Path) -> str:
-    """The fingerprint by which a stage knows an input: of its bytes, or of a finished stage's manifest."""
+    """The fingerprint of an input: of its bytes, or of a complete stage's manifest."""
     if path.is_dir():
         manifest = read_manifest(path)
         if manifest is not None and manifest.status == "complete":

@@ -1,8 +1,8 @@
-"""Vectors on disk: fixed-width shards and a parallel id column, written whole or not at all.
+"""Vectors on disk: shards of one width, each with its ids, written whole or not at all.
 
-A folder holds `vectors.json` (dim, dtype, what made them), and for each shard `00000.npy` [N, D] with
-`00000.ids.json` (N ids) beside it. A shard counts when both files are there; the id file is written last.
-Shards are memory-mapped on reading, so a store may be larger than memory.
+A folder holds `vectors.json` (width, type, how they were made), and for each shard `00000.npy` [N, D] with
+`00000.ids.json` (N ids). A shard is complete when both files exist; the id file is written last. Shards are
+memory-mapped on reading, so the vectors may be larger than memory.
 
 Legend: N vectors, D dimensions.
 """
@@ -23,13 +23,13 @@ _INFO = "vectors.json"
 
 
 class VectorWriter:
-    """Write shards in order, skipping those that are already whole.
+    """Writes shards in order.
 
     Args:
         folder: where the shards go.
         dim: width D.
         dtype: `float32` or `float16`.
-        made_by: model, prefix, length and the like; a folder made otherwise is refused.
+        made_by: model, prefix, length and the like; a folder with other values is refused.
 
     Raises:
         FileError: the folder holds vectors that were made differently.
@@ -54,7 +54,7 @@ class VectorWriter:
             write_json(path, info)
 
     def has(self, shard: int) -> bool:
-        """Whether this shard is whole on disk."""
+        """True if this shard is complete."""
         return _ids_file(self.folder, shard).is_file() and _vectors_file(self.folder, shard).is_file()
 
     def write(self, shard: int, ids: list[str], vectors_ND: Array) -> None:
@@ -70,7 +70,7 @@ class VectorWriter:
         write_json(_ids_file(self.folder, shard), ids)
 
     def drop_after(self, shard: int) -> None:
-        """Remove shards after this one: left over from a run over more documents."""
+        """Remove the shards after this one: they are left over from a larger corpus."""
         for path in self.folder.glob("*.ids.json"):
             old = int(path.name.split(".")[0])
             if old > shard:
@@ -82,7 +82,7 @@ class VectorReader:
     """Read the shards of a folder in order, memory-mapped.
 
     Raises:
-        FileError: no vectors there, or a shard's ids and vectors do not fit together.
+        FileError: no vectors, or a shard's ids and vectors do not match.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -90,9 +90,7 @@ class VectorReader:
         if not path.is_file():
             raise FileError(folder, "holds no vectors", hint="make them with `drama encode`")
         info = json.loads(path.read_text(encoding="utf-8"))
-        self.folder = folder
         self.dim: int = info["dim"]
-        self.made_by: dict[str, Any] = info["made_by"]
         self._shards: list[tuple[list[str], Array]] = []
         for ids_file in sorted(folder.glob("*.ids.json")):
             shard = int(ids_file.name.split(".")[0])
@@ -104,7 +102,7 @@ class VectorReader:
                     _vectors_file(folder, shard), f"can't be read ({error})", hint="remove it; encode again"
                 ) from None
             if vectors_ND.shape != (len(ids), self.dim):
-                raise FileError(ids_file, f"{len(ids)} ids beside vectors of shape {vectors_ND.shape}")
+                raise FileError(ids_file, f"{len(ids)} ids, but vectors of shape {vectors_ND.shape}")
             self._shards.append((ids, vectors_ND))
 
     def __len__(self) -> int:

@@ -26,7 +26,7 @@ _attend_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_ba
 
 
 def can_fuse(backbone: Any) -> bool:
-    """Whether this stack of layers, where it lies now, can go through `fused_states`."""
+    """True if these layers, on their present device, can go through `fused_states`."""
     config = backbone.config
     return (
         architecture(config).fused
@@ -80,12 +80,12 @@ def fused_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch.
 
 
 class _Shape(NamedTuple):
-    """What all layers of one pass share."""
+    """The values that all layers of one pass share."""
 
     bounds: list[tuple[int, int]]
-    """First token of each text, and the one behind its last."""
+    """First token of each text, and the one after its last."""
     cos_T1e: torch.Tensor
-    """Of RoPE's angles, half a head wide."""
+    """Cosines of RoPE's angles, half a head wide."""
     sin_T1e: torch.Tensor
     kv_heads: int
     head: int
@@ -93,7 +93,7 @@ class _Shape(NamedTuple):
     causal: bool
     eps: float
     precision: torch.dtype
-    """Of matrix products and of what is kept of them."""
+    """The type of matrix products and of the activations kept."""
 
 
 class DecoderLayer(torch.autograd.Function):
@@ -182,7 +182,7 @@ class DecoderLayer(torch.autograd.Function):
                 qkv_grad_TQ @ torch.cat([q, k, v]).to(to), x_TD, scale1_T1, norm1_D
             )
             x_grad_TD += h_grad_TD
-        else:  # behind frozen token embeddings: the norm's gradient without that of its inputs
+        else:  # after frozen token embeddings: the norm's gradient without that of its inputs
             unit_grad = (qkv_grad_TQ.T @ (x_TD * scale1_T1).to(to)).float()
             qkv_grad = unit_grad * norm1_D
             norm1_grad = (unit_grad * torch.cat([q, k, v])).sum(dim=0)

@@ -1,8 +1,8 @@
 """Padding-free forward: the texts of a batch end to end as one row, each attending to itself only.
 
 The linear layers see real tokens and nothing else. Attention goes text by text on a CPU; on CUDA with
-flash-attn installed and in half precision it is one variable-length kernel. The padded path of
-`Retriever.forward` gives the same vectors; a family whose layers don't take part is found out by `packs`.
+flash-attn installed and in half precision it is one variable-length kernel. The states are those of the
+padded path; `packs` finds families whose layers can't do this.
 
 Legend: B texts, T tokens of all texts together, H heads, E head size, D hidden size.
 """
@@ -24,10 +24,10 @@ FLASH = "flash_attention_2"
 
 @torch.no_grad()
 def packs(backbone: Any) -> bool:
-    """Whether two short texts end to end have the states that each has alone.
+    """True if two short texts end to end have the states that each has alone.
 
-    Some families (MPNet, DeBERTa) have an attention of their own, which sees no end of a text, or other
-    positions than `packed_states` gives them.
+    Some families (MPNet, DeBERTa) have their own attention, which doesn't see where a text ends, or positions
+    other than those that `packed_states` gives them.
     """
     texts = ((3, 4, 5), (6, 7))
     training = backbone.training
@@ -39,7 +39,7 @@ def packs(backbone: Any) -> bool:
         ]
         alone_TD, packed_TD = torch.cat(alone), packed_states(backbone, texts)[0]
         return bool((packed_TD - alone_TD).norm() <= 1e-3 * alone_TD.norm())
-    except Exception:  # whatever a family stumbles over: it can still go padded
+    except Exception:  # whatever the reason, the padded path still works
         return False
     finally:
         backbone.train(training)
@@ -56,7 +56,7 @@ def kernel(device: str, dtype: torch.dtype, flash_attn: bool) -> str:
 
 
 def dtype_of_products(backbone: Any) -> torch.dtype:
-    """What matrix products are computed in here and now: autocast's type, or the weights'."""
+    """The type of matrix products at this point: autocast's, or that of the weights."""
     device = backbone.device.type
     dtype: torch.dtype = (
         torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else backbone.dtype
@@ -65,7 +65,7 @@ def dtype_of_products(backbone: Any) -> torch.dtype:
 
 
 def can_pack(backbone: Any, longest: int) -> bool:
-    """Whether texts of at most `longest` tokens may be packed: none reaches beyond a sliding window."""
+    """True if texts of at most `longest` tokens may be packed: none is longer than the sliding window."""
     window = getattr(backbone.config, "sliding_window", None)
     return window is None or longest <= window
 
@@ -94,22 +94,9 @@ def packed_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch
     return states_1TD[0], length_B.to(device)
 
 
-def pool_packed(states_TD: torch.Tensor, length_B: torch.Tensor, how: str) -> torch.Tensor:
-    """Pool packed token states to [B, D], not yet normalised; `how` as in `pooling.pool`.
-
-    >>> pool_packed(torch.tensor([[1.0], [3.0], [9.0]]), torch.tensor([2, 1]), "mean").tolist()
-    [[2.0], [9.0]]
-    """
-    if how == "last":
-        return states_TD[length_B.cumsum(0) - 1]
-    text_T = torch.repeat_interleave(torch.arange(len(length_B), device=states_TD.device), length_B)
-    total_BD = states_TD.new_zeros(len(length_B), states_TD.shape[1]).index_add(0, text_T, states_TD)
-    return total_BD / length_B.unsqueeze(1)
-
-
 def computing_again(backbone: Any) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    """What a checkpointed layer runs under, at first and in the backward pass: there too with the attention
-    that is set now."""
+    """Contexts of a checkpointed layer in the forward pass, and when the backward pass recomputes it, there
+    with the attention that is set now."""
     return nullcontext(), _attention(backbone, backbone.config._attn_implementation)
 
 

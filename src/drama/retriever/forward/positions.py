@@ -1,6 +1,6 @@
-"""Learnt absolute positions: which row of their table a text begins at, and how many tokens find one.
+"""Learnt absolute positions: the row of their table at which a text begins, and the longest text.
 
-BERT counts from row 0, RoBERTa and its family from the one behind the padding index; OPT shifts inside its
+BERT counts from row 0, RoBERTa and its family from the one after the padding index; OPT shifts inside its
 table. Models with rotary or relative positions have no table, and no limit here.
 """
 
@@ -28,7 +28,7 @@ def longest_text(model: torch.nn.Module) -> int | None:
 
 
 def check_length(model: torch.nn.Module, field: str, tokens: int) -> None:
-    """Refuse a setting by which texts would be longer than the model can read.
+    """Refuse a setting that allows texts longer than the model can read.
 
     Raises:
         DramaError: there are fewer positions than tokens.

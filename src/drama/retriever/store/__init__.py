@@ -1,1 +1,1 @@
-"""Embedding store: no text is embedded twice."""
+"""The embedding store: no text is encoded twice."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from drama.retriever.pooling import Array
+from drama.retriever.vectors import Array
 
 
 class Blocks:
-    """Rows [N, D] in parts, each in memory or read when it is asked for; read as often as wanted.
+    """Rows [N, D] in parts, each in memory or read from disk on every pass.
 
     >>> import numpy as np
     >>> [part.tolist() for part in Blocks([np.array([[1.0]]), lambda: np.array([[2.0]])]).parts()]
@@ -21,7 +21,7 @@ class Blocks:
         return map(_loaded, self._blocks)
 
     def loaded(self) -> "Blocks":
-        """The same in memory, to be sent where the files are not."""
+        """The same in memory, for a machine that can't read the files."""
         return Blocks(list(self.parts()))
 
 

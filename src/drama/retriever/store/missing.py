@@ -1,4 +1,4 @@
-"""Which texts have no vector yet, found while the texts are read."""
+"""Texts that have no vector yet, found while texts are read."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,14 +12,14 @@ KEY = 32
 
 
 class Missing:
-    """Blocks of texts to encode. Whoever takes one calls `encoded` when its vectors are in the index, or are
-    about to be; several may be under way at once, and no text is in two of them.
+    """Blocks of texts to encode. The caller calls `encoded` when a block's vectors are added to the index.
+    Several blocks may be in progress at once; no text is in two of them.
 
     Args:
-        index: what is there.
-        key: of a text, `KEY` ASCII characters.
+        index: the vectors that exist.
+        key: key of a text, `KEY` ASCII characters.
         texts: read once, part by part.
-        part: texts that are in memory at once.
+        part: texts in memory at once.
         block: texts of a block.
         bar: advances with what has been read.
     """
@@ -29,13 +29,13 @@ class Missing:
     ) -> None:
         self._index, self._key, self._texts = index, key, texts
         self._part, self._block, self._bar = part, block, bar
-        self._under_way: deque[list[str]] = deque()
+        self._in_progress: deque[list[str]] = deque()
         self._asked: set[str] = set()
         self.keys = bytearray()
-        """Of all texts read so far, one behind the other."""
+        """The keys of all texts read so far, concatenated."""
 
     def blocks(self) -> Iterator[list[str]]:
-        """Texts without a vector, as they are come upon."""
+        """Texts without a vector, in the order in which they are read."""
         waiting: dict[str, str] = {}
         source = iter(self._texts)
         while part := list(islice(source, self._part)):
@@ -54,11 +54,11 @@ class Missing:
             yield self._hand_out(waiting)
 
     def _hand_out(self, block: dict[str, str]) -> list[str]:
-        self._under_way.append(list(block))
+        self._in_progress.append(list(block))
         return list(block.values())
 
     def encoded(self) -> list[str]:
-        """Keys of the block that was taken first and is not encoded yet: it is now."""
-        keys = self._under_way.popleft()
+        """Mark the oldest block in progress as encoded, and return its keys."""
+        keys = self._in_progress.popleft()
         self._asked.difference_update(keys)
         return keys

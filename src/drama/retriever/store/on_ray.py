@@ -1,4 +1,4 @@
-"""A dense model in the actors of a Ray cluster: block by block the vectors that it would make here."""
+"""A dense model in the actors of a Ray cluster, with the same vectors as in this process."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,14 +6,14 @@ from functools import partial
 
 from drama.compute import TrainPrecision
 from drama.retriever.encoder import load_encoder
-from drama.retriever.pooling import Array
+from drama.retriever.vectors import Array
 from drama.workers import RaySettings, work_through
 
 Block = Sequence[str]
 
 
 class SpreadEncoding:
-    """How an `EmbeddingStore` has its blocks encoded elsewhere.
+    """The actors that encode an `EmbeddingStore`'s blocks.
 
     Args:
         name: of the model, as `load_encoder` takes it; each actor loads it.
@@ -28,7 +28,7 @@ class SpreadEncoding:
         self._model, self._ray = (name, max_length, precision), ray
 
     def encode(self, kind: str, blocks: Iterable[Block]) -> Iterator[tuple[Array, float]]:
-        """Vectors of each block, and the seconds that they took.
+        """Yield the vectors of each block, and the seconds that encoding took.
 
         Raises:
             DramaError: no such model.

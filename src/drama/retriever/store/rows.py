@@ -1,4 +1,4 @@
-"""Where each text's vector lies: matrices in a folder, and a sqlite file that finds rows by text."""
+"""The place of each text's vector: matrices in a folder, and a sqlite file that finds rows by text."""
 
 import hashlib
 import sqlite3
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from drama.files import atomic_file
-from drama.retriever.pooling import Array
+from drama.retriever.vectors import Array
 
 _AT_ONCE = 500
 
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
 
 class Places:
-    """A folder of blocks and their index; a block is in it, whole, when `add` returns.
+    """A folder of blocks and their index; a block is complete when `add` returns.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -36,7 +36,7 @@ class Places:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._there: dict[str, bool] = {}  # blocks whose file was looked for
+        self._there: dict[str, bool] = {}  # blocks whose file has been looked for
         self._db = sqlite3.connect(folder / "places.sqlite", timeout=60)
         with self._db:
             self._db.execute("create table if not exists blocks (block text primary key, model, seconds)")
@@ -45,7 +45,7 @@ class Places:
             )
 
     def find(self, texts: Sequence[str]) -> dict[str, Place]:
-        """The places of those texts that have one; a block whose file is lost has none.
+        """The places of those texts that have one; a text of a block whose file is missing has none.
 
         Args:
             texts: their keys, as given to `add`.
@@ -70,7 +70,7 @@ class Places:
         return self._folder / f"{block}.npy"
 
     def add(self, texts: Sequence[str], vectors_ND: Array, model: str, seconds: float) -> None:
-        """Keep the vectors of texts (their keys), and the seconds that all of them took."""
+        """Keep vectors of texts (given by their keys), and the seconds that encoding them all took."""
         block = hashlib.sha256("".join(texts).encode()).hexdigest()[:32]
         with atomic_file(self.file(block)) as partial, partial.open("wb") as handle:
             np.save(handle, vectors_ND)

@@ -1,8 +1,9 @@
-"""Embedding store: no text is embedded twice. Matrices on disk, and an index by model and content."""
+"""The embedding store: matrices on disk, and an index of them by model and content."""
 
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -10,29 +11,29 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from drama.console import progress
+from drama.console import Bar, progress
 from drama.retriever.encoder import Encoder
-from drama.retriever.pooling import Array
 from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.missing import KEY, Missing
 from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.rows import Places
+from drama.retriever.vectors import Array
 
 _BLOCK = 512
-"""Texts that are encoded, and kept, together: what a long encoding that is cut off loses at most."""
+"""Texts that are encoded and saved together: the most that a killed encoding loses."""
 _PART = 8192
 """Texts, and rows of one part of `Blocks`, that are in memory at once."""
 
 
 class Embedded(NamedTuple):
-    """Vectors [N, D], and the seconds that encoding them took when it was done (here or before)."""
+    """Vectors [N, D], and the seconds that encoding them took (now or in an earlier call)."""
 
     vectors_ND: Array
     seconds: float
 
 
 class _Layout(NamedTuple):
-    """Where the vectors of N texts lie: files, which of them each text's is in, and its row there."""
+    """The places of the vectors of N texts: the files, and each text's file and row."""
 
     files: list[Path]
     file_N: npt.NDArray[np.int32]
@@ -41,7 +42,7 @@ class _Layout(NamedTuple):
 
     @classmethod
     def find(cls, index: Places, keys_N: npt.NDArray[np.bytes_]) -> Self:
-        """Of texts that all have a place."""
+        """Look up texts that all have a vector."""
         file_N, row_N = (np.empty(len(keys_N), dtype=np.int32) for _ in range(2))
         numbers: dict[str, int] = {}
         seconds = 0.0
@@ -75,46 +76,53 @@ class _Layout(NamedTuple):
 
 
 class EmbeddingStore:
-    """A folder of matrices that stages share. Texts are read part by part and need not be in memory together.
+    """A folder of matrices that stages share; no text is encoded twice. Texts are read part by part and need
+    not be in memory together.
 
     Args:
-        root: the folder; None keeps nothing.
-        spread: where texts are encoded that are not in the folder; None is this process.
+        root: the folder; None keeps nothing and encodes everything.
+        spread: where missing texts are encoded; None is this process.
     """
 
     def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
         self.root, self.spread = root, spread
 
-    def documents(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
-        """Vectors of documents at full width, from disk where they are known."""
-        return self._get(encoder, texts, "document")
+    def documents(self, encoder: Encoder, texts: Iterable[str], bar: Bar | None = None) -> Embedded:
+        """Vectors of documents at full width, from disk where they are known. `bar` replaces its own."""
+        return self._get(encoder, texts, "document", bar)
 
     def queries(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
         """Vectors of queries at full width, from disk where they are known."""
         return self._get(encoder, texts, "query")
 
     def document_blocks(self, encoder: Encoder, texts: Iterable[str]) -> Blocks:
-        """Vectors of documents at full width, left on disk where there is a folder."""
+        """Vectors of documents at full width, left on disk if there is a folder."""
         if self.root is None:
             return Blocks([encoder.encode_documents(list(texts))])
         return self._layout(self.root, encoder, texts, "document").blocks()
 
-    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
+    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str, bar: Bar | None = None) -> Embedded:
         if self.root is None:
             begin = time.monotonic()
-            return Embedded(_encode(encoder, kind, list(texts)), time.monotonic() - begin)
-        layout = self._layout(self.root, encoder, texts, kind)
+            vectors_ND = _encode(encoder, kind, list(texts))
+            if bar is not None:
+                bar.advance(len(vectors_ND))
+            return Embedded(vectors_ND, time.monotonic() - begin)
+        layout = self._layout(self.root, encoder, texts, kind, bar)
         parts = list(layout.blocks().parts())
         vectors_ND = np.concatenate(parts) if parts else np.zeros((0, encoder.dim), dtype=np.float32)
         return Embedded(vectors_ND, layout.seconds)
 
-    def _layout(self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str) -> _Layout:
-        """Where each text's vector is; those that are missing are made now."""
+    def _layout(
+        self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str, bar: Bar | None = None
+    ) -> _Layout:
+        """The place of each text's vector; missing ones are encoded first."""
         index = Places(root)
         key = partial(_key, encoder.fingerprint, kind)
         total = len(texts) if isinstance(texts, Sized) else None
         new = 0
-        with progress(f"{encoder.name}: {kind} vectors", total) as bar:
+        shown = progress(f"{encoder.name}: {kind} vectors", total) if bar is None else nullcontext(bar)
+        with shown as bar:
             missing = Missing(index, key, texts, _PART, _BLOCK, bar)
             for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
                 index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
@@ -125,7 +133,7 @@ class EmbeddingStore:
     def _encoded(
         self, encoder: Encoder, kind: str, blocks: Iterable[list[str]]
     ) -> Iterator[tuple[Array, float]]:
-        """Vectors of each block, and the seconds that they took."""
+        """Yield the vectors of each block, and the seconds that encoding took."""
         if self.spread is not None:
             yield from self.spread.encode(kind, blocks)
             return

@@ -3,21 +3,47 @@
 Legend: Q queries, N documents of a shard, D dimensions; a block has at most 1,024 queries and 16,384
 documents, so that its scores take 64 MiB.
 
-A matrix product rounds the same pair of vectors differently in blocks of different shapes. So it only chooses
-candidates, with room for its rounding; those are scored again one by one in float64, and equal vectors tie.
+A matrix product may round the same pair of vectors differently in blocks of different shapes. So it only
+chooses candidates, with a margin for rounding. These are scored again one by one in float64, so that equal
+vectors tie.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from drama.errors import DramaError
 from drama.records import Hit, rank
+from drama.workspace import VectorReader
 
 _BLOCK_QUERIES = 1024
 _BLOCK_DOCUMENTS = 16384
+
+
+class ExactIndex:
+    """Compares a query with every vector, so it needs no other files. See `VectorIndex`."""
+
+    def __init__(self, vectors: VectorReader) -> None:
+        self._vectors = vectors
+
+    @classmethod
+    def build(cls, folder: Path) -> None:
+        """Nothing: the vectors are all it needs."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Map the vectors of an index into memory."""
+        return cls(VectorReader(folder / "vectors"))
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """The k nearest documents of each query."""
+        return exact_search(queries_QD, self._vectors.shards(), k)
 
 
 def exact_search(
@@ -87,6 +113,6 @@ def _candidates(
 
 
 def _score(query_D: npt.NDArray[np.float32], documents_ND: npt.NDArray[np.float32]) -> list[float]:
-    """Inner products in float64, row by row: equal rows get equal scores whatever stands beside them."""
+    """Inner products in float64, row by row: equal rows get equal scores in every block."""
     scores: list[float] = (documents_ND.astype(np.float64) * query_D).sum(axis=1).tolist()
     return scores

@@ -1,4 +1,4 @@
-"""Encoding streams and the store: nothing is encoded twice, nothing stale is reused."""
+"""The embedding store: nothing is encoded twice, nothing stale is reused."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,52 +7,15 @@ import numpy as np
 import pytest
 
 from drama.console import progress
-from drama.errors import FileError
-from drama.records import Document
-from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, encode_corpus
-from drama.retriever.pooling import Array
+from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
 from drama.retriever.store.missing import KEY, Missing
 from drama.retriever.store.rows import Places
-from drama.workspace import VectorReader
+from drama.retriever.vectors import Array
 
 
 @pytest.fixture(scope="module")
 def retriever(tiny_llm: Path) -> Retriever:
     return Retriever.from_llm(tiny_llm, RetrieverSettings(dims=(16,), max_length=64))
-
-
-@pytest.fixture
-def documents(texts: list[str]) -> list[Document]:
-    return [Document(f"d{i}", "", text) for i, text in enumerate(texts)]
-
-
-def test_shards_are_whole_and_reused(retriever: Retriever, documents: list[Document], tmp_path: Path) -> None:
-    out = tmp_path / "vectors"
-    assert encode_corpus(retriever, documents, out, shard_size=3) == {"encoded": 8, "reused": 0}
-    first = VectorReader(out).load()
-    (out / "00001.ids.json").unlink()  # as if killed between vectors and ids
-    assert encode_corpus(retriever, documents, out, shard_size=3) == {"encoded": 3, "reused": 5}
-    again = VectorReader(out).load()
-    assert again[0] == first[0] == [d.id for d in documents]
-    np.testing.assert_array_equal(again[1], first[1])
-
-
-def test_a_changed_document_is_encoded_again_and_a_shorter_corpus_leaves_no_rest(
-    retriever: Retriever, documents: list[Document], tmp_path: Path
-) -> None:
-    out = tmp_path / "vectors"
-    encode_corpus(retriever, documents, out, shard_size=3)
-    changed = [documents[0]._replace(text="quite another text"), *documents[1:6]]
-    assert encode_corpus(retriever, changed, out, shard_size=3) == {"encoded": 3, "reused": 3}
-    assert len(VectorReader(out)) == 6
-
-
-def test_vectors_of_another_width_are_refused(
-    retriever: Retriever, documents: list[Document], tmp_path: Path
-) -> None:
-    encode_corpus(retriever, documents, tmp_path, shard_size=3)
-    with pytest.raises(FileError, match="another model or other settings"):
-        encode_corpus(retriever, documents, tmp_path, dim=16, shard_size=3)
 
 
 def test_the_store_gives_the_same_vectors_from_disk(

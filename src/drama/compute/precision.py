@@ -1,0 +1,7 @@
+"""The names of precisions, for settings; what they mean on a device is `compute.device`'s."""
+
+from typing import Literal
+
+Precision = Literal["auto", "fp32", "bf16"]
+TrainPrecision = Literal["auto", "fp32", "bf16", "fp16"]
+"""Only training scales its loss, without which gradients vanish in fp16."""

@@ -1,0 +1,31 @@
+"""The protocol of an index."""
+
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from drama.records import Hit
+
+
+class VectorIndex(Protocol):
+    """Documents' vectors in the folder of an index, ready for queries.
+
+    The vectors are in `folder/vectors` (see `drama.workspace.vectors`) and stay there. What a kind needs
+    besides, such as a graph or centroids, it keeps in its own files in `folder`.
+    """
+
+    @classmethod
+    def build(cls, folder: Path) -> None:
+        """Write these files; `drama index` calls it once."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open what `build` left."""
+
+    def __len__(self) -> int:
+        """Number of documents."""
+
+    def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """The k best documents of each query, ranked by `drama.records.rank`: ties go to the smaller id."""

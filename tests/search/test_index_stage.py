@@ -1,0 +1,70 @@
+"""The last two stages: nothing is encoded twice."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drama.errors import DramaError
+from drama.records import Document, write_passages
+from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
+from drama.retriever.vectors import Array
+from drama.search import build_index
+from drama.search.settings import IndexSettings, SearchSettings
+from drama.search.stage import index_corpus, search_examples
+from drama.workspace import VectorReader
+
+
+def test_new_queries_search_the_same_index(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+    model, passages = tmp_path / "model", tmp_path / "passages.parquet"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(dims=(16, 64))).save(model)
+    write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(texts)])
+
+    def run(query: str, dim: int) -> tuple[list[str], int]:
+        index_corpus(IndexSettings(dim=dim), model, passages, tmp_path / "index")
+        search_examples(SearchSettings(queries=[query], k=2), tmp_path / "index", tmp_path / "search")
+        (example,) = json.loads((tmp_path / "search/examples.json").read_text())
+        assert example["query"] == query
+        assert [hit["rank"] for hit in example["hits"]] == [1, 2]
+        assert all(hit["text"] == texts[int(hit["id"][1:])] for hit in example["hits"])
+        ids = [hit["id"] for hit in example["hits"]]
+        return ids, (tmp_path / "index/vectors/00000.npy").stat().st_mtime_ns
+
+    _, made = run(texts[0], 16)
+    _, still = run(texts[3], 16)
+    assert still == made
+    _, again = run(texts[3], 64)
+    assert again != made
+
+
+def test_no_passage_is_encoded_again_for_an_index_of_another_width(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, passages, store = tmp_path / "model", tmp_path / "passages.parquet", tmp_path / "embeddings"
+    retriever = Retriever.from_llm(tiny_llm, RetrieverSettings(dims=(16, 64)))
+    retriever.save(model)
+    write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(texts)])
+    EmbeddingStore(store).documents(Retriever.load(model), texts[:5])  # as evaluation leaves them
+    encoded: list[str] = []
+    real = Retriever.encode_documents
+
+    def watched(self: Retriever, some: Sequence[str], dim: int | None = None) -> Array:
+        encoded.extend(some)
+        return real(self, some, dim)
+
+    monkeypatch.setattr(Retriever, "encode_documents", watched)
+    for dim in (64, 16):
+        index_corpus(IndexSettings(dim=dim), model, passages, tmp_path / "index", store)
+        ids, vectors_ND = VectorReader(tmp_path / "index/vectors").load()
+        assert ids == [f"d{i}" for i in range(len(texts))]
+        np.testing.assert_allclose(vectors_ND, real(retriever, texts, dim), atol=1e-6)
+    assert encoded == texts[5:]
+
+
+def test_an_unknown_kind_of_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match=r"index\.kind: no kind of index 'hnws'; kinds: exact"):
+        IndexSettings.parse({"kind": "hnws"}, "index")
+    with pytest.raises(DramaError, match="no kind of index 'hnws'"):
+        build_index(tmp_path, "hnws")
