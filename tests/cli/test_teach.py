@@ -24,7 +24,8 @@ def test_what_teach_leaves_labels_a_corpus(
     (collection / "qrels/test.tsv").rename(collection / "qrels/train.tsv")
     command = [
         sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(collection), "--out", str(tmp_path),
-        "--pooling", pooling, "--steps", "3", "--set", "batch_size=4", "--set", "learning_rate=0.01",
+        "--pooling", pooling, "--steps", "3", "--set", "batch.size=4",
+        "--set", "optimiser.learning_rate=0.01",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -67,7 +68,7 @@ def test_the_improvement_round_trains_on_preferences_too(
     )
     command = [
         sys.executable, "-m", "drama.cli", "teach", str(tiny_llm), str(collection), "--out",
-        str(tmp_path / "out"), "--steps", "2", "--set", "batch_size=4", "--examples", str(examples),
+        str(tmp_path / "out"), "--steps", "2", "--set", "batch.size=4", "--examples", str(examples),
     ]  # fmt: skip
     alone = subprocess.run(command, capture_output=True, text=True, check=False)
     assert alone.returncode == 2

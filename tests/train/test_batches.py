@@ -70,28 +70,15 @@ def test_two_rows_of_one_query_know_each_others_positives() -> None:
     assert masked == {("qgen-0", "d1"), ("rerank-0", "d0")}
 
 
-@given(st.integers(2, 30), st.integers(2, 12), st.integers(1, 3), st.integers(0, 30))
-def test_several_positives_are_distinct_and_the_first_is_that_of_one(
-    n: int, size: int, positives: int, step: int
-) -> None:
-    rows = examples(n)
-    batch = draw_batch(rows, size, 1, 0, step, positives)
-    for b, row in enumerate(batch.examples):
-        drawn = {batch.documents[column] for column in batch.positives_BN[b].nonzero()[0]}
-        assert drawn <= set(rows[row].positive_ids)
-        assert len(drawn) == min(positives, 2)
-        assert batch.positives_BN[b, batch.positive_B[b]]
-
-
 def test_drawn_documents_carry_their_scores() -> None:
     rows = [e._replace(positive_scores=[0.9, 0.8], negative_scores=[0.2, 0.1]) for e in examples(6)]
     rows[2] = rows[2]._replace(negative_scores=[])
-    batch = fill_batch(rows, [0, 2, 4], 1, 0, 3, positives=2)
+    batch = fill_batch(rows, [0, 2, 4], 1, 0, 3)
     assert batch.scored_B[1] == []
     for row, own in ((0, batch.scored_B[0]), (4, batch.scored_B[2])):
         scores = dict(zip(rows[row].positive_ids, [0.9, 0.8], strict=True))
         scores |= zip(rows[row].negative_ids, [0.2, 0.1], strict=True)
-        assert len(own) == 3
+        assert len(own) == 2
         assert all(score == scores[batch.documents[column]] for column, score in own)
 
 

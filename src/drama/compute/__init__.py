@@ -1,7 +1,7 @@
 """Devices, precision, processes: the group that torchrun starts, sharded layers, checkpoints, schedules."""
 
 from drama.compute.checkpoint import average, checkpoint_files, load_checkpoint, save_checkpoint
-from drama.compute.device import Precision, TrainPrecision, autocast, default_device, resolve_precision
+from drama.compute.device import Precision, autocast, default_device, resolve_precision
 from drama.compute.optimisers import clip, load_optimisers, optimiser_state, schedule
 from drama.compute.shards import is_sharded, shard_layers, shard_like, unshard, unshard_model
 from drama.compute.stage import check_sharding, open_stage_together
@@ -9,7 +9,6 @@ from drama.compute.world import World
 
 __all__ = [
     "Precision",
-    "TrainPrecision",
     "World",
     "autocast",
     "average",

@@ -17,7 +17,7 @@ from drama.records import Collection
 from drama.retriever import load_encoder
 from drama.search import BM25_NAME, FITTED, LSA_DIMENSIONS, LSA_NAME
 from drama.train import TrainSettings
-from drama.train.leaks import judged_texts
+from drama.train.examples import judged_texts
 
 
 def check(recipe: Recipe) -> None:
@@ -32,7 +32,8 @@ def check(recipe: Recipe) -> None:
     _check_extras(recipe)
     if recipe.train.needs_vectors and not recipe.augment.label.keep_vectors:
         raise DramaError(
-            "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
+            "train.loss.distill needs the labelling model's vectors",
+            hint="set augment.label.keep_vectors: true",
         )
     for model in recipe.augment.models():
         resolve(model)
@@ -47,6 +48,7 @@ def _check_extras(recipe: Recipe) -> None:
     """Optional libraries that a section needs."""
     for wanted, library, extra in (
         (recipe.train.lora is not None, "peft", "lora"),
+        (recipe.train.tensorboard, "tensorboardX", "tensorboard"),
         (recipe.augment.ray is not None, "ray", "ray"),
         (any(name.startswith(SCHEME) for name in recipe.corpus.inputs), "datasets", "datasets"),
     ):
@@ -86,7 +88,7 @@ def _check_widths(recipe: Recipe) -> None:
 def _student_width(recipe: Recipe) -> int:
     """The pruned hidden size; in the teacher's space at most the width of the teachers together."""
     hidden = planned_shape(recipe.prune).hidden
-    if recipe.train.distill.space == "own":
+    if recipe.train.loss.distill.space == "own":
         return hidden
     dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]
     return min(hidden, sum(LSA_DIMENSIONS if n == LSA_NAME else load_encoder(n).dim for n in dense))

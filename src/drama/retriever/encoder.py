@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from drama.compute import TrainPrecision, resolve_precision
+from drama.compute import Precision, resolve_precision
 from drama.models import resolve
 from drama.retriever.folder import read_settings
 from drama.retriever.forward.positions import check_length
@@ -38,7 +38,7 @@ class Encoder(Protocol):
 
 
 def load_encoder(
-    name: str | Path, max_length: int | None = None, precision: TrainPrecision = "fp32"
+    name: str | Path, max_length: int | None = None, precision: Precision = "fp32"
 ) -> Retriever | SentenceTransformerEncoder:
     """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
 
