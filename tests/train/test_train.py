@@ -21,6 +21,7 @@ from drama.train.trainer import Trainer
 from drama.workspace import read_events
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
+ROUNDING = 2e-6
 
 
 def losses(out: Path) -> list[float]:
@@ -185,14 +186,17 @@ def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Any, tmp_path: Pat
 
 
 def test_golden_loss_curve(inputs: Any, tmp_path: Path) -> None:
-    """Rounded so that another processor's last bits don't matter. Rewrite it only for a change that is
-    meant to change training: delete golden_loss.json, run this test, say why in the commit."""
+    """Losses are rounded to 6 digits, so that another processor's last bits don't matter. Rewrite them only
+    for a change that is meant to change training: delete golden_loss.json, run this test, say why in the
+    commit."""
     how = {"optimiser": {"learning_rate": 3e-4}, "compute": {"precision": "fp32"}}
     curve = losses(inputs.train(tmp_path / "out", **how))
     if not GOLDEN.exists():
         GOLDEN.write_text(json.dumps(curve))
         pytest.fail("golden_loss.json was missing and has been written; look at it and commit it")
-    np.testing.assert_allclose(curve, json.loads(GOLDEN.read_text()), rtol=2e-2, atol=5e-3)
+    golden = np.array(json.loads(GOLDEN.read_text()))
+    assert all(golden[:-1] > 10 * ROUNDING)  # the test can fail at each of them; the last one is 0
+    np.testing.assert_allclose(curve, golden, rtol=1e-3, atol=ROUNDING)
 
 
 def test_an_unchanged_stage_is_skipped(inputs: Any, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_too_small_a_share_and_a_missing_split_are_refused(
 ) -> None:
     with pytest.raises(DramaError, match=r"validation.*nothing to measure"):
         inputs.train(tmp_path, validation={"every": 5})
-    with pytest.raises(DramaError, match=r"0\.1 of the queries are 1 examples"):
+    with pytest.raises(DramaError, match=r"0\.1 of the queries is 1 examples"):
         inputs.train(tmp_path / "share", validation={"share": 0.1})
     with pytest.raises(DramaError, match=r"no measure 'ndcg'; available: loss, nDCG@10"):
         inputs.train(tmp_path, validation={"share": 0.5, "measure": "ndcg"})

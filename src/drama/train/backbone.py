@@ -31,8 +31,8 @@ def layers_of(backbone: Any) -> torch.nn.ModuleList:
 
 @contextmanager
 def no_dropout(backbone: torch.nn.Module) -> Iterator[None]:
-    """Every dropout probability is 0 in the block: in layers, in what modules keep of their config, and in the
-    config, which some read in each pass. Afterwards all have their values again."""
+    """Set every dropout probability to 0 in the block: in layers, in what modules keep of their config, and
+    in the config, which some read in each pass. Afterwards all have their values again."""
     holders: dict[int, Any] = {}
     for module in backbone.modules():
         config = getattr(module, "config", None)

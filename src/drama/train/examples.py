@@ -86,8 +86,8 @@ def query_key(text: str) -> bytes:
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Split the examples into those to train on and those held out.
 
-    All examples of one query go the same way. Documents are not split: those of the held-out queries may be in
-    the batches, as they would be in the corpus.
+    All examples of one query go the same way. Documents are not split: those of the held-out queries may be
+    in the batches, as they would be in the corpus.
 
     >>> examples = [Example(str(i), f"Is it {i // 2}?", ["d"], [], [], [], "qgen") for i in range(8)]
     >>> trained, held = hold_out(examples, 0.25, seed=0)

@@ -2,7 +2,7 @@
 
 Gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup"):
 the vectors of a pass are computed without a graph, the loss gives their gradients, and the pass is computed
-again to propagate these back. Here only for the passes beyond a budget of tokens; the others keep their graph.
+again to propagate these back. Only the passes beyond a budget of tokens do this; the others keep their graph.
 
 Legend: T texts of the batch, B of a pass, D dimensions.
 """

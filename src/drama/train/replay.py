@@ -1,4 +1,4 @@
-"""Repeat a run from its folder, with the settings, seed and inputs in its manifest, and compare bit for bit."""
+"""Repeat a run with the settings, seed and inputs in its manifest, and compare bit for bit."""
 
 from pathlib import Path
 from typing import NamedTuple

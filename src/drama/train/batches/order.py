@@ -1,4 +1,4 @@
-"""Shuffled order: one permutation after another, each pass with every row once; any part can be computed alone."""
+"""Shuffled order: one permutation of the rows after another, of which any part can be computed alone."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -24,8 +24,8 @@ class WeightSettings(Section):
     shares: dict[str, Annotated[float, Field(gt=0.0)]] = {}
     """Name → share, in any unit; every name among the examples needs one."""
     temperature: float | None = Field(default=None, gt=0.0)
-    """Instead of shares: each gets (number of its examples)^(1 / temperature); 1 is proportional, above 1 more
-    even."""
+    """Instead of shares: each gets (number of its examples)^(1 / temperature); 1 is proportional, above 1 is
+    more even."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -94,8 +94,8 @@ def contrast(pairs: Pairs, directions: Sequence[str]) -> torch.Tensor:
     """InfoNCE, the mean over its directions.
 
     >>> pairs = Pairs(torch.eye(2), torch.eye(2), torch.tensor([0, 1]), torch.zeros(2, 2).bool(), 0.5)
-    >>> one, both = (contrast(pairs, names) for names in (["query_to_document"], ["query_to_document", "document_to_query"]))
-    >>> bool(torch.isclose(one, both))
+    >>> one = contrast(pairs, ["query_to_document"])
+    >>> bool(torch.isclose(one, contrast(pairs, ["query_to_document", "document_to_query"])))
     True
     """
     found = []

@@ -114,7 +114,7 @@ class Objective:
         }
         parts |= health(pairs)
         if self.learns_temperature:
-            parts["temperature"] = round(float(pairs.temperature), 6)
+            parts["temperature"] = round(float(self.log_temperature.detach().exp()), 6)
         if teacher_TE is None:
             return loss, parts
         distill = self.settings.distill

@@ -53,6 +53,6 @@ class Pairs:
         )
 
     @cached_property
-    def cosines_BN(self) -> torch.Tensor:
+    def cosines_BN(self) -> torch.Tensor:  # noqa: N802
         """Dot products of all queries and documents: cosines after `at`."""
         return self.queries_BD @ self.documents_ND.T

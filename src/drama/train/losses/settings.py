@@ -22,7 +22,8 @@ class DistillSettings(Section):
     space: Literal["own", "teacher"] = "own"
     """`teacher`: a linear head, part of the finished model, maps its vectors into the teacher's space."""
     kl_weight: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Share of the ranking loss that is KL(teacher ‖ student) over the batch's documents; InfoNCE is the rest."""
+    """Share of the ranking loss that is KL(teacher ‖ student) over the batch's documents; the rest is
+    InfoNCE."""
     corpus_weight: float = Field(default=0.0, ge=0.0)
     """Weight of the same KL of each query over the teacher's vectors of the corpus (`space: teacher`)."""
     corpus_documents: int = Field(default=8192, ge=2)

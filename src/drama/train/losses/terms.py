@@ -53,8 +53,8 @@ def kl_to_teacher(cosines_BN: torch.Tensor, teacher_BN: torch.Tensor, temperatur
 
 
 def margin_mse(pairs: Pairs) -> torch.Tensor:
-    """Mean squared difference between student and teacher of (positive's cosine − negative's cosine), over all
-    documents of the batch that are negatives of the query.
+    """Mean squared difference between student and teacher of (positive's cosine − negative's cosine), over
+    all documents of the batch that are negatives of the query.
 
     Source: Hofstätter et al. 2020, "Improving efficient neural ranking models with cross-architecture
     knowledge distillation"; there with the scores of a cross-encoder.

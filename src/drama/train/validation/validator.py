@@ -64,9 +64,10 @@ class Validator:
         self.held = held.examples
         self.rankings: dict[str, Ranking] = {}
         if settings.share > 0:
-            if len(held.examples) < 2:
+            count = len(held.examples)
+            if count < 2:
                 raise DramaError(
-                    f"train.validation.share: {settings.share} of the queries are {len(held.examples)} examples",
+                    f"train.validation.share: {settings.share} of the queries is {count} examples",
                     hint="give a larger share: at least 2 are needed",
                 )
             self.rankings["held_out"] = ranking_of_examples(
@@ -96,8 +97,8 @@ class Validator:
         return found | {"validation_seconds": round(time.monotonic() - begin, 3)}
 
     def _loss(self, ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tensor) -> float:
-        """InfoNCE of the training over the share in batches, mean; the same draws and the first temperature at
-        each measurement."""
+        """InfoNCE as in training over the share in batches, mean; each time the same draws, and the first
+        temperature."""
         size = min(self.batch.size, len(self.held))
         column = {document: n for n, document in enumerate(ranking.document_ids)}
         steps = len(self.held) // size
