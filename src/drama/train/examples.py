@@ -58,9 +58,7 @@ def training_examples(
         if usable:
             rows.append(example)
     if leaks is not None:
-        rows, found = without_leaks(rows, leaks)
-        fate = "left out" if leaks.action == "leave_out" else "trained on"
-        run.count(f"examples: judged query, {fate}", found)
+        rows = without_leaks(rows, leaks, run)
     if share > 0:
         rows, held = hold_out(rows, share, seed)
         run.count("examples: held out", len(held))
@@ -104,24 +102,23 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
     return parts
 
 
-def without_leaks(examples: Sequence[Example], settings: LeakSettings) -> tuple[list[Example], int]:
-    """The examples to train on, and the number of leaks among the given ones.
+def without_leaks(examples: list[Example], settings: LeakSettings, run: StageRun) -> list[Example]:
+    """The examples to train on; the run counts the leaks.
 
     Raises:
         DramaError: there are leaks, and `action` is `refuse`.
         FileError: a collection is missing or broken.
     """
     found = leaked(examples, judged_texts(settings.collections, settings.split))
-    if not found:
-        return list(examples), 0
-    message = f"train.leaks: {describe_leaks(found)}"
-    if settings.action == "refuse":
-        raise DramaError(message, hint="train.leaks.action: leave_out leaves them out, warn allows them")
-    warn(message)
-    if settings.action == "warn":
-        return list(examples), len(found)
-    out = {id(example) for example in found}
-    return [example for example in examples if id(example) not in out], len(found)
+    leave_out = settings.action == "leave_out"
+    run.count(f"examples: judged query, {'left out' if leave_out else 'trained on'}", len(found))
+    if found:
+        message = f"train.leaks: {describe_leaks(found)}"
+        if settings.action == "refuse":
+            raise DramaError(message, hint="train.leaks.action: leave_out leaves them out, warn allows them")
+        warn(message)
+    out = {id(example) for example in found if leave_out}
+    return [example for example in examples if id(example) not in out]
 
 
 def leaked(examples: Iterable[Example], queries: Iterable[str]) -> list[Example]:

@@ -119,18 +119,18 @@ class Forward:
         own = [tokens[row] for row in shares[world.rank]]
         own_lengths = [len(ids) for ids in own]
         total = sum(computed(each.rows, own_lengths, self._padded) for each in plan if each.rows)
-        self.padding = 1 - sum(own_lengths) / total
+        self.padding = 1 - sum(own_lengths) / max(1, total)
         """Share of padding among this process's tokens."""
         self.computed_twice = sum(len(each.rows) for each in plan if not each.kept)
         """Texts of this process whose activations were not kept."""
-        self.vectors_TD = world.gather(self._encode(own, plan), shares)
+        self.vectors_TD = world.gather(self._encode(own, plan, min(tokens, key=len)), shares)
 
-    def _encode(self, own: Tokens, plan: Sequence[Pass]) -> torch.Tensor:
+    def _encode(self, own: Tokens, plan: Sequence[Pass], dummy: Sequence[int]) -> torch.Tensor:
         """The vectors of this process's texts."""
-        parts: list[torch.Tensor] = []
+        parts = [torch.empty(0, self._retriever.dim, device=self._retriever.backbone.device)]
         dummies: list[torch.Tensor] = []
         for each in plan:
-            texts = [own[row] for row in each.rows] or [min(own, key=len)]
+            texts = [own[row] for row in each.rows] or [dummy]
             if each.kept:
                 vectors_BD = self._retriever.forward(texts, self._padded)
             else:
@@ -138,7 +138,7 @@ class Forward:
                     vectors_BD = self._retriever.forward(texts, self._padded)
                 self._cached.append((texts, vectors_BD.requires_grad_()))
             (parts if each.rows else dummies).append(vectors_BD)
-        order = torch.tensor([row for each in plan for row in each.rows])
+        order = torch.tensor([row for each in plan for row in each.rows], dtype=torch.long)
         vectors_TD = torch.cat(parts)[torch.argsort(order).to(parts[0].device)]
         for vectors_BD in dummies:  # the gradient is 0, yet it flows: the other processes wait for it
             vectors_TD = vectors_TD + 0.0 * vectors_BD.sum()

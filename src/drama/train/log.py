@@ -1,7 +1,7 @@
 """What a run reports: events.jsonl, TensorBoard, the line on the screen, and the manifest's figures."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ EVENTS = "events.jsonl"
 
 
 class Log:
-    """`events.jsonl`, and TensorBoard's folder beside it.
+    """`events.jsonl`, and the same numbers for TensorBoard, by tensorboardX, which does not need TensorBoard.
 
     Args:
         out: the stage's folder.
         after: steps that are done; later events are dropped.
-        tensorboard: whether to write for TensorBoard.
+        tensorboard: whether to write `tensorboard/`, on a resume from the first event on.
 
     Raises:
         MissingExtraError: tensorboardX is not installed.
@@ -29,50 +29,32 @@ class Log:
 
     def __init__(self, out: Path, after: int, tensorboard: bool) -> None:
         self._events = EventLog(out / EVENTS, after)
-        self._board = Board(out / "tensorboard", read_events(out / EVENTS)) if tensorboard else None
+        self._writer: Any = None
+        if tensorboard:
+            try:
+                from tensorboardX import SummaryWriter
+            except ImportError:
+                raise MissingExtraError("tensorboardX", "tensorboard") from None
+            shutil.rmtree(out / "tensorboard", ignore_errors=True)
+            self._writer = SummaryWriter(str(out / "tensorboard"))
+            for event in read_events(out / EVENTS):
+                self._show(event)
 
     def write(self, event: dict[str, Any]) -> None:
         """Append one step's event."""
         self._events.write(event)
-        if self._board is not None:
-            self._board.write(event)
+        if self._writer is not None:
+            self._show(event)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; everything is on disk when this returns."""
         self._events.close()
-        if self._board is not None:
-            self._board.close()
+        if self._writer is not None:
+            self._writer.close()
 
-
-class Board:
-    """A folder that TensorBoard shows, written by tensorboardX, which does not need TensorBoard.
-
-    Args:
-        folder: where its file goes; what is there is replaced.
-        before: the events of a resumed run, which are written again: a kill loses what was not on disk.
-
-    Raises:
-        MissingExtraError: tensorboardX is not installed.
-    """
-
-    def __init__(self, folder: Path, before: Iterable[Mapping[str, Any]]) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise MissingExtraError("tensorboardX", "tensorboard") from None
-        shutil.rmtree(folder, ignore_errors=True)
-        self._writer = SummaryWriter(str(folder))
-        for event in before:
-            self.write(event)
-
-    def write(self, event: Mapping[str, Any]) -> None:
-        """One step's numbers."""
+    def _show(self, event: Mapping[str, Any]) -> None:
         for name, value in numbers(event):
             self._writer.add_scalar(name, value, event["step"])
-
-    def close(self) -> None:
-        """Everything is on disk when this returns."""
-        self._writer.close()
 
 
 def numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

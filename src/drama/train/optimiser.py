@@ -39,11 +39,7 @@ class Optimiser:
     """
 
     def __init__(
-        self,
-        backbone: Any,
-        settings: OptimiserSettings,
-        steps: int,
-        groups: Iterable[dict[str, Any]] = (),
+        self, backbone: Any, settings: OptimiserSettings, steps: int, groups: Iterable[dict[str, Any]] = ()
     ) -> None:
         table = backbone.get_input_embeddings()
         table.sparse = settings.embedding_learning_rate > 0

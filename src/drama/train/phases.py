@@ -22,15 +22,11 @@ class PhaseSettings(Section):
 
     moved: ClassVar[Mapping[str, str]] = {
         "batch_size": "batch.size in the phase",
-        "negatives": "batch.negatives in the phase",
-        "positives": "",
-        "document_length": "batch.document_length in the phase",
-        "learning_rate": "optimiser.learning_rate in the phase",
-        "embedding_learning_rate": "optimiser.embedding_learning_rate in the phase",
-        "temperature": "loss.temperature in the phase",
-        "weights": "batch.weights in the phase",
         "unweighted": "batch.weights: null in the phase",
-        "distill": "loss.distill in the phase",
+        "positives": "",
+        **{k: f"batch.{k} in the phase" for k in ("negatives", "document_length", "weights")},
+        **{k: f"optimiser.{k} in the phase" for k in ("learning_rate", "embedding_learning_rate")},
+        **{k: f"loss.{k} in the phase" for k in ("temperature", "distill")},
     }
 
     share: float = Field(default=1.0, gt=0.0, le=1.0)

@@ -22,33 +22,18 @@ class TrainSettings(Section):
 
     moved: ClassVar[Mapping[str, str]] = {
         "batch_size": "train.batch.size",
-        "negatives": "train.batch.negatives",
-        "query_length": "train.batch.query_length",
-        "document_length": "train.batch.document_length",
         "batch_by": "train.batch.by",
-        "weights": "train.batch.weights",
-        "long": "train.batch.long",
-        "learning_rate": "train.optimiser.learning_rate",
-        "embedding_learning_rate": "train.optimiser.embedding_learning_rate",
-        "weight_decay": "train.optimiser.weight_decay",
-        "warmup": "train.optimiser.warmup",
-        "clip": "train.optimiser.clip",
-        "temperature": "train.loss.temperature",
-        "temperature_learning_rate": "train.loss.temperature_learning_rate",
         "both_directions": "document_to_query in train.loss.directions",
         "query_query": "query_to_query in train.loss.directions",
         "document_document": "document_to_document in train.loss.directions",
-        "distill": "train.loss.distill",
-        "precision": "train.compute.precision",
-        "padding_free": "train.compute.padding_free",
-        "fused": "train.compute.fused",
-        "gradient_checkpointing": "train.compute.gradient_checkpointing",
-        "chunk_tokens": "train.compute.chunk_tokens",
-        "kept_tokens": "train.compute.kept_tokens",
-        "shard": "train.compute.shard",
-        "positives": "",
-        "curriculum": "",
-        "compile": "",
+        **{
+            name: f"train.batch.{name}"
+            for name in ("negatives", "query_length", "document_length", "weights", "long")
+        },
+        **{name: f"train.optimiser.{name}" for name in OptimiserSettings.model_fields},
+        **{name: f"train.compute.{name}" for name in ComputeSettings.model_fields},
+        **{name: f"train.loss.{name}" for name in ("temperature", "temperature_learning_rate", "distill")},
+        **dict.fromkeys(("positives", "curriculum", "compile"), ""),
     }
 
     retriever: RetrieverSettings = RetrieverSettings()

@@ -64,7 +64,10 @@ def train(
         check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
         places = [passages, *([inputs["written"]] if "written" in inputs else [])]
         data, held_data = _tokenised(retriever, rows, held, places, teacher, settings, world, out)
-        validator = _validator(retriever, held_data, settings, seed, world)
+        validator = None
+        if settings.validation is not None:
+            sections = settings.validation, settings.batch, settings.loss, settings.compute
+            validator = Validator(retriever, *sections, held_data, seed, world)
         phases = plan_phases(settings.run_phases, settings.steps, data, seed, world.size)
         loop = Loop(retriever, phases, settings, seed, world, out, validator)
         ending = loop.run()
@@ -126,15 +129,6 @@ def _tokenised(
     held_queries = query_tokens(retriever, held, settings.batch.query_length)
     vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
     return TrainData(rows, queries, documents, vectors), TrainData(held, held_queries, documents)
-
-
-def _validator(
-    retriever: Retriever, held: TrainData, settings: TrainSettings, seed: int, world: World
-) -> Validator | None:
-    s = settings
-    if s.validation is None:
-        return None
-    return Validator(retriever, s.validation, s.batch, s.loss, s.compute, held, seed, world)
 
 
 def _save(loop: Loop, ending: Ending, backbone: Path, out: Path) -> Retriever:

@@ -10,7 +10,7 @@ from drama.compute import World, shard_layers, shard_like, unshard
 from drama.errors import DramaError
 from drama.retriever import Retriever
 from drama.train.backbone import layers_of
-from drama.train.batches.batch import fill_batch
+from drama.train.batches.batch import draw_batch
 from drama.train.batches.sampler import Sampler, cut
 from drama.train.forward import ComputeSettings, Forward
 from drama.train.lora import LoraSettings, add_factors
@@ -74,7 +74,7 @@ class Trainer:
         begin = time.monotonic()
         data, settings, number = self.phase.data, self.phase.settings, self.phase.first + step + 1
         plan = self.sampler.plan(step)
-        batch = fill_batch(data.examples, plan.rows, settings.batch.negatives, self.seed, step)
+        batch = draw_batch(data.examples, plan.rows, settings.batch.negatives, self.seed, step)
         tokens = [cut(data.queries[row], settings.batch.query_length) for row in batch.examples]
         tokens += [cut(data.documents[i], plan.document_length) for i in batch.documents]
         forward = Forward(self.retriever, tokens, self.compute, self.world)
@@ -112,24 +112,21 @@ class Trainer:
             found["head"] = self.retriever.head.weight
         return unshard(found)
 
-    def load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Load what `weights` returned; other names are ignored."""
-        own = self.retriever.backbone.state_dict()
+    def load_weights(self, tensors: dict[str, torch.Tensor], into: Retriever | None = None) -> None:
+        """Load what `weights` returned into our model, or another of its shape; other names are ignored."""
+        target = into or self.retriever
+        own = target.backbone.state_dict()
         model = {k: shard_like(tensors[f"model.{k}"], tensor) for k, tensor in own.items()}
-        self.retriever.backbone.load_state_dict(model)
-        if self.retriever.head is not None:
-            self.retriever.head.load_state_dict({"weight": tensors["head"]})
+        target.backbone.load_state_dict(model)
+        if target.head is not None:
+            target.head.load_state_dict({"weight": tensors["head"]})
 
     def unsharded_model(self, plain: Retriever, weights: dict[str, torch.Tensor]) -> Retriever:
         """Load unsharded weights into a retriever whose layers are not sharded: our own, or a new one."""
         if self.lora is not None:
             add_factors(plain.backbone, self.lora, self.seed)
-        plain.backbone.load_state_dict(
-            {k.removeprefix("model."): t for k, t in weights.items() if k.startswith("model.")}
-        )
         plain.head = self.retriever.head
-        if plain.head is not None:
-            plain.head.load_state_dict({"weight": weights["head"]})
+        self.load_weights(weights, plain)
         return plain
 
     def state(self) -> dict[str, torch.Tensor]:

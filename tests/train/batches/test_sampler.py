@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drama.errors import DramaError
 from drama.records import Example, read_examples
 from drama.retriever import Retriever
-from drama.train.batches.batch import draw_batch
+from drama.train.batches.order import consecutive
 from drama.train.batches.sampler import Sampler, Stream, cut
 from drama.train.batches.settings import BatchSettings
 from drama.workspace import read_events, read_manifest
@@ -53,7 +53,7 @@ def test_batches_are_alike_in_the_traits_of_by() -> None:
     assert all(len({rows[r].kind for r in plan}) == 1 for plan in plans)
     assert Counter(rows[plan[0]].kind for plan in plans) == {"a": 4, "b": 8}
     mixed = [sampler(rows, size=3).plan(step).rows for step in range(12)]
-    assert mixed == [draw_batch(rows, 3, 0, 5, step).examples for step in range(12)]
+    assert mixed == [consecutive(len(rows), 3, [5, 0], step) for step in range(12)]
     with pytest.raises(DramaError, match="1 usable examples of kind 'c', a batch needs 2"):
         sampler(examples("abcab", [8]), by=["kind"])
 
@@ -133,7 +133,7 @@ def test_long_batches_are_evenly_spread_and_of_long_documents(share: float) -> N
     assert len(chosen) == 40 * share
     assert {row for plan in chosen for row in plan.rows} == {1, 4}
     usual = [plan.rows for plan in plans if plan.document_length == 16]
-    assert usual == [draw_batch(rows, 4, 0, 5, step).examples for step in range(len(usual))]
+    assert usual == [consecutive(len(rows), 4, [5, 0], step) for step in range(len(usual))]
     with pytest.raises(DramaError, match="0 examples have a positive of more than 16 tokens"):
         sampler(examples("aaa", [8, 16]), long=long)
 

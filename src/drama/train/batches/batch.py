@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.records import Example
-from drama.train.batches.order import consecutive
 
 
 class Batch(NamedTuple):
@@ -31,19 +30,7 @@ class Batch(NamedTuple):
     """Column and score of each query's drawn documents; empty where one of them has no score (or NaN)."""
 
 
-def draw_batch(examples: Sequence[Example], batch_size: int, negatives: int, seed: int, step: int) -> Batch:
-    """The batch of one step over all examples.
-
-    >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
-    >>> batch = draw_batch(e, batch_size=2, negatives=1, seed=0, step=0)
-    >>> len(batch.documents), bool(batch.mask_BN.any())
-    (3, False)
-    """
-    rows = consecutive(len(examples), batch_size, [seed, 0], step)
-    return fill_batch(examples, rows, negatives, seed, step)
-
-
-def fill_batch(examples: Sequence[Example], rows: list[int], negatives: int, seed: int, step: int) -> Batch:
+def draw_batch(examples: Sequence[Example], rows: list[int], negatives: int, seed: int, step: int) -> Batch:
     """Draw the documents of a batch.
 
     Args:
@@ -52,6 +39,11 @@ def fill_batch(examples: Sequence[Example], rows: list[int], negatives: int, see
         negatives: hard negatives a query, at most.
         seed: of the draws.
         step: draws differ from step to step.
+
+    >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
+    >>> batch = draw_batch(e, [0, 2], negatives=1, seed=0, step=0)
+    >>> batch.documents, bool(batch.mask_BN.any())
+    (['d0', 'd9', 'd2'], False)
     """
     rng = np.random.default_rng([seed, 1, step])
     columns: dict[str, int] = {}

@@ -140,10 +140,8 @@ def _groups(
         groups.setdefault(tuple(getattr(examples[row], trait) for trait in traits), []).append(row)
     for key, members in groups.items():
         if len(members) < least:
-            name = (
-                ", ".join(f"{trait} '{value}'" for trait, value in zip(traits, key, strict=True))
-                or "any kind"
-            )
+            named = (f"{trait} '{value}'" for trait, value in zip(traits, key, strict=True))
+            name = ", ".join(named) or "any kind"
             raise DramaError(
                 f"train.batch.by: {len(members)} usable examples of {name}, a batch needs {least}",
                 hint="leave train.batch.by out, or add examples of it",

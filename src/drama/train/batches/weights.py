@@ -109,11 +109,8 @@ class WeightedStream:
         """The rows of one batch."""
         found: list[int] = []
         for group, rows in enumerate(self._groups):
-            seed, own, before = (
-                [*self._seed, group],
-                int(self._own_SG[index, group]),
-                int(self._before_SG[index, group]),
-            )
+            seed = [*self._seed, group]
+            own, before = int(self._own_SG[index, group]), int(self._before_SG[index, group])
             if own and self._mixed:
                 found += [rows[i] for i in stretch(len(rows), before, own, self._most_G[group], seed)]
             elif own:

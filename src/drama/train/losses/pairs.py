@@ -47,9 +47,7 @@ class Pairs:
     def at(self, dim: int | None) -> Self:
         """The same pairs with vectors cut to `dim` (None: all of them) and normalised."""
         return replace(
-            self,
-            queries_BD=normalise(self.queries_BD, dim),
-            documents_ND=normalise(self.documents_ND, dim),
+            self, queries_BD=normalise(self.queries_BD, dim), documents_ND=normalise(self.documents_ND, dim)
         )
 
     @cached_property

@@ -61,10 +61,26 @@ def enter_teacher_space(
     seed: int,
 ) -> None:
     """Rotate the teacher to the principal axes of its documents, cut to the backbone's width, and give the
-    retriever a head into that space. Both are changed in place."""
+    retriever a head into that space, in place of one that it may have.
+
+    Args:
+        retriever: changed in place: its vectors then have the teacher's dimensions.
+        teacher: changed in place.
+        examples: on whose queries the head is fitted.
+        queries: their token ids.
+        seed: of the sample of queries.
+    """
     axes_EE = principal_axes(teacher.documents_NE.astype(np.float32))
     teacher.rotate(axes_EE[:, : retriever.backbone.config.hidden_size])
-    place_in_teacher_space(retriever, queries, teacher.of_queries(examples), seed)
+    chosen = np.random.default_rng([seed, 2]).permutation(len(queries))[:_SAMPLE]
+    retriever.head = None
+    with torch.no_grad():
+        pooled = [
+            retriever.forward([queries[row] for row in chosen[start : start + _BATCH]])
+            for start in range(0, len(chosen), _BATCH)
+        ]
+    teacher_NE = torch.from_numpy(teacher.of_queries(examples)[chosen])
+    retriever.head = fit_head(torch.cat(pooled).cpu(), teacher_NE).to(retriever.backbone.device)
 
 
 def principal_axes(vectors_NE: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -78,28 +94,6 @@ def principal_axes(vectors_NE: npt.NDArray[np.float32]) -> npt.NDArray[np.float3
     """
     _, _, axes_EE = np.linalg.svd(vectors_NE.T @ vectors_NE)
     return np.ascontiguousarray(axes_EE.T)
-
-
-def place_in_teacher_space(
-    retriever: Retriever, tokens: list[list[int]], teacher_NE: npt.NDArray[np.float32], seed: int
-) -> None:
-    """Give the retriever a head fitted on a seeded sample of texts; one that it already has is replaced.
-
-    Args:
-        retriever: changed in place: its vectors then have E dimensions.
-        tokens: token ids of N texts.
-        teacher_NE: the teacher's vectors of the same texts.
-        seed: of the sample.
-    """
-    chosen = np.random.default_rng([seed, 2]).permutation(len(tokens))[:_SAMPLE]
-    retriever.head = None
-    with torch.no_grad():
-        pooled = [
-            retriever.forward([tokens[row] for row in chosen[start : start + _BATCH]])
-            for start in range(0, len(chosen), _BATCH)
-        ]
-    head = fit_head(torch.cat(pooled).cpu(), torch.from_numpy(teacher_NE[chosen]))
-    retriever.head = head.to(retriever.backbone.device)
 
 
 def fit_head(pooled_ND: torch.Tensor, teacher_NE: torch.Tensor) -> torch.nn.Linear:

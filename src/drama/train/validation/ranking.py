@@ -16,7 +16,7 @@ from drama.records.measures import means, per_query
 from drama.retriever import Retriever
 from drama.retriever.pooling import normalise
 from drama.train.batches.sampler import cut
-from drama.train.forward import ComputeSettings, in_step, passes
+from drama.train.forward import ComputeSettings, Forward
 
 _DEPTH = 100
 _BLOCK = 256
@@ -79,19 +79,11 @@ def encode(
     retriever: Retriever, tokens: Sequence[list[int]], settings: ComputeSettings, world: World
 ) -> torch.Tensor:
     """Unit vectors [T, D] of all texts, on every process; each encodes its share."""
-    padded = not settings.padding_free
-    shares = world.share([len(ids) for ids in tokens])
-    own = [tokens[row] for row in shares[world.rank]]
-    own_TD = torch.zeros(len(own), retriever.dim, device=retriever.backbone.device)
-    of_all = [passes([len(tokens[row]) for row in rows], settings.chunk_tokens, 0, padded) for rows in shares]
     was_training = retriever.backbone.training
     retriever.backbone.eval()
-    for rows, _ in in_step(of_all, world.rank):
-        vectors_BD = retriever.forward([own[row] for row in rows] or [min(tokens, key=len)], padded)
-        if rows:
-            own_TD[rows] = normalise(vectors_BD)
+    vectors_TD = Forward(retriever, tokens, settings, world).vectors_TD
     retriever.backbone.train(was_training)
-    return world.gather(own_TD, shares).cpu()
+    return normalise(vectors_TD).cpu()
 
 
 def measure(ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tensor) -> dict[str, float]:

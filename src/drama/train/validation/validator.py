@@ -9,6 +9,7 @@ from drama.compute import World
 from drama.errors import DramaError
 from drama.retriever import Retriever
 from drama.train.batches.batch import draw_batch
+from drama.train.batches.order import consecutive
 from drama.train.batches.settings import BatchSettings
 from drama.train.forward import ComputeSettings
 from drama.train.losses.pairs import Pairs
@@ -104,7 +105,8 @@ class Validator:
         steps = len(self.held) // size
         total = 0.0
         for step in range(steps):
-            batch = draw_batch(self.held, size, self.batch.negatives, self.seed, step)
+            rows = consecutive(len(self.held), size, [self.seed, 0], step)
+            batch = draw_batch(self.held, rows, self.batch.negatives, self.seed, step)
             pairs = Pairs(
                 queries_QD[batch.examples],
                 documents_ND[[column[i] for i in batch.documents]],
