@@ -35,7 +35,7 @@ STEPS = {64: 3, 256: 2}
 OURS = ("drama", "drama, not fused")
 """The second shows what fused layers are worth."""
 PEERS = ("sentence-transformers cached", "sentence-transformers", "tevatron cached", "tevatron")
-"""Those with gradient caching; the others are not run at batch 256. Tevatron's only where it is installed."""
+"""At batch 256 only those with gradient caching run; Tevatron's run only where it is installed."""
 _PAIRS = 1024
 _QUERY_WORDS = 16
 """Texts without full stops have no first sentence: a query is never longer than this."""

@@ -45,7 +45,7 @@ def run(inputs: Any, out: Path, backbone: Path | None = None, kinds: str = "", *
 
 
 def cut_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Have the trainer stop with Ctrl-C after so many steps."""
+    """Have the trainer stop with Ctrl-C after this many steps."""
     step, done = Trainer.step, iter(range(after))
 
     def stops(self: Trainer, number: int) -> dict[str, object]:

@@ -76,7 +76,7 @@ def completed(case: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every case as two processes have trained it, in `two/`, beside the inputs."""
+    """Every case as two processes have trained it, in `two/`, next to the inputs."""
     folder = tmp_path_factory.mktemp("world")
     write_passages(folder / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
     rows = [

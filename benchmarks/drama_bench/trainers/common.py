@@ -1,4 +1,4 @@
-"""What all trainers share: data, batches, rates, and how a step is timed."""
+"""The trainers' common ground: data, batches, rates, and the timing of a step."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _BETAS = (0.9, 0.98)
 
 
 class Task(NamedTuple):
-    """What is trained: `model/` in a folder, on pairs of a query and a document."""
+    """A training task: `model/` in a folder, on pairs of a query and a document."""
 
     folder: Path
     pairs: list[list[str]]
@@ -93,7 +93,7 @@ class Watch:
 
 
 def trainer_arguments(task: Task) -> dict[str, Any]:
-    """Of a trainer of transformers."""
+    """Arguments of a transformers trainer."""
     return {
         "output_dir": str(task.folder / "peer"), "per_device_train_batch_size": task.batch_size,
         "max_steps": task.steps, "use_cpu": True, "logging_steps": 1, "save_strategy": "no",

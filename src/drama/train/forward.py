@@ -24,10 +24,11 @@ Tokens = Sequence[Sequence[int]]
 
 
 class ComputeSettings(Section):
-    """How the model computes: speed and memory, not what comes out (to rounding)."""
+    """Speed and memory; the results are the same to rounding."""
 
     precision: Precision = "auto"
-    """Of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay fp32."""
+    """Precision of matrix products: `fp32`, `bf16`, or `auto` (bf16 where the hardware has it). Weights stay
+    fp32."""
     padding_free: bool = True
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
     fused: bool = True

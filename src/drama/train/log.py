@@ -1,4 +1,4 @@
-"""What a run reports: events.jsonl, TensorBoard, the line on the screen, and the manifest's figures."""
+"""A run's reports: events.jsonl, TensorBoard, the line on the screen, and the manifest's figures."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence

@@ -26,7 +26,7 @@ BEST = "best"
 
 
 class Ending(NamedTuple):
-    """How the steps ended."""
+    """Where the run ended, and with which weights."""
 
     steps: int
     """Steps done."""

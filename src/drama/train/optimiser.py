@@ -19,9 +19,9 @@ class OptimiserSettings(Section):
     learning_rate: float = Field(default=5e-4, gt=0.0)
     """Peak learning rate of the layers."""
     embedding_learning_rate: float = Field(default=0.0, ge=0.0)
-    """Of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
+    """Peak learning rate of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
     weight_decay: float = Field(default=0.01, ge=0.0)
-    """Of the layers' matrices."""
+    """Weight decay of the layers' matrices; vectors have none."""
     warmup: float = Field(default=0.05, ge=0.0, lt=1.0)
     """Share of the steps in which the learning rate rises; after them it falls linearly to 0."""
     clip: float = Field(default=1.0, gt=0.0)

@@ -30,7 +30,7 @@ class PhaseSettings(Section):
     }
 
     share: float = Field(default=1.0, gt=0.0, le=1.0)
-    """Of the steps; the shares of all phases add up to 1."""
+    """Share of the steps; the shares of all phases add up to 1."""
     kinds: list[str] = []
     """Kinds of examples it trains on; empty: all."""
     batch: BatchSettings = BatchSettings()
@@ -67,7 +67,7 @@ class TrainData(NamedTuple):
     teacher: TeacherVectors | None = None
 
     def of_kinds(self, kinds: Sequence[str]) -> "TrainData":
-        """Those of the examples that are of one of these kinds; all where there are none.
+        """Only the examples of these kinds; all of them where no kind is given.
 
         Raises:
             DramaError: fewer than 2 examples.

@@ -12,7 +12,7 @@ from drama.workspace.stage import identity
 
 
 class Replay(NamedTuple):
-    """How a run and its repetition compare."""
+    """A run compared with its repetition."""
 
     steps: int
     """Steps of the run."""

@@ -1,4 +1,4 @@
-"""The `train` section of a recipe. Each of its sections stands beside the code that reads it."""
+"""The `train` section of a recipe; its own sections are next to the code that reads them."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -37,8 +37,9 @@ class TrainSettings(Section):
     }
 
     retriever: RetrieverSettings = RetrieverSettings()
+    """How texts become vectors; saved with the model."""
     steps: int = Field(default=200, ge=1)
-    """Updates."""
+    """Number of updates."""
     batch: BatchSettings = BatchSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: LossSettings = LossSettings()

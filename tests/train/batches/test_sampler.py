@@ -62,7 +62,7 @@ def test_batches_are_alike_in_the_traits_of_by() -> None:
     st.lists(st.tuples(st.integers(6, 30), st.floats(0.5, 4.0)), min_size=2, max_size=4), st.integers(2, 12)
 )
 def test_weights_compose_each_batch(groups: list[tuple[int, float]], size: int) -> None:
-    """Shares are kept to one example a batch, none stands in it twice, in a group all come equally often."""
+    """Shares are kept to one example a batch, no row is in it twice, in a group all come equally often."""
     kinds = "".join(letter * n for letter, (n, _) in zip("abcd", groups, strict=False))
     rows = examples(kinds, [8])
     shares = {letter: share for letter, (_, share) in zip("abcd", groups, strict=False)}

@@ -18,7 +18,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 class WeightSettings(Section):
-    """How much of the training each source, kind or language gets."""
+    """The share of the training that each source, kind or language gets."""
 
     by: Literal["kind", "source", "lang"]
     shares: dict[str, Annotated[float, Field(gt=0.0)]] = {}
@@ -57,7 +57,7 @@ class WeightSettings(Section):
 
 
 def deal(shares: Sequence[float], places: int, steps: int) -> npt.NDArray[np.int64]:
-    """How many of a step's places each group gets, its share of them rounded up or down: [S, G].
+    """The places of each step that each group gets, its share rounded up or down: [S, G].
 
     Systematic sampling: over the steps the rounding evens out, and no group waits longer than it must.
 

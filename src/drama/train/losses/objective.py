@@ -1,4 +1,4 @@
-"""The loss of a batch, assembled from `train.loss`, and the parameters that it trains beside the model's.
+"""The loss of a batch, assembled from `train.loss`, and the parameters that it trains besides the model's.
 
 Legend: B queries, N documents, T = B + N texts, C documents of the corpus, K scored documents of a query,
 D the student's dimensions, E the teacher's.
@@ -64,11 +64,11 @@ class Objective:
 
     @property
     def temperature(self) -> float | torch.Tensor:
-        """Of InfoNCE: the setting, or what has been learnt."""
+        """The temperature of InfoNCE: the setting, or what has been learnt."""
         return self.log_temperature.exp() if self.learns_temperature else self.settings.temperature
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What it trains, as groups of an optimiser; one without a rate takes the layers' rate."""
+        """The parameters it trains, as optimiser groups; a group without `lr` takes the layers' rate."""
         groups: list[dict[str, Any]] = []
         if self.projection is not None:
             groups.append({"params": list(self.projection.parameters())})
@@ -83,7 +83,7 @@ class Objective:
                 self.log_temperature.clamp_(min=math.log(min(_COLDEST, self.settings.temperature)))
 
     def state(self) -> dict[str, torch.Tensor]:
-        """What a checkpoint needs of it."""
+        """The tensors that a checkpoint needs."""
         found = {} if self.projection is None else {"projection": self.projection.weight}
         return found | ({"log_temperature": self.log_temperature} if self.learns_temperature else {})
 

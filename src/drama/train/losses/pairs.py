@@ -39,7 +39,7 @@ class Pairs:
     """True where a document must not count as a negative of that query: it is another of its positives, or
     the document it was made from. The drawn positive itself is never masked."""
     temperature: float | torch.Tensor
-    """Of InfoNCE; a tensor where it is learnt."""
+    """Temperature of InfoNCE; a tensor where it is learnt."""
     teacher_BN: torch.Tensor | None = None
     """The teacher's cosines, for the terms that need them."""
     scored: Scored | None = None

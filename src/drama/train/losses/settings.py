@@ -11,7 +11,7 @@ Direction = Literal["query_to_document", "document_to_query", "query_to_query", 
 
 
 class DistillSettings(Section):
-    """Learning from the labelling model's vectors or scores besides its ranks. All weights 0: off.
+    """Learning from the labelling model's vectors or scores, not only its ranks. All weights 0: off.
 
     `<term>_weight` is the weight of a term of `losses.terms`, or of one at the full width only (`corpus`,
     `embedding`).
@@ -29,7 +29,7 @@ class DistillSettings(Section):
     corpus_documents: int = Field(default=8192, ge=2)
     """Documents in that KL, a seeded sample where the corpus has more."""
     temperature: float = Field(default=0.05, gt=0.0)
-    """Of both distributions in these two KLs."""
+    """Temperature of both distributions in these two KLs."""
     embedding_weight: float = Field(default=0.0, ge=0.0)
     """Weight of 1 − cos(student, teacher) over all texts of the batch. In its own space the student is
     projected for it by a matrix that is learnt and then discarded."""
@@ -59,7 +59,7 @@ class LossSettings(Section):
     """InfoNCE and what is added to it."""
 
     temperature: float = Field(default=0.02, gt=0.0)
-    """Cosines are divided by it."""
+    """InfoNCE takes cosines divided by it."""
     temperature_learning_rate: float = Field(default=0.0, ge=0.0)
     """Above 0 the temperature is learnt (its logarithm, at this rate), from the value above."""
     directions: list[Direction] = ["query_to_document"]

@@ -12,7 +12,7 @@ LOSS = "loss"
 
 
 class ValidationSettings(Section):
-    """What to measure while training, and what to do with it."""
+    """Measurements during training, and their use."""
 
     every: int = Field(default=100, ge=1)
     """Steps between two measurements; the last step is measured too."""
@@ -24,7 +24,7 @@ class ValidationSettings(Section):
     split: str = "dev"
     """Which judgments of the collection."""
     measure: str = "nDCG@10"
-    """What `keep` and `patience` use: `loss`, that of the held-out share, or a measure (`nDCG@10`, …) of the
+    """The measure that `keep` and `patience` use: `loss`, that of the held-out share, or a measure (`nDCG@10`, …) of the
     collection where there is one, else of the share."""
     keep: Literal["last", "best"] = "last"
     """Which weights become the model."""

@@ -27,7 +27,7 @@ from drama.train.validation.settings import LOSS, ValidationSettings
 
 
 class Validator:
-    """What to measure, tokenised once.
+    """Measures the held-out share and the judged collection, tokenised once.
 
     Args:
         retriever: the model in training.
