@@ -42,7 +42,7 @@ def chance(mask_BN: torch.Tensor) -> float:
 
 @torch.no_grad()
 def health(pairs: Pairs) -> dict[str, float]:
-    """The values of a step that `suspicions` needs: `contrast` (InfoNCE at the full width), `chance`, `mean_cosine`."""
+    """A step's `contrast` (InfoNCE at the full width), `chance` and `mean_cosine`, for `suspicions`."""
     texts_TD = torch.cat([pairs.queries_BD, pairs.documents_ND])
     return {
         "contrast": round(query_to_document(pairs.at(None)).item(), 6),

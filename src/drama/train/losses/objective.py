@@ -62,11 +62,6 @@ class Objective:
         """Whether the temperature is trained."""
         return self.log_temperature.requires_grad
 
-    @property
-    def temperature(self) -> float | torch.Tensor:
-        """The temperature of InfoNCE: the setting, or what has been learnt."""
-        return self.log_temperature.exp() if self.learns_temperature else self.settings.temperature
-
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The parameters it trains, as optimiser groups; a group without `lr` takes the layers' rate."""
         groups: list[dict[str, Any]] = []
@@ -139,8 +134,9 @@ class Objective:
         if distill.false_negative_margin is not None and teacher_BN is not None:
             mask_BN = mask_BN | false_negatives(teacher_BN, positive_B, distill.false_negative_margin)
         scored = self._scored(batch) if distill.scores_weight > 0 else None
+        temperature = self.log_temperature.exp() if self.learns_temperature else self.settings.temperature
         vectors = vectors_TD[:size], vectors_TD[size:]
-        return Pairs(*vectors, positive_B, mask_BN, self.temperature, teacher_BN, scored)
+        return Pairs(*vectors, positive_B, mask_BN, temperature, teacher_BN, scored)
 
     def _scored(self, batch: Batch) -> Scored:
         most = max(1, *map(len, batch.scored_B))

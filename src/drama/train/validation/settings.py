@@ -24,8 +24,8 @@ class ValidationSettings(Section):
     split: str = "dev"
     """Which judgments of the collection."""
     measure: str = "nDCG@10"
-    """The measure that `keep` and `patience` use: `loss`, that of the held-out share, or a measure (`nDCG@10`, …) of the
-    collection where there is one, else of the share."""
+    """The measure that `keep` and `patience` use: `loss`, that of the held-out share, or one of the ranking
+    (`nDCG@10`, …), of the collection where there is one, else of the share."""
     keep: Literal["last", "best"] = "last"
     """Which weights become the model."""
     patience: int | None = Field(default=None, ge=1)
