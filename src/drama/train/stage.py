@@ -15,7 +15,7 @@ from drama.train.lora import merge_factors
 from drama.train.losses.teacher import TeacherVectors
 from drama.train.phases import TrainData, plan_phases
 from drama.train.settings import TrainSettings
-from drama.train.tokens import document_tokens, query_tokens
+from drama.train.tokens import document_tokens
 from drama.train.validation.validator import Validator
 from drama.workspace import Manifest, read_events
 
@@ -125,8 +125,8 @@ def _tokenised(
         documents = document_tokens(
             retriever, passages, [*rows, *held], settings.longest_document, out / TOKENS
         )
-    queries = query_tokens(retriever, rows, settings.longest_query)
-    held_queries = query_tokens(retriever, held, settings.batch.query_length)
+    queries = retriever.tokens([e.query for e in rows], "query", settings.longest_query)
+    held_queries = retriever.tokens([e.query for e in held], "query", settings.batch.query_length)
     vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
     return TrainData(rows, queries, documents, vectors), TrainData(held, held_queries, documents)
 

@@ -22,11 +22,6 @@ _BLOCK = 4096
 _IDS, _ENDS, _TOKENS = "ids.json", "ends.npy", "tokens.int32"
 
 
-def query_tokens(retriever: Retriever, examples: Sequence[Example], max_length: int) -> list[list[int]]:
-    """Token ids of each example's query, prefix included."""
-    return retriever.tokens([e.query for e in examples], "query", max_length)
-
-
 def document_tokens(
     retriever: Retriever, passages: Sequence[Path], examples: Sequence[Example], max_length: int, folder: Path
 ) -> "TokenFile":

@@ -218,6 +218,8 @@ def test_the_ranking_loss_is_the_weighted_sum_of_its_terms() -> None:
     settings = LossSettings(distill=distill)
     weights["contrast"] = 0.75
     assert weights.keys() == TERMS.keys()
+    at_full_width = {"corpus", "embedding"}
+    assert settings.weights().keys() == TERMS.keys() | at_full_width  # no weight without its term
     expected = sum(weight * TERMS[name](pairs, settings).item() for name, weight in weights.items())
     assert math.isclose(ranking_loss(pairs, (6,), settings).item(), expected, rel_tol=1e-5)
 

@@ -18,7 +18,7 @@ from drama.retriever import Retriever
 from drama.train import TrainSettings
 from drama.train.examples import hold_out, query_key
 from drama.train.phases import TrainData
-from drama.train.tokens import document_tokens, query_tokens
+from drama.train.tokens import document_tokens
 from drama.train.validation.ranking import Ranking, measure
 from drama.train.validation.validator import Validator
 from drama.workspace import read_events, read_manifest
@@ -96,7 +96,8 @@ def test_the_best_weights_become_the_model(inputs: Any, tmp_path: Path) -> None:
     documents = document_tokens(
         retriever, [inputs.passages], held, batch.document_length, tmp_path / "tokens"
     )
-    data = TrainData(held, query_tokens(retriever, held, batch.query_length), documents)
+    queries = retriever.tokens([e.query for e in held], "query", batch.query_length)
+    data = TrainData(held, queries, documents)
     assert settings.validation is not None
     again = Validator(
         retriever, settings.validation, batch, settings.loss, settings.compute, data, 3, World()

@@ -10,7 +10,7 @@ from drama.errors import DramaError
 from drama.records import Example
 from drama.train.batches.order import consecutive
 from drama.train.batches.settings import BatchSettings
-from drama.train.batches.weights import WeightedStream, WeightSettings
+from drama.train.batches.weights import WeightedStream
 
 _LONG = 5
 _ORDER = 6
@@ -97,7 +97,7 @@ class Sampler:
             groups = list(_groups(examples, everything, settings.by, least).values())
             self._usual = Stream(groups, settings.size, [seed, 0])
         else:
-            self._usual = _weighted(examples, settings, settings.weights, steps, least, [seed, 0])
+            self._usual = _weighted(examples, settings, steps, least, [seed, 0])
         self._long: Stream | None = None
         if settings.long is None:
             return
@@ -150,15 +150,11 @@ def _groups(
 
 
 def _weighted(
-    examples: Sequence[Example],
-    settings: BatchSettings,
-    weights: WeightSettings,
-    steps: int,
-    least: int,
-    seed: list[int],
+    examples: Sequence[Example], settings: BatchSettings, steps: int, least: int, seed: list[int]
 ) -> WeightedStream:
     """The stream of the usual batches where the settings have weights."""
-    mixed = not settings.by
+    weights, mixed = settings.weights, not settings.by
+    assert weights is not None
     traits = [weights.by] if mixed else settings.by
     groups = _groups(examples, range(len(examples)), traits, 1 if mixed else least)
     place = traits.index(weights.by)
