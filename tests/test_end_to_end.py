@@ -30,7 +30,7 @@ def ran(
             "label": {"retrievers": ["bm25", str(tiny_llm)], "depth": 8, "keep_vectors": True},
         },
         "train": {
-            "steps": 6, "batch_size": 4, "checkpoint_every": 2, "distill": {"kl_weight": 0.5},
+            "steps": 6, "batch": {"size": 4}, "checkpoint_every": 2, "loss": {"distill": {"kl_weight": 0.5}},
             "retriever": {"dims": [16, 32], "max_length": 64},
         },
         "evaluate": {

@@ -37,8 +37,8 @@ class Retrieval:
         self.settings = TrainSettings.parse(
             {
                 "retriever": {"max_length": _LENGTH},
-                "steps": steps, "batch_size": _BATCH, "negatives": 0, "learning_rate": 2e-4,
-                "document_length": 64, "checkpoint_every": 10,
+                "steps": steps, "batch": {"size": _BATCH, "negatives": 0, "document_length": 64},
+                "optimiser": {"learning_rate": 2e-4}, "checkpoint_every": 10,
             },
             "bench prune",
         )  # fmt: skip
@@ -66,7 +66,7 @@ class Retrieval:
         )
         place = str(work / "train" / "model")
         tested = EvaluateSettings.parse(
-            {"models": [place], "collections": self.judged, "precision": self.settings.precision},
+            {"models": [place], "collections": self.judged, "precision": self.settings.compute.precision},
             "bench prune",
         )
         evaluate(tested, work / "evaluate", self.seed)

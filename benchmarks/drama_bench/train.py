@@ -32,8 +32,10 @@ LAYERS = 4
 DIMS = (256, 128)
 STEPS = {64: 3, 256: 2}
 """Batch size → updates a process, the first of which is not timed."""
+OURS = ("drama", "drama, not fused")
+"""The second shows what fused layers are worth."""
 PEERS = ("sentence-transformers cached", "sentence-transformers", "tevatron cached", "tevatron")
-"""Those with gradient caching; the others are not run at batch 256. Tevatron's only where it is installed."""
+"""At batch 256 only those with gradient caching run; Tevatron's run only where it is installed."""
 _PAIRS = 1024
 _QUERY_WORDS = 16
 """Texts without full stops have no first sentence: a query is never longer than this."""
@@ -62,7 +64,7 @@ def bench_train(out: Path, rounds: int, data: Iterable[str], precision: str = "f
         _prepare(folder, data)
         for number in range(rounds):
             for size in STEPS:
-                names = ["drama", *(p for p in peers if size == min(STEPS) or "cached" in p)]
+                names = [*OURS, *(p for p in peers if size == min(STEPS) or "cached" in p)]
                 for name in names if number % 2 == 0 else reversed(names):
                     raw.append(
                         {"round": number, "precision": precision, **_process(folder, name, size, precision)}
@@ -73,9 +75,13 @@ def bench_train(out: Path, rounds: int, data: Iterable[str], precision: str = "f
 
 
 def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
-    """Ratios to the best peer at each batch size, of medians over rounds; and the lowest of all sizes."""
+    """Ratios to the best peer at each batch size, of medians over rounds; and the lowest of all sizes.
+
+    `fused_vs_not` has the ratios of our trainer to itself without fused layers, where both were run.
+    """
     sizes = sorted({row["batch_size"] for row in raw})
     speed, memory, loss = {}, {}, {}
+    fused: dict[str, dict[int, float]] = {}
     for size in sizes:
         rows = [row for row in raw if row["batch_size"] == size]
         names = {row["trainer"] for row in rows}
@@ -83,11 +89,15 @@ def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
             (name, key): float(np.median([r[key] for r in rows if r["trainer"] == name]))
             for name, key in product(names, ("pairs_per_second", "peak_memory_mb"))
         }
-        peers = names - {"drama"}
+        peers = names - {*OURS}
         best = max(middle[p, "pairs_per_second"] for p in peers)
         least = min(middle[p, "peak_memory_mb"] for p in peers)
         speed[size] = round(middle["drama", "pairs_per_second"] / best, 3)
         memory[size] = round(middle["drama", "peak_memory_mb"] / least, 3)
+        if names >= {*OURS}:
+            for key in ("pairs_per_second", "peak_memory_mb"):
+                ratio = middle[OURS[0], key] / middle[OURS[1], key]
+                fused.setdefault(key, {})[size] = round(ratio, 3)
         ours = next(r["losses"] for r in rows if r["trainer"] == "drama")
         theirs = [r["losses"] for r in rows if r["trainer"] != "drama"]
         loss[size] = round(float(np.abs(np.subtract(theirs, ours)).max()), 6)
@@ -100,6 +110,7 @@ def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
             "peak_memory_vs_best_peer": memory,
             "loss_difference": loss,
         },
+        **({"fused_vs_not": fused} if fused else {}),
     }
 
 

@@ -16,6 +16,7 @@ from drama_bench.trainers.ours import ours
 
 TRAINERS: dict[str, Callable[[Task], dict[str, Any]]] = {
     "drama": ours,
+    "drama, not fused": partial(ours, fused=False),
     "sentence-transformers cached": partial(sentence_transformers, cached=True),
     "sentence-transformers": partial(sentence_transformers, cached=False),
     "tevatron cached": partial(tevatron, cached=True),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drama.retriever import Retriever, RetrieverSettings
-from drama_bench.train import PEERS, summary
+from drama_bench.train import OURS, PEERS, summary
 from drama_bench.train_once import TRAINERS
 from drama_bench.trainers.common import MAX_LENGTH, Task
 
@@ -19,7 +19,7 @@ def task(tiny_llm: Path, texts: list[str], tmp_path: Path) -> Task:
     return Task(tmp_path, pairs, 4, 3, "fp32")
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", [OURS[1], *PEERS])
 def test_a_peer_has_our_losses(name: str, task: Task) -> None:
     pytest.importorskip("datasets")
     if "tevatron" in name:
@@ -38,8 +38,9 @@ def test_ratios_are_of_medians_against_the_best_peer() -> None:
         return {"trainer": trainer, "batch_size": 64, **figures}
 
     raw = [row("drama", speed, 100.0, 0.5) for speed in (9.0, 6.0, 1.0)]
-    raw += [row("a cached", 2.0, 400.0, 0.5), row("b", 3.0, 200.0, 0.52)]
+    raw += [row("a cached", 2.0, 400.0, 0.5), row("b", 3.0, 200.0, 0.52), row(OURS[1], 4.0, 125.0, 0.5)]
     found = summary(raw)
     assert found["pairs_per_second_vs_best_peer"] == 2.0
     assert found["peak_memory_vs_best_peer"] == 0.5
     assert found["loss_difference"] == pytest.approx(0.02)
+    assert found["fused_vs_not"] == {"pairs_per_second": {64: 1.5}, "peak_memory_mb": {64: 0.8}}

@@ -29,7 +29,7 @@ def test_what_teach_leaves_labels_a_corpus(
     (collection / "qrels/test.tsv").rename(collection / "qrels/train.tsv")
     done = teach(
         tiny_llm, collection, "--out", tmp_path, "--pooling", pooling, "--steps", 3,
-        "--set", "batch_size=4", "--set", "learning_rate=0.01",
+        "--set", "batch.size=4", "--set", "optimiser.learning_rate=0.01",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     model = tmp_path / "train/model"
@@ -65,7 +65,7 @@ def test_the_improvement_round_trains_on_preferences_too(
         examples, [Example("rerank-a", "which?", names[:1], names[1:], [1.0], [0.1] * 4, "rerank")]
     )
     command = [
-        tiny_llm, collection, "--out", tmp_path / "out", "--steps", 2, "--set", "batch_size=4",
+        tiny_llm, collection, "--out", tmp_path / "out", "--steps", 2, "--set", "batch.size=4",
         "--examples", examples,
     ]  # fmt: skip
     with pytest.raises(DramaError, match="--examples and --passages go together"):

@@ -27,7 +27,7 @@ def values(tiny_llm: Path, tmp_path: Path) -> dict[str, Any]:
         "run": str(tmp_path / "run"),
         "prune": {"parent": str(tiny_llm), "shape": {"layers": 2}},
         "augment": {"label": {"retrievers": ["bm25", str(tiny_llm)], "keep_vectors": True}},
-        "train": {"distill": {"kl_weight": 0.5}, "retriever": {"dims": [16, 64]}},
+        "train": {"loss": {"distill": {"kl_weight": 0.5}}, "retriever": {"dims": [16, 64]}},
         "index": {"dim": 16},
         "evaluate": {"models": ["bm25", "student"], "collections": [str(judged), "known-items"]},
     }
@@ -60,7 +60,7 @@ def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
         ("train.retriever.dims", [16, 128], r"dims: 128 is above the student's width 64"),
         ("prune.shape.hidden", 32, r"dims: 64 is above the student's width 32"),
         ("index.dim", 32, r"index\.dim: the student is not trained at 32"),
-        ("augment.label.keep_vectors", False, r"train\.distill needs the labelling model's vectors"),
+        ("augment.label.keep_vectors", False, r"train\.loss\.distill needs the labelling model's vectors"),
         ("augment.label.retrievers", ["bm25", "./nowhere"], r"\./nowhere: no such model folder"),
         ("augment.synthesize", {"documents": 1, "llm": "./nowhere"}, r"\./nowhere: no such model folder"),
         ("augment.supervised", {"collections": ["nowhere"]}, r"train\.tsv: no such split"),
@@ -98,6 +98,7 @@ def test_a_missing_library_is_found_before_anything_runs(
 ) -> None:
     for library, extra, path, value in [
         ("peft", "lora", "train.lora", {"rank": 4}),
+        ("tensorboardX", "tensorboard", "train.tensorboard", True),
         ("datasets", "datasets", "corpus.inputs", ["python-docs", "hf://owner/name"]),
         ("ray", "ray", "augment.ray", {}),
     ]:

@@ -32,7 +32,8 @@ def recipe(root: Path, llm: Path, judged: Path) -> Path:
             "label": {"retrievers": ["bm25", str(llm)], "depth": 8, "keep_vectors": True},
         },
         "train": {
-            "steps": 20, "batch_size": 4, "checkpoint_every": 2, "distill": {"space": "teacher"},
+            "steps": 20, "batch": {"size": 4}, "checkpoint_every": 2,
+            "loss": {"distill": {"space": "teacher"}},
             "retriever": {"dims": [16, 32], "max_length": 64},
         },
         "evaluate": {"models": ["bm25", "student"], "collections": [str(judged)]},

@@ -39,7 +39,7 @@ def test_the_papers_shapes_and_batches(
     recipe = Recipe.parse(with_preset({"run": "r", "preset": name}), "")
     p = recipe.prune.shape
     assert (p.layers, p.hidden, p.heads, p.intermediate) == shape
-    assert (recipe.train.batch_size, recipe.train.negatives) == batch
+    assert (recipe.train.batch.size, recipe.train.batch.negatives) == batch
     assert recipe.train.retriever.dims == dims
 
 

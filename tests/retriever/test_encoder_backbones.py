@@ -125,7 +125,13 @@ def test_training_takes_the_path_that_the_family_can(
 
     monkeypatch.setattr("drama.retriever.forward.choose.packed_states", watched)
     settings = TrainSettings.parse(
-        {"steps": 2, "batch_size": 4, "precision": "fp32", "retriever": PLAIN.model_dump()}, "train"
+        {
+            "steps": 2,
+            "batch": {"size": 4},
+            "compute": {"precision": "fp32"},
+            "retriever": PLAIN.model_dump(),
+        },
+        "train",
     )
     train(settings, folder, *sentences(texts, tmp_path), tmp_path / "out", 0)
     assert bool(passes) is (family == "xlm-roberta")
@@ -147,8 +153,8 @@ def test_it_encodes_as_in_sentence_transformers(bert: Path, texts: list[str], tm
 
 def test_it_trains(bert: Path, texts: list[str], tmp_path: Path) -> None:
     values = {
-        "steps": 30, "batch_size": 4, "learning_rate": 3e-3, "precision": "fp32",
-        "retriever": PLAIN.model_dump(), "embedding_learning_rate": 1e-3,
+        "steps": 30, "batch": {"size": 4}, "compute": {"precision": "fp32"}, "retriever": PLAIN.model_dump(),
+        "optimiser": {"learning_rate": 3e-3, "embedding_learning_rate": 1e-3},
     }  # fmt: skip
     settings = TrainSettings.parse(values, "train")
     train(settings, bert, *sentences(texts, tmp_path), tmp_path / "out", 0)
@@ -161,7 +167,9 @@ def test_lengths_beyond_the_positions_are_refused_before_the_first_step(
 ) -> None:
     family = of_family(FAMILIES["xlm-roberta"], tmp_path / "llm", texts)  # 66 rows, of which 2 come first
     files = sentences(texts, tmp_path)
-    settings = TrainSettings.parse({"retriever": {"max_length": 65}, "document_length": 65}, "train")
+    settings = TrainSettings.parse(
+        {"retriever": {"max_length": 65}, "batch": {"document_length": 65}}, "train"
+    )
     for number, backbone in enumerate((bert, family)):
         out = tmp_path / f"out-{number}"
         with pytest.raises(DramaError, match=r"^train.retriever.max_length: .* 65 tokens\n.*at most 64$"):

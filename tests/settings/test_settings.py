@@ -13,7 +13,12 @@ from drama.settings import apply_overrides, read_yaml
     ("values", "message"),
     [
         ({"train": {"stepz": 1}}, r"train\.stepz: unknown key\n.*'steps'"),
-        ({"train": {"distill": {"kl_wight": 1}}}, r"train\.distill\.kl_wight: unknown key\n.*'kl_weight'"),
+        (
+            {"train": {"loss": {"distill": {"kl_wight": 1}}}},
+            r"train\.loss\.distill\.kl_wight: unknown key\n.*'kl_weight'",
+        ),
+        ({"train": {"batch_size": 4}}, r"train\.batch_size: this key has moved\n.*write train\.batch\.size"),
+        ({"train": {"compile": True}}, r"train\.compile: this key was removed\n.*leave it out"),
         ({"trian": {}}, r"trian: unknown key\n.*'train'"),
         ({"train": {"steps": "many"}}, r"train\.steps: .*integer"),
         ({"train": {"steps": 0}}, r"train\.steps: .*greater than or equal to 1"),

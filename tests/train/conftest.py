@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,10 +34,12 @@ class Inputs:
         for name, ids in (("queries", [r.id for r in rows]), ("documents", [d.id for d in documents])):
             VectorWriter(self.teacher / name, 6, "float32", {}).write(0, ids, vectors)
 
-    def train(self, out: Path, teacher: bool = False, **changes: object) -> Path:
-        values = {
-            "steps": 12, "batch_size": 4, "learning_rate": 2e-3, "checkpoint_every": 4,
-            "retriever": {"dims": [16, 32], "max_length": 64}, **changes,
+    def train(self, out: Path, teacher: bool = False, **changes: Any) -> Path:
+        """Train with changed keys of the `train` section; `batch` and `optimiser` are merged key by key."""
+        values: dict[str, Any] = {
+            "steps": 12, "checkpoint_every": 4, "retriever": {"dims": [16, 32], "max_length": 64}, **changes,
+            "batch": {"size": 4} | changes.get("batch", {}),
+            "optimiser": {"learning_rate": 2e-3} | changes.get("optimiser", {}),
         }  # fmt: skip
         settings = TrainSettings.parse(values, "train")
         train(

@@ -1,4 +1,4 @@
-"""A run is repeated from its folder alone, bit for bit; what makes it another run is told."""
+"""A run is repeated from its folder alone, bit for bit; differences are reported."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,8 @@ def test_a_run_is_repeated_from_its_folder(
 ) -> None:
     monkeypatch.chdir(small_collection.parent)
     run = inputs.train(
-        tmp_path / "run", teacher=True, distill={"kl_weight": 0.5}, embedding_learning_rate=1e-3,
+        tmp_path / "run", teacher=True, loss={"distill": {"kl_weight": 0.5}},
+        optimiser={"embedding_learning_rate": 1e-3},
         validation={"collection": small_collection.name, "split": "test", "every": 6},
         leaks={"collections": [small_collection.name], "action": "warn"},
     )  # fmt: skip
@@ -54,9 +55,10 @@ def test_what_can_not_be_repeated_is_refused(inputs: Any, tmp_path: Path) -> Non
     with pytest.raises(DramaError, match="holds the run itself"):
         replay(run, run)
     manifest = json.loads((run / "manifest.json").read_text())
-    split = manifest | {"settings": manifest["settings"] | {"shard": True}}
-    (run / "manifest.json").write_text(json.dumps(split))
-    with pytest.raises(DramaError, match="there is one process only"):
+    compute = manifest["settings"]["compute"] | {"shard": True}
+    sharded = manifest | {"settings": manifest["settings"] | {"compute": compute}}
+    (run / "manifest.json").write_text(json.dumps(sharded))
+    with pytest.raises(DramaError, match="there is only one process"):
         replay(run, tmp_path / "again")
     before = inputs.passages.read_bytes()
     write_passages(inputs.passages, [Document("d0", "", "other")])

@@ -1,7 +1,6 @@
 """The stage: learns, resumes bit for bit, refuses what it can't use, and follows its golden curve."""
 
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,15 @@ from drama.errors import DramaError, FileError
 from drama.records import Document, Example, read_examples, write_examples, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
-from drama.train.compiled import has_compiler
-from drama.train.loss_scale import LossScale
-from drama.train.optimiser import Optimiser
-from drama.train.trainer import TrainData, Trainer
-from drama.workspace import read_events, read_manifest
+from drama.train.batches.settings import BatchSettings
+from drama.train.forward import ComputeSettings
+from drama.train.optimiser import Optimiser, OptimiserSettings
+from drama.train.phases import Phase, PhaseSettings, TrainData
+from drama.train.trainer import Trainer
+from drama.workspace import read_events
 
 GOLDEN = Path(__file__).parent / "golden_loss.json"
+ROUNDING = 2e-6
 
 
 def losses(out: Path) -> list[float]:
@@ -31,33 +32,38 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
     return Retriever.load(out / "model").tensors()
 
 
+EMBEDDINGS = {"embedding_learning_rate": 1e-3}
 DISTILL = {
-    "distill": {"kl_weight": 0.5, "embedding_weight": 1.0},
-    "embedding_learning_rate": 1e-3,
+    "loss": {"distill": {"kl_weight": 0.5, "embedding_weight": 1.0}},
+    "optimiser": EMBEDDINGS,
     "teacher": True,
 }
-
-
-FILTERED = {"distill": {"false_negative_margin": 0.1}, "both_directions": True, "teacher": True}
+BOTH = ["query_to_document", "document_to_query"]
+FILTERED = {"loss": {"distill": {"false_negative_margin": 0.1}, "directions": BOTH}, "teacher": True}
 TEACHER_SPACE = {
-    "distill": {"space": "teacher", "kl_weight": 0.5, "corpus_weight": 1.0, "embedding_weight": 5.0},
+    "loss": {
+        "distill": {"space": "teacher", "kl_weight": 0.5, "corpus_weight": 1.0, "embedding_weight": 5.0},
+    },
     "retriever": {"dims": [4], "max_length": 64},
-    "embedding_learning_rate": 1e-3,
+    "optimiser": EMBEDDINGS,
     "teacher": True,
-}
+}  # fmt: skip
 ALL_TERMS = {
-    "distill": {"margin_weight": 1.0, "embedding_weight": 1.0, "scores_weight": 0.5},
-    "positives": 2, "query_query": True, "document_document": True, "both_directions": True,
-    "temperature": 0.05, "temperature_learning_rate": 0.02, "teacher": True,
+    "loss": {
+        "directions": [*BOTH, "query_to_query", "document_to_document"],
+        "distill": {"margin_weight": 1.0, "embedding_weight": 1.0, "scores_weight": 0.5},
+        "temperature": 0.05, "temperature_learning_rate": 0.02,
+    },
+    "teacher": True,
 }  # fmt: skip
 BATCHES = {
-    "document_length": 12, "curriculum": {"start_length": 6}, "batch_by": ["kind"],
-    "long": {"share": 0.3, "document_length": 64, "batch_size": 3},
+    "batch": {
+        "document_length": 12, "by": ["kind"], "long": {"share": 0.3, "document_length": 64, "size": 3},
+    },
 }  # fmt: skip
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "plain": {}, "distilled": DISTILL, "filtered": FILTERED, "teacher's space": TEACHER_SPACE,
     "all terms": ALL_TERMS, "batches": BATCHES,
-    "fp16": {"precision": "fp16", "embedding_learning_rate": 1e-3},
 }  # fmt: skip
 
 
@@ -94,44 +100,6 @@ def test_resume_equals_an_uninterrupted_run(
     assert not (cut / "tokens").exists()
 
 
-@pytest.mark.parametrize("fused", [True, False])
-def test_fp16_learns_as_fp32_does_and_survives_an_overflow(
-    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fused: bool
-) -> None:
-    how = {
-        "steps": 8,
-        "fused": fused,
-        "learning_rate": 3e-4,
-        "kept_tokens": 100,
-        "chunk_tokens": 64,
-    }
-    full = losses(inputs.train(tmp_path / "fp32", precision="fp32", **how))
-    monkeypatch.setattr("drama.train.loss_scale.START", 64.0)
-    half = losses(inputs.train(tmp_path / "fp16", precision="fp16", **how))
-    assert half == pytest.approx(full, rel=0.02, abs=0.002)
-    assert half != full
-    monkeypatch.setattr("drama.train.loss_scale.START", 2.0**40)  # far above float16's largest number
-    out = inputs.train(tmp_path / "overflow", precision="fp16", **how | {"steps": 40})
-    factors = [event["loss_scale"] for event in read_events(out / "events.jsonl")]
-    assert factors[0] == 2.0**40
-    assert factors == sorted(factors, reverse=True)
-    assert 1 < factors[-1] < 2.0**30
-    left_out = [event["left_out"] for event in read_events(out / "events.jsonl")]
-    assert left_out[:-1] == [int(after < before) for before, after in pairwise(factors)]
-    manifest = read_manifest(out)
-    assert manifest is not None
-    assert manifest.figures["steps_left_out"] == sum(left_out)
-    assert losses(out)[-1] < losses(out)[0]
-
-
-def test_an_overflow_at_any_scale_ends_the_training() -> None:
-    scale = LossScale()
-    for _ in range(32):  # from 2^16 to 2^-16
-        scale.after(overflow=True)
-    with pytest.raises(DramaError, match="however small the loss"):
-        scale.after(overflow=True)
-
-
 @pytest.mark.parametrize(
     "switch",
     [
@@ -156,8 +124,11 @@ def test_an_overflow_at_any_scale_ends_the_training() -> None:
 def test_speed_and_memory_switches_do_not_change_training(
     inputs: Any, tmp_path: Path, switch: dict[str, object]
 ) -> None:
-    how = {**DISTILL, "precision": "fp32", "negatives": 2}
-    plain, other = inputs.train(tmp_path / "plain", **how), inputs.train(tmp_path / "other", **how, **switch)
+    def run(name: str, **compute: object) -> Path:
+        how = {**DISTILL, "batch": {"negatives": 2}, "compute": {"precision": "fp32", **compute}}
+        return inputs.train(tmp_path / name, **how)
+
+    plain, other = run("plain"), run("other", **switch)
     np.testing.assert_allclose(losses(other), losses(plain), rtol=1e-4, atol=1e-5)
     events = list(read_events(other / "events.jsonl"))
     assert (events[0]["computed_twice"] > 0) is ("kept_tokens" in switch)
@@ -169,8 +140,9 @@ def test_checkpointed_layers_keep_less_memory(tiny_llm: Path, texts: list[str], 
     def kept(checkpointed: bool) -> int:
         """Bytes that a forward pass of 4 layers leaves for the backward pass."""
         retriever = Retriever.from_llm(tiny_llm, RetrieverSettings())
-        settings = TrainSettings(batch_size=4, fused=path == "fused", gradient_checkpointing=checkpointed)
-        Trainer(retriever, TrainData(rows, tokens, documents, None), settings, seed=0)
+        compute = ComputeSettings(fused=path == "fused", gradient_checkpointing=checkpointed)
+        settings = PhaseSettings(batch=BatchSettings(size=4))
+        Trainer(retriever, Phase(0, 200, settings, TrainData(rows, tokens, documents)), compute, None, seed=0)
         retriever.backbone.train()
         with torch.profiler.profile(profile_memory=True) as profile:
             vectors_BD = retriever.forward(tokens, path == "padded")
@@ -183,42 +155,10 @@ def test_checkpointed_layers_keep_less_memory(tiny_llm: Path, texts: list[str], 
     assert 0 < kept(checkpointed=True) < 0.5 * kept(checkpointed=False)
 
 
-@pytest.mark.skipif(not has_compiler(), reason="no C++ compiler")
-def test_compiled_layers_do_not_change_training(inputs: Any, tmp_path: Path) -> None:
-    how = {"steps": 4, "padding_free": False, "precision": "fp32", "embedding_learning_rate": 1e-3}
-    plain = inputs.train(tmp_path / "plain", **how)
-    torch._dynamo.utils.counters.clear()
-    compiled = inputs.train(tmp_path / "compiled", **how, compile=True)
-    np.testing.assert_allclose(losses(compiled), losses(plain), rtol=1e-5, atol=1e-5)
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
-    assert not torch._dynamo.utils.counters["graph_break"]
-    for name, tensor in weights(plain).items():
-        torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({}, "set padding_free: false"),
-        ({"padding_free": False, "shard": True}, "not together with shard"),
-        ({"padding_free": False, "gradient_checkpointing": True}, "not together with gradient_checkpointing"),
-    ],
-)
-def test_what_can_not_be_compiled_is_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(DramaError, match=message):
-        TrainSettings.parse({"compile": True, **changes}, "train")
-
-
-def test_compiling_needs_a_compiler(inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(DramaError, match=r"no C\+\+ compiler"):
-        inputs.train(tmp_path / "out", padding_free=False, compile=True)
-
-
 def test_the_fused_optimiser_is_adamw(tiny_llm: Path) -> None:
     retriever, plain = Retriever.from_llm(tiny_llm), Retriever.from_llm(tiny_llm)
-    settings = TrainSettings(learning_rate=0.01, warmup=0.0, steps=5, clip=1e9)
-    ours = Optimiser(retriever.backbone, [], settings, torch.nn.Parameter(torch.zeros(())))
+    settings = OptimiserSettings(learning_rate=0.01, warmup=0.0, clip=1e9)
+    ours = Optimiser(retriever.backbone, settings, steps=5)
     assert all(group["fused"] for group in ours._all[0].param_groups)
     parts = [[p for p in plain.parameters() if p.dim() == d] for d in (2, 1)]
     parts[0].remove(plain.backbone.get_input_embeddings().weight)
@@ -240,19 +180,23 @@ def test_the_fused_optimiser_is_adamw(tiny_llm: Path) -> None:
 def test_frozen_embeddings_stay_and_trained_ones_move(inputs: Any, tmp_path: Path) -> None:
     before = Retriever.from_llm(inputs.backbone).backbone.get_input_embeddings().weight
     frozen = weights(inputs.train(tmp_path / "frozen"))["embed_tokens.weight"]
-    moved = weights(inputs.train(tmp_path / "moved", embedding_learning_rate=1e-3))["embed_tokens.weight"]
+    moved = weights(inputs.train(tmp_path / "moved", optimiser=EMBEDDINGS))["embed_tokens.weight"]
     assert torch.equal(before, frozen)
     assert not torch.equal(before, moved)
 
 
 def test_golden_loss_curve(inputs: Any, tmp_path: Path) -> None:
-    """Rounded so that another processor's last bits don't matter. Rewrite it only for a change that is
-    meant to change training: delete golden_loss.json, run this test, say why in the commit."""
-    curve = losses(inputs.train(tmp_path / "out", learning_rate=3e-4, precision="fp32"))
+    """Losses are rounded to 6 digits, so that another processor's last bits don't matter. Rewrite them only
+    for a change that is meant to change training: delete golden_loss.json, run this test, say why in the
+    commit."""
+    how = {"optimiser": {"learning_rate": 3e-4}, "compute": {"precision": "fp32"}}
+    curve = losses(inputs.train(tmp_path / "out", **how))
     if not GOLDEN.exists():
         GOLDEN.write_text(json.dumps(curve))
         pytest.fail("golden_loss.json was missing and has been written; look at it and commit it")
-    np.testing.assert_allclose(curve, json.loads(GOLDEN.read_text()), rtol=2e-2, atol=5e-3)
+    golden = np.array(json.loads(GOLDEN.read_text()))
+    assert all(golden[:-1] > 10 * ROUNDING)  # the test can fail at each of them; the last one is 0
+    np.testing.assert_allclose(curve, golden, rtol=1e-3, atol=ROUNDING)
 
 
 def test_an_unchanged_stage_is_skipped(inputs: Any, tmp_path: Path) -> None:
@@ -264,24 +208,24 @@ def test_an_unchanged_stage_is_skipped(inputs: Any, tmp_path: Path) -> None:
 
 def test_distillation_without_vectors_is_refused(inputs: Any, tmp_path: Path) -> None:
     with pytest.raises(DramaError, match="no teacher vectors"):
-        inputs.train(tmp_path, distill={"kl_weight": 0.5})
+        inputs.train(tmp_path, loss={"distill": {"kl_weight": 0.5}})
 
 
 def test_scores_are_asked_for_only_where_there_are_some(inputs: Any, tmp_path: Path) -> None:
-    inputs.train(tmp_path / "scored", steps=1, distill={"scores_weight": 1.0})
+    inputs.train(tmp_path / "scored", steps=1, loss={"distill": {"scores_weight": 1.0}})
     bare = [e._replace(negative_scores=[]) for e in read_examples(inputs.examples)]
     write_examples(tmp_path / "bare.parquet", bare)
-    settings = TrainSettings.parse({"distill": {"scores_weight": 1.0}}, "train")
+    settings = TrainSettings.parse({"loss": {"distill": {"scores_weight": 1.0}}}, "train")
     with pytest.raises(DramaError, match="none of the examples has scores"):
         train(settings, inputs.backbone, inputs.passages, tmp_path / "bare.parquet", tmp_path / "out")
 
 
 def test_scores_of_one_document_a_query_are_refused() -> None:
-    alone = {"negatives": 0, "distill": {"scores_weight": 1.0}}
-    TrainSettings.parse(alone | {"positives": 2}, "train")
-    TrainSettings.parse(alone | {"phases": [{"share": 0.5}, {"share": 0.5, "negatives": 1}]}, "train")
-    phases = [{"share": 0.5, "negatives": 0}, {"share": 0.5, "negatives": 0}]
-    for refused in (alone, alone | {"negatives": 1, "phases": phases}):
+    none, one = {"batch": {"negatives": 0}}, {"batch": {"negatives": 1}}
+    alone = {**none, "loss": {"distill": {"scores_weight": 1.0}}}
+    TrainSettings.parse(alone | {"phases": [{"share": 0.5}, {"share": 0.5, **one}]}, "train")
+    phases = [{"share": 0.5, **none}, {"share": 0.5, **none}]
+    for refused in (alone, alone | one | {"phases": phases}):
         with pytest.raises(DramaError, match="nothing to compare"):
             TrainSettings.parse(refused, "train")
 
@@ -291,18 +235,18 @@ def test_scores_of_one_document_a_query_are_refused() -> None:
     [
         {"query_length": 129},
         {"document_length": 129},
-        {"long": {"share": 0.1, "document_length": 129, "batch_size": 2}},
+        {"long": {"share": 0.1, "document_length": 129, "size": 2}},
     ],
 )
 def test_texts_longer_than_the_finished_model_reads_are_refused(changes: dict[str, object]) -> None:
-    TrainSettings.parse({"retriever": {"max_length": 129}, **changes}, "train")
+    TrainSettings.parse({"retriever": {"max_length": 129}, "batch": changes}, "train")
     with pytest.raises(DramaError, match="129 is more than the finished model reads"):
-        TrainSettings.parse({"retriever": {"max_length": 128}, **changes}, "train")
+        TrainSettings.parse({"retriever": {"max_length": 128}, "batch": changes}, "train")
 
 
-def test_layers_are_not_split_over_one_process(inputs: Any, tmp_path: Path) -> None:
-    with pytest.raises(DramaError, match=r"train\.shard: there is one process only\n.*torchrun"):
-        inputs.train(tmp_path / "out", shard=True)
+def test_layers_are_not_sharded_over_one_process(inputs: Any, tmp_path: Path) -> None:
+    with pytest.raises(DramaError, match=r"train\.compute\.shard: there is only one process\n.*torchrun"):
+        inputs.train(tmp_path / "out", compute={"shard": True})
     assert not (tmp_path / "out").exists()
 
 
@@ -312,8 +256,8 @@ def test_a_width_above_the_models_is_refused(inputs: Any, tmp_path: Path) -> Non
 
 
 def test_loss_that_is_no_number_stops_with_advice(inputs: Any, tmp_path: Path) -> None:
-    with pytest.raises(DramaError, match=r"lower train\.learning_rate"):
-        inputs.train(tmp_path, learning_rate=1e30, clip=1e30)
+    with pytest.raises(DramaError, match=r"lower train\.optimiser\.learning_rate"):
+        inputs.train(tmp_path, optimiser={"learning_rate": 1e30, "clip": 1e30})
 
 
 def test_a_passage_that_is_missing_is_named(
@@ -321,12 +265,14 @@ def test_a_passage_that_is_missing_is_named(
 ) -> None:
     other = tmp_path / "passages.parquet"
     write_passages(other, [Document("d0", "", texts[0])])
-    with pytest.raises(FileError, match="7 passages that the examples name are not there"):
+    with pytest.raises(FileError, match="7 passages that the examples name are missing"):
         train(TrainSettings(), tiny_llm, other, inputs.examples, tmp_path / "out")
 
 
 def test_a_learnt_temperature_moves_and_stays_above_its_bound(inputs: Any, tmp_path: Path) -> None:
-    events = read_events(inputs.train(tmp_path, steps=30, temperature_learning_rate=0.2) / "events.jsonl")
+    events = read_events(
+        inputs.train(tmp_path, steps=30, loss={"temperature_learning_rate": 0.2}) / "events.jsonl"
+    )
     assert events[0]["temperature"] == pytest.approx(0.02)
     assert len({event["temperature"] for event in events}) > 10
     assert min(event["temperature"] for event in events) >= 0.01 - 1e-9

@@ -19,43 +19,64 @@ from drama.compute import World
 from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
 from drama.train import TrainSettings, train
-from drama.train.trainer import TrainData, Trainer
+from drama.train.batches.settings import BatchSettings
+from drama.train.forward import ComputeSettings
+from drama.train.phases import Phase, PhaseSettings, TrainData
+from drama.train.trainer import Trainer
 from drama.workspace import VectorWriter, read_events, read_manifest
 
 SCRIPT = Path(__file__).with_name("train_cases.py")
 first_gradients = run_path(str(SCRIPT))["first_gradients"]
 
-BASE = {"steps": 6, "batch_size": 6, "precision": "fp32", "learning_rate": 1e-3}
 TEACHER_SPACE = {
-    "embedding_learning_rate": 1e-3, "kept_tokens": 40, "chunk_tokens": 64, "retriever": {"dims": [4]},
-    "distill": {"space": "teacher", "embedding_weight": 2.0, "corpus_weight": 1.0},
+    "optimiser": {"embedding_learning_rate": 1e-3}, "compute": {"kept_tokens": 40, "chunk_tokens": 64},
+    "retriever": {"dims": [4]},
+    "loss": {"distill": {"space": "teacher", "embedding_weight": 2.0, "corpus_weight": 1.0}},
 }  # fmt: skip
 BEST = {"share": 0.3, "every": 2, "keep": "best", "measure": "loss"}
+SHARD = {"compute": {"shard": True}}
 CASES: dict[str, dict[str, Any]] = {
-    "plain": {"negatives": 2},
+    "plain": {"batch": {"negatives": 2}},
     "validated": {"validation": BEST},
     "embeddings, cached, teacher's space": TEACHER_SPACE,
     "all terms": {
-        "temperature_learning_rate": 0.01, "positives": 2, "query_query": True, "document_document": True,
-        "distill": {"margin_weight": 1.0, "scores_weight": 0.5},
+        "loss": {
+            "directions": [
+                "query_to_document", "document_to_query", "query_to_query", "document_to_document",
+            ],
+            "temperature_learning_rate": 0.01,
+            "distill": {"margin_weight": 1.0, "scores_weight": 0.5},
+        },
     },
-    "projected": {"distill": {"kl_weight": 0.5, "embedding_weight": 2.0}},
-    "sharded": {"shard": True, "negatives": 2},
-    "sharded, cached, teacher's space": {"shard": True, **TEACHER_SPACE},
+    "projected": {"loss": {"distill": {"kl_weight": 0.5, "embedding_weight": 2.0}}},
+    "sharded": {**SHARD, "batch": {"negatives": 2}},
+    "sharded, cached, teacher's space": {
+        **TEACHER_SPACE, "compute": {"shard": True, "kept_tokens": 40, "chunk_tokens": 64},
+    },
     "sharded, phases, averaged, measured": {
-        "shard": True, "embedding_learning_rate": 1e-3, "checkpoint_every": 2, "average": 2,
-        "phases": [{"share": 0.5, "negatives": 0}, {"share": 0.5, "learning_rate": 2e-3}],
+        **SHARD, "optimiser": {"embedding_learning_rate": 1e-3}, "checkpoint_every": 2, "average": 2,
+        "phases": [
+            {"share": 0.5, "batch": {"negatives": 0}}, {"share": 0.5, "optimiser": {"learning_rate": 2e-3}},
+        ],
         "validation": {**BEST, "keep": "last"},
     },
     "sharded, LoRA, best, checkpointed": {
-        "shard": True, "lora": {"rank": 4}, "validation": BEST, "gradient_checkpointing": True,
+        "compute": {"shard": True, "gradient_checkpointing": True}, "lora": {"rank": 4}, "validation": BEST,
     },
 }  # fmt: skip
+
+
+def completed(case: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a case over those that all cases share."""
+    base: dict[str, dict[str, Any]] = {
+        "batch": {"size": 6}, "optimiser": {"learning_rate": 1e-3}, "compute": {"precision": "fp32"},
+    }  # fmt: skip
+    return {"steps": 6, **case, **{name: {**keys, **case.get(name, {})} for name, keys in base.items()}}
 
 
 @pytest.fixture(scope="module")
 def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every case as two processes have trained it, in `two/`, beside the inputs."""
+    """Every case as two processes have trained it, in `two/`, next to the inputs."""
     folder = tmp_path_factory.mktemp("world")
     write_passages(folder / "p.parquet", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
     rows = [
@@ -70,7 +91,7 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
     vectors = np.random.default_rng(0).normal(size=(len(texts), 6))
     for part, ids in (("queries", [r.id for r in rows]), ("documents", [f"d{i}" for i in range(8)])):
         VectorWriter(folder / "teacher" / part, 6, "float32", {}).write(0, ids, vectors)
-    (folder / "cases.json").write_text(json.dumps({name: BASE | how for name, how in CASES.items()}))
+    (folder / "cases.json").write_text(json.dumps({name: completed(case) for name, case in CASES.items()}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(SCRIPT), str(folder), str(tiny_llm)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -82,7 +103,9 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_equal_one(tiny_llm: Path, folder: Path, name: str) -> None:
-    settings = TrainSettings.parse(BASE | CASES[name] | {"shard": False}, "train")
+    values = completed(CASES[name])
+    values["compute"] |= {"shard": False}
+    settings = TrainSettings.parse(values, "train")
     out = folder / "one" / name
     with first_gradients(folder / f"one {name}.safetensors"):
         train(settings, tiny_llm, folder / "p.parquet", folder / "e.parquet", out, 0, folder / "teacher")
@@ -120,6 +143,6 @@ def test_every_text_has_one_process_and_shares_are_even(lengths: list[int], size
 
 
 def test_a_batch_below_the_number_of_processes_is_refused() -> None:
-    settings = TrainSettings(batch_size=2)
+    phase = Phase(0, 1, PhaseSettings(batch=BatchSettings(size=2)), TrainData([], [], {}))
     with pytest.raises(DramaError, match="below the 3 processes"):
-        Trainer(None, TrainData([], [], {}, None), settings, 0, World(0, 3))  # type: ignore[arg-type]
+        Trainer(None, phase, ComputeSettings(), None, 0, World(0, 3))  # type: ignore[arg-type]

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from drama.compute import unshard
 from drama.train import TrainSettings, train
-from drama.train.loss_scale import LossScale
 from drama.train.optimiser import Optimiser
 from drama.train.replay import replay
 
@@ -22,14 +21,14 @@ def first_gradients(path: Path) -> Iterator[None]:
     """Of a training in the block: each trained parameter's gradient at its first step, not clipped yet."""
     step = Optimiser.step
 
-    def keeps(self: Optimiser, number: int, scale: LossScale | None = None) -> tuple[float, float]:
+    def keeps(self: Optimiser, number: int) -> tuple[float, float]:
         if not path.exists():
             every = [p.grad for o in self._all for group in o.param_groups for p in group["params"]]
             found = {str(i): g.to_dense() if g.is_sparse else g for i, g in enumerate(every) if g is not None}
             gradients = unshard(found)
             if not dist.is_initialized() or dist.get_rank() == 0:
                 save_file({name: tensor.clone() for name, tensor in gradients.items()}, path)
-        return step(self, number, scale)
+        return step(self, number)
 
     with patch.object(Optimiser, "step", keeps):
         yield

@@ -1,4 +1,4 @@
-"""What all trainers share: data, batches, rates, and how a step is timed."""
+"""The trainers' common ground: data, batches, rates, and the timing of a step."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 
 from drama.compute import schedule
-from drama.records import Example
 
 RATE = 1e-4
 TEMPERATURE = 0.05
@@ -19,7 +18,7 @@ _BETAS = (0.9, 0.98)
 
 
 class Task(NamedTuple):
-    """What is trained: `model/` in a folder, on pairs of a query and a document."""
+    """A training task: `model/` in a folder, on pairs of a query and a document."""
 
     folder: Path
     pairs: list[list[str]]
@@ -45,11 +44,10 @@ class Clock:
 
 def batches(total: int, size: int, steps: int) -> Iterator[list[int]]:
     """Rows of each step, as our trainer draws them with seed 0."""
-    from drama.train.batches.batch import draw_batch
+    from drama.train.batches.order import consecutive
 
-    rows = [Example(str(i), "", [str(i)], [], [1.0], [], "pair", origin=str(i)) for i in range(total)]
     for step in range(steps):
-        yield draw_batch(rows, size, 0, 0, step).examples
+        yield consecutive(total, size, [0, 0], step)
 
 
 def adamw(model: torch.nn.Module, steps: int) -> tuple[torch.optim.Optimizer, Any]:
@@ -95,7 +93,7 @@ class Watch:
 
 
 def trainer_arguments(task: Task) -> dict[str, Any]:
-    """Of a trainer of transformers."""
+    """Arguments of a transformers trainer."""
     return {
         "output_dir": str(task.folder / "peer"), "per_device_train_batch_size": task.batch_size,
         "max_steps": task.steps, "use_cpu": True, "logging_steps": 1, "save_strategy": "no",

@@ -1,4 +1,4 @@
-"""`drama replay`: train a run again from its folder alone."""
+"""`drama replay`: repeat a training run from its folder alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ def replay(
     folder: Annotated[Path, typer.Argument(help="The folder of a finished training.")],
     out: Annotated[Path, typer.Option(help="Folder for the repetition.")],
 ) -> None:
-    """Train a finished run again and compare, bit for bit. Exit status 1 where they differ."""
+    """Repeat a finished training run and compare, bit for bit. Exit status 1 if they differ."""
     from drama.console import note
     from drama.train.replay import replay as run_again
 
@@ -19,10 +19,12 @@ def replay(
         return
     for change in found.changed:
         note(f"  {change}")
-    parted = found.first_difference
+    differs = found.first_difference
     curve = (
-        f"all {found.steps} losses are the same" if parted is None else f"losses differ from step {parted} on"
+        f"all {found.steps} losses are the same"
+        if differs is None
+        else f"losses differ from step {differs} on"
     )
     typer.echo(f"{curve}; the weights {'are the same, bit for bit' if found.same_weights else 'differ'}")
-    if parted is not None or not found.same_weights:
+    if differs is not None or not found.same_weights:
         raise typer.Exit(1)

@@ -12,11 +12,9 @@ LABEL: dict[str, Any] = {
     "scale_to_corpus": False,
 }
 TRAIN: dict[str, Any] = {
-    "negatives": 15,
-    "temperature": 0.01,
-    "learning_rate": 1e-4,
-    "query_length": 32,
-    "document_length": 196,
+    "batch": {"negatives": 15, "query_length": 32, "document_length": 196},
+    "optimiser": {"learning_rate": 1e-4},
+    "loss": {"temperature": 0.01},
     "lora": {"rank": 32, "alpha": 64.0},
 }
 """RepLLaMA (Ma et al. 2023, section 3), as the paper uses it for its teacher (section 3)."""
@@ -37,7 +35,7 @@ def teach(
     ] = None,
     passages: Annotated[Path | None, typer.Option(help="The passages.parquet that they name.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key of the train section: negatives=15.")
+        list[str] | None, typer.Option("--set", help="Any key of the train section: batch.negatives=15.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:

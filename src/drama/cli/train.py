@@ -14,12 +14,13 @@ def train(
     teacher: Annotated[
         Path | None, typer.Option(help="Folder with the labelling model's vectors, for distillation.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of updates.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Queries a step.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key of the train section: learning_rate=1e-4.")
+        list[str] | None,
+        typer.Option("--set", help="Any key of the train section: optimiser.learning_rate=1e-4."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of batches and draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of batches and draws.")] = 0,
 ) -> None:
     """Train a retriever: InfoNCE, hard and in-batch negatives, Matryoshka."""
     from drama.console import note
@@ -28,8 +29,9 @@ def train(
     from drama.train import TrainSettings
     from drama.train import train as run_train
 
-    given = {"steps": steps, "batch_size": batch_size}
-    values = apply_overrides({k: v for k, v in given.items() if v is not None}, set_ or [])
+    given = {"steps": steps, "batch.size": batch_size}
+    options = [f"{key}={value}" for key, value in given.items() if value is not None]
+    values = apply_overrides({}, [*options, *(set_ or [])])
     settings = TrainSettings.parse(values, where="train")
     manifest = run_train(settings, resolve(backbone), passages, examples, out, seed, teacher)
     for name, value in manifest.figures.items():

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from drama.compute.precision import Precision, TrainPrecision
+from drama.compute.precision import Precision
 from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Precision",
-    "TrainPrecision",
     "World",
     "autocast",
     "average",

@@ -2,11 +2,11 @@
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import torch
 
-from drama.compute.precision import Precision, TrainPrecision
+from drama.compute.precision import Precision
 
 
 def default_device() -> torch.device:
@@ -26,11 +26,7 @@ def native_bf16(device: torch.device) -> bool:
     return False
 
 
-@overload
-def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]: ...
-@overload
-def resolve_precision(precision: TrainPrecision, device: torch.device) -> Literal["fp32", "bf16", "fp16"]: ...
-def resolve_precision(precision: TrainPrecision, device: torch.device) -> Literal["fp32", "bf16", "fp16"]:
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
     """What `auto` means on this device: bf16 where the hardware has it.
 
     >>> resolve_precision("fp32", torch.device("cpu"))
@@ -41,9 +37,8 @@ def resolve_precision(precision: TrainPrecision, device: torch.device) -> Litera
     return "bf16" if native_bf16(device) else "fp32"
 
 
-def autocast(precision: TrainPrecision, device: torch.device) -> AbstractContextManager[Any]:
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
     """Matrix products inside the block run in this precision (torch.autocast)."""
-    resolved = resolve_precision(precision, device)
-    if resolved == "fp32":
+    if resolve_precision(precision, device) == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16 if resolved == "bf16" else torch.float16)
+    return torch.autocast(device.type, torch.bfloat16)

@@ -3,5 +3,3 @@
 from typing import Literal
 
 Precision = Literal["auto", "fp32", "bf16"]
-TrainPrecision = Literal["auto", "fp32", "bf16", "fp16"]
-"""Only training scales its loss, without which gradients vanish in fp16."""

@@ -34,7 +34,8 @@ def check(recipe: Recipe) -> None:
         _check_needs(needed)
     if recipe.train.needs_vectors and not recipe.augment.label.keep_vectors:
         raise DramaError(
-            "train.distill needs the labelling model's vectors", hint="set augment.label.keep_vectors: true"
+            "train.loss.distill needs the labelling model's vectors",
+            hint="set augment.label.keep_vectors: true",
         )
     _check_sources(recipe)
     _check_widths(recipe)
@@ -103,7 +104,7 @@ def _check_widths(recipe: Recipe) -> None:
 def _student_width(recipe: Recipe) -> int:
     """The pruned hidden size; in the teacher's space at most the sum of the teachers' widths."""
     hidden = prune.planned_shape(recipe.prune).hidden
-    if recipe.train.distill.space == "own":
+    if recipe.train.loss.distill.space == "own":
         return hidden
     dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]
     return min(hidden, sum(LSA_DIMENSIONS if n == LSA_NAME else load_encoder(n).dim for n in dense))

@@ -9,11 +9,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     # For a CPU: the lowest layers of a small LLM.
     "tiny": {
         "prune": {"shape": {"layers": 2}, "method": "first"},
-        "train": {"batch_size": 32, "retriever": {"dims": [64, 128, 256], "max_length": 128}},
+        "train": {"batch": {"size": 32}, "retriever": {"dims": [64, 128, 256], "max_length": 128}},
     },
     "small": {
         "prune": {"shape": {"layers": 2}, "method": "first"},
-        "train": {"batch_size": 32, "retriever": {"dims": [64, 128, 256], "max_length": 256}},
+        "train": {"batch": {"size": 32}, "retriever": {"dims": [64, 128, 256], "max_length": 256}},
     },
     # The paper's two pruned shapes and batches (its 2048/7 and 1024/7 are over 32 GPUs), from Llama-3.2-1B.
     # Heads stay in kv groups; the paper expands GQA to MHA first (its kv heads equal its heads).
@@ -23,8 +23,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "shape": {"layers": 12, "hidden": 768, "heads": 12, "kv_heads": 4, "intermediate": 3072},
         },
         "train": {
-            "batch_size": 2048, "negatives": 7, "steps": 200_000, "learning_rate": 1e-4,
-            "query_length": 64, "document_length": 256,
+            "steps": 200_000,
+            "batch": {"size": 2048, "negatives": 7, "query_length": 64, "document_length": 256},
+            "optimiser": {"learning_rate": 1e-4},
             "retriever": {"dims": [64, 128, 256, 512, 768], "max_length": 8192},
         },
     },
@@ -34,8 +35,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "shape": {"layers": 16, "hidden": 1024, "heads": 16, "kv_heads": 4, "intermediate": 4096},
         },
         "train": {
-            "batch_size": 1024, "negatives": 7, "steps": 200_000, "learning_rate": 5e-5,
-            "query_length": 64, "document_length": 256,
+            "steps": 200_000,
+            "batch": {"size": 1024, "negatives": 7, "query_length": 64, "document_length": 256},
+            "optimiser": {"learning_rate": 5e-5},
             "retriever": {"dims": [64, 128, 256, 512, 768, 1024], "max_length": 8192},
         },
     },

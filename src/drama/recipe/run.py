@@ -12,7 +12,7 @@ from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.records import read_examples
 from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
-from drama.train.leaks import describe, judged_texts, leaked
+from drama.train.examples import describe_leaks, judged_texts, leaked
 
 
 def run_recipe(path: Path, overrides: list[str]) -> Path:
@@ -77,7 +77,7 @@ def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
     queries = judged_texts(places, recipe.evaluate.split)
     found = leaked(read_examples(folder / "augment" / "examples.parquet"), queries)
     if found:
-        warn(f"{describe(found)}; train.leaks can leave them out")
+        warn(f"{describe_leaks(found)}; train.leaks can leave them out")
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:

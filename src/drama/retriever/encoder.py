@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from drama.compute import TrainPrecision
+from drama.compute import Precision
 from drama.models import resolve
 from drama.retriever.settings import read_settings
 from drama.retriever.vectors import Array
@@ -39,7 +39,7 @@ class Encoder(Protocol):
 
 
 def load_encoder(
-    name: str | Path, max_length: int | None = None, precision: TrainPrecision = "fp32"
+    name: str | Path, max_length: int | None = None, precision: Precision = "fp32"
 ) -> "Retriever | SentenceTransformerEncoder":
     """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from drama.compute import TrainPrecision, autocast, default_device, resolve_precision
+from drama.compute import Precision, autocast, default_device, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint
@@ -51,7 +51,7 @@ class Retriever:
     ) -> None:
         self.backbone = backbone
         self.head = head
-        self.precision: TrainPrecision = "fp32"
+        self.precision: Precision = "fp32"
         self.fused = True
         self.packs = packs(backbone)
         if not self.packs:

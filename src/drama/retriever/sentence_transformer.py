@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from drama.compute import TrainPrecision, autocast, default_device, resolve_precision
+from drama.compute import Precision, autocast, default_device, resolve_precision
 from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint, fingerprint_path
 from drama.retriever.forward.positions import check_length
@@ -27,7 +27,7 @@ class SentenceTransformerEncoder:
     """
 
     def __init__(
-        self, folder: Path, name: str, max_length: int | None = None, precision: TrainPrecision = "fp32"
+        self, folder: Path, name: str, max_length: int | None = None, precision: Precision = "fp32"
     ) -> None:
         try:
             from sentence_transformers import SentenceTransformer

@@ -26,7 +26,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     moved: ClassVar[Mapping[str, str]] = {}
-    """Old key of this section → full name of its replacement, for the error message."""
+    """Old key of this section → full name of its replacement, "" if it was removed; for the error message."""
 
     @classmethod
     def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
@@ -54,7 +54,10 @@ def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Dra
     if first["type"] == "extra_forbidden":
         section = _section_at(model, path[:-1])
         if issubclass(section, Section) and path[-1] in section.moved:
-            return DramaError(f"{name}: this key has moved", hint=f"write {section.moved[path[-1]]}")
+            place = section.moved[path[-1]]
+            if not place:
+                return DramaError(f"{name}: this key was removed", hint="leave it out")
+            return DramaError(f"{name}: this key has moved", hint=f"write {place}")
         keys = list(section.model_fields)
         near = difflib.get_close_matches(path[-1], keys, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(keys))}"

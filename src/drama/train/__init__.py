@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from drama.lazy import lazy_names
-from drama.train.settings import DistillSettings, TrainSettings
+from drama.train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from drama.train.stage import train
 
-__all__ = ["DistillSettings", "TrainSettings", "train"]
+__all__ = ["TrainSettings", "train"]
 
 __getattr__ = lazy_names(__name__)

@@ -2,27 +2,62 @@
 
 Gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup"):
 the vectors of a pass are computed without a graph, the loss gives their gradients, and the pass is computed
-again to carry these back. Here only for the passes beyond a budget of tokens; the others keep their graph.
+again to propagate these back. Only the passes beyond a budget of tokens do this; the others keep their graph.
 
-Legend: T texts, D dimensions.
+Legend: T texts of the batch, B of a pass, D dimensions.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
+from pydantic import Field
 
+from drama.compute import Precision, World
 from drama.retriever import Retriever
+from drama.retriever.forward.packed import computing_again
 from drama.retriever.model import length_batches
+from drama.settings import Section
 
 Tokens = Sequence[Sequence[int]]
+
+
+class ComputeSettings(Section):
+    """Speed and memory; the results are the same to rounding."""
+
+    precision: Precision = "auto"
+    """Precision of matrix products: `fp32`, `bf16`, or `auto` (bf16 where the hardware has it). Weights stay
+    fp32."""
+    padding_free: bool = True
+    """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
+    fused: bool = True
+    """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input and compute the layer again in the backward pass."""
+    chunk_tokens: int = Field(default=1024, ge=64)
+    """Tokens in one forward pass; texts of similar length go together."""
+    kept_tokens: int = Field(default=12288, ge=0)
+    """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
+    (gradient caching), so that memory does not grow with the batch."""
+    shard: bool = False
+    """Shard the layers over the processes (FSDP2): for a model that does not fit into one's memory."""
+
+    def apply(self, retriever: Retriever, lora: bool) -> None:
+        """Set precision, fused layers and gradient checkpointing of a model, in place."""
+        retriever.precision = self.precision
+        # LoRA's factors and sharded layers are in the modules, which fused layers bypass.
+        retriever.fused = self.fused and not lora and not self.shard
+        if self.gradient_checkpointing:
+            how = {"use_reentrant": False, "context_fn": partial(computing_again, retriever.backbone)}
+            retriever.backbone.gradient_checkpointing_enable(how)
 
 
 class Pass(NamedTuple):
     """Texts that go through the model together."""
 
     rows: list[int]
-    """Which texts; none: a pass for company, with a text that counts for nothing."""
+    """Which texts; none: a dummy pass, with a text that counts for nothing."""
     kept: bool
     """Whether its activations stay for the backward pass."""
 
@@ -43,7 +78,7 @@ def passes(lengths: Sequence[int], chunk_tokens: int, kept_tokens: int, padded: 
 
 
 def in_step(of_all: Sequence[Sequence[Pass]], own: int) -> list[Pass]:
-    """One process's passes such that all processes make as many, and keep the same ones.
+    """One process's passes such that all processes make the same number, and keep the same ones.
 
     >>> in_step([[Pass([0], True), Pass([1], True)], [Pass([0, 1], True)]], own=1)
     [Pass(rows=[0, 1], kept=True), Pass(rows=[], kept=False)]
@@ -60,45 +95,57 @@ def computed(rows: Sequence[int], lengths: Sequence[int], padded: bool) -> int:
 
 
 class Forward:
-    """One batch's forward pass and what its backward pass needs.
+    """One batch's forward pass, shared by all processes, and what its backward pass needs.
 
     Args:
         retriever: the model.
-        tokens: token ids of the T texts, one at least.
-        plan: the passes.
-        padded: texts side by side with padding instead of end to end.
+        tokens: token ids of the T texts, the same on every process.
+        settings: the section `train.compute`.
+        world: the processes.
 
     Use: compute a loss from `vectors_TD`, call its `backward()`, then `finish()`.
     """
 
-    def __init__(self, retriever: Retriever, tokens: Tokens, plan: Sequence[Pass], padded: bool) -> None:
+    def __init__(self, retriever: Retriever, tokens: Tokens, settings: ComputeSettings, world: World) -> None:
         self._retriever = retriever
-        self._padded = padded
+        self._padded = not (settings.padding_free and retriever.packs)
         self._cached: list[tuple[Tokens, torch.Tensor]] = []
         lengths = [len(ids) for ids in tokens]
-        order = [row for each in plan for row in each.rows]
-        parts: list[torch.Tensor] = []
-        company: list[torch.Tensor] = []
+        shares = world.share(lengths)
+        of_all = [
+            passes([lengths[row] for row in rows], settings.chunk_tokens, settings.kept_tokens, self._padded)
+            for rows in shares
+        ]
+        plan = in_step(of_all, world.rank) if settings.shard else of_all[world.rank]
+        own = [tokens[row] for row in shares[world.rank]]
+        own_lengths = [len(ids) for ids in own]
+        total = sum(computed(each.rows, own_lengths, self._padded) for each in plan if each.rows)
+        self.padding = 1 - sum(own_lengths) / max(1, total)
+        """Share of padding among this process's tokens."""
+        self.computed_twice = sum(len(each.rows) for each in plan if not each.kept)
+        """Texts of this process whose activations were not kept."""
+        self.vectors_TD = world.gather(self._encode(own, plan, min(tokens, key=len)), shares)
+
+    def _encode(self, own: Tokens, plan: Sequence[Pass], dummy: Sequence[int]) -> torch.Tensor:
+        """The vectors of this process's texts."""
+        parts = [torch.empty(0, self._retriever.dim, device=self._retriever.backbone.device)]
+        dummies: list[torch.Tensor] = []
         for each in plan:
-            texts = [tokens[row] for row in each.rows] or [min(tokens, key=len)]
+            texts = [own[row] for row in each.rows] or [dummy]
             if each.kept:
-                vectors_BD = retriever.forward(texts, padded)
+                vectors_BD = self._retriever.forward(texts, self._padded)
             else:
                 with torch.no_grad():
-                    vectors_BD = retriever.forward(texts, padded)
+                    vectors_BD = self._retriever.forward(texts, self._padded)
                 self._cached.append((texts, vectors_BD.requires_grad_()))
-            (parts if each.rows else company).append(vectors_BD)
-        self.computed_tokens = sum(computed(each.rows, lengths, padded) for each in plan if each.rows)
-        """Tokens that went through the layers, with padding, without the second pass."""
-        self.computed_twice = sum(len(each.rows) for each in plan if not each.kept)
-        """Texts whose activations were not kept."""
-        back = torch.empty(len(order), dtype=torch.long)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        self.vectors_TD = torch.cat(parts)[back.to(parts[0].device)]
-        for vectors_BD in company:  # the gradient is 0, yet it flows: the other processes wait for it
-            self.vectors_TD = self.vectors_TD + 0.0 * vectors_BD.sum()
+            (parts if each.rows else dummies).append(vectors_BD)
+        order = torch.tensor([row for each in plan for row in each.rows], dtype=torch.long)
+        vectors_TD = torch.cat(parts)[torch.argsort(order).to(parts[0].device)]
+        for vectors_BD in dummies:  # the gradient is 0, yet it flows: the other processes wait for it
+            vectors_TD = vectors_TD + 0.0 * vectors_BD.sum()
+        return vectors_TD
 
     def finish(self) -> None:
-        """Carry the gradients back through the passes whose activations were not kept."""
+        """Propagate the gradients back through the passes whose activations were not kept."""
         for texts, leaf_BD in self._cached:
             torch.autograd.backward(self._retriever.forward(texts, self._padded), leaf_BD.grad)

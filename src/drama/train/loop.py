@@ -1,86 +1,82 @@
-"""The steps of a run: logged, measured, saved, and ended early where they no longer help."""
+"""The steps of a run: logged, measured, saved, and stopped early when they no longer help."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from drama.compute import World, average, checkpoint_files, load_checkpoint, save_checkpoint
-from drama.console import Bar, note, progress, warn
+from drama.console import note, progress, warn
 from drama.errors import FileError
-from drama.train.board import Board
-from drama.train.dropout import no_dropout
+from drama.retriever import Retriever
+from drama.train.backbone import no_dropout
+from drama.train.log import EVENTS, Log, show
 from drama.train.losses.health import WINDOW, suspicions
+from drama.train.phases import Phase
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
 from drama.train.validation.settings import best_of, exhausted
 from drama.train.validation.validator import Validator
-from drama.workspace import EventLog, read_events
+from drama.workspace import read_events
 
 CHECKPOINTS = "checkpoints"
 BEST = "best"
 
 
 class Ending(NamedTuple):
-    """How the steps ended."""
+    """Where the run ended, and with which weights."""
 
     steps: int
-    """Steps that were done."""
+    """Steps done."""
     best: tuple[int, float] | None
-    """Step and value of the best measurement, where any was made; higher is better."""
+    """Step and value of the best measurement, if any was made; higher is better."""
     averaged: int
-    """Weights that the model is the mean of."""
+    """Number of weights that the model is the mean of."""
     weights: dict[str, torch.Tensor]
-    """The model's; on the first process."""
-
-
-class Phase(NamedTuple):
-    """A part of a run."""
-
-    first: int
-    """Its first step."""
-    trainer: Callable[[], Trainer]
-    """Makes its steps, which it counts from 0."""
+    """The model's, on the main process."""
 
 
 class Loop:
     """The steps of one run in its folder.
 
     Args:
-        phases: the run's parts, in order.
-        world: the processes that work on it.
+        retriever: the model, trained in place.
+        phases: the run's phases, in order.
         settings: the `train` section.
+        seed: of batches and draws.
+        world: the processes that share the work.
         out: the stage's folder.
         validator: measures, where `settings.validation` asks for it.
     """
 
     def __init__(
         self,
+        retriever: Retriever,
         phases: Sequence[Phase],
-        world: World,
         settings: TrainSettings,
+        seed: int,
+        world: World,
         out: Path,
         validator: Validator | None,
     ) -> None:
-        self.phases, self.world, self.settings, self.out = phases, world, settings, out
-        self.validator = validator
-        self.trainer = phases[0].trainer()
+        self.retriever, self.phases, self.settings, self.seed = retriever, phases, settings, seed
+        self.world, self.out, self.validator = world, out, validator
         self.phase = 0
+        self.trainer = self._trainer()
         self.history: list[tuple[int, float]] = []
         self.recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
         self.warned: set[str] = set()
 
     def run(self) -> Ending:
-        """Go on from the last checkpoint to the end."""
-        s, done = self.settings, self._go_on()
-        log = _Log(self.out, done) if self.world.rank == 0 else None
-        backbone = self.trainer.retriever.backbone.train()
-        with no_dropout(backbone), progress("train", s.steps) as bar:
+        """Continue from the last checkpoint to the end."""
+        s, done = self.settings, self._resume()
+        log = Log(self.out, done, s.tensorboard) if self.world.is_main else None
+        with no_dropout(self.retriever.backbone.train()), progress("train", s.steps) as bar:
             bar.advance(done)
             while done < s.steps and not self._is_over():
-                self._enter(done)
+                self._enter_phase(done)
                 event = self.trainer.step(done - self.phases[self.phase].first)
                 done += 1
                 event |= {"phase": self.phase + 1} if s.phases else {}
@@ -88,41 +84,51 @@ class Loop:
                 self._watch(event)
                 if log is not None:
                     log.write(event)
-                if done % s.checkpoint_every == 0 and done < s.steps and (s.shard or log is not None):
-                    state = self.trainer.state()
-                    if log is not None:
-                        save_checkpoint(self.out / CHECKPOINTS, done, state, max(2, s.average - 1))
-                _show(bar, event)
+                if done % s.checkpoint_every == 0 and done < s.steps:
+                    self._checkpoint(done)
+                show(bar, event)
         if log is not None:
             log.close()
         return self._ending(done)
 
-    def _go_on(self) -> int:
-        """Load the last checkpoint; returns the steps that it has."""
+    def _trainer(self) -> Trainer:
+        s = self.settings
+        return Trainer(self.retriever, self.phases[self.phase], s.compute, s.lora, self.seed, self.world)
+
+    def _resume(self) -> int:
+        """Load the last checkpoint; returns the number of steps done."""
         found = load_checkpoint(self.out / CHECKPOINTS)
         if found is None:
             return 0
         done, tensors = found
-        self._enter(done)
+        self._enter_phase(done)
         if done > self.phases[self.phase].first:
             self.trainer.load(tensors)
-        else:  # it was the former phase's last
+        else:  # it was the last step of the phase before
             self.trainer.load_weights(tensors)
         self._remember(done)
-        note(f"train: going on after step {done}")
+        note(f"train: resuming after step {done}")
         return done
 
-    def _enter(self, done: int) -> None:
-        """Have the trainer of the phase that makes the step behind `done`."""
+    def _enter_phase(self, done: int) -> None:
+        """Have the trainer of the phase that makes the step after `done`."""
         due = sum(phase.first <= done for phase in self.phases) - 1
         if due != self.phase:
-            self.trainer, self.phase = self.phases[due].trainer(), due
+            self.phase = due
+            self.trainer = self._trainer()
+
+    def _checkpoint(self, done: int) -> None:
+        """Save everything that the next step depends on; sharded tensors are a collective call."""
+        if self.world.is_main or self.settings.compute.shard:
+            state = self.trainer.state()
+            if self.world.is_main:
+                save_checkpoint(self.out / CHECKPOINTS, done, state, max(2, self.settings.average - 1))
 
     def _ending(self, done: int) -> Ending:
         s = self.settings
         best = best_of(self.history) if self.history else None
-        weights = self.trainer.weights()  # of split layers: by all processes together
-        if self.world.rank > 0:
+        weights = self.trainer.weights()  # a collective call where layers are sharded
+        if not self.world.is_main:
             return Ending(done, best, 1, weights)
         if best is not None and s.validation is not None and s.validation.keep == "best":
             weights = self._best(best[0])
@@ -130,7 +136,7 @@ class Loop:
         return Ending(done, best, 1 + len(files), average(weights, files) if files else weights)
 
     def _watch(self, event: dict[str, Any]) -> None:
-        """Warn of a suspicious course, of each kind once."""
+        """Warn of anything suspicious, once for each kind."""
         self.recent.append(event)
         for kind, message in suspicions(self.recent, self.settings.steps).items():
             if kind not in self.warned:
@@ -138,26 +144,26 @@ class Loop:
                 self.warned.add(kind)
 
     def _remember(self, done: int) -> None:
-        """What was measured up to a step, from the log."""
+        """Read what was measured up to a step from the log."""
         if self.settings.validation is None:
             return
-        for event in read_events(self.out / "events.jsonl"):
+        for event in read_events(self.out / EVENTS):
             value = self.settings.validation.value(event)
             if value is not None and event["step"] <= done:
                 self.history.append((event["step"], value))
 
     def _is_over(self) -> bool:
-        """Whether nothing has got better for too long."""
+        """Whether nothing has improved for too long."""
         chosen = self.settings.validation
         if chosen is None or chosen.patience is None:
             return False
         stop = self.world.broadcast_flag(exhausted(self.history, chosen.patience))
         if stop:
-            note(f"train: no better measurement than at step {best_of(self.history)[0]}, ended early")
+            note(f"train: stopped early, no better measurement than at step {best_of(self.history)[0]}")
         return stop
 
     def _measured(self, done: int) -> dict[str, Any]:
-        """The measurements due after a step; better weights than ever are put aside."""
+        """The measurements due after a step; the best weights so far are saved."""
         chosen = self.settings.validation
         if self.validator is None or chosen is None:
             return {}
@@ -170,36 +176,16 @@ class Loop:
         self.history.append((done, value))
         if better and chosen.keep == "best":
             weights = self.trainer.weights()
-            if self.world.rank == 0:
+            if self.world.is_main:
                 save_checkpoint(self.out / BEST, done, weights)
         note(f"train: step {done}, {chosen.measure} {abs(value):.4f}{' (best so far)' if better else ''}")
         return found
 
     def _best(self, step: int) -> dict[str, torch.Tensor]:
-        """The weights that were put aside after a step."""
+        """The weights saved after a step."""
         found = load_checkpoint(self.out / BEST)
         if found is None or found[0] != step:
             raise FileError(
-                self.out / BEST, f"the weights of step {step} can't be read", hint="remove the stage's folder"
+                self.out / BEST, f"can't read the weights of step {step}", hint="remove the stage's folder"
             )
         return found[1]
-
-
-class _Log:
-    """events.jsonl, and the board beside it."""
-
-    def __init__(self, out: Path, after: int) -> None:
-        self._events = EventLog(out / "events.jsonl", after)
-        self._board = Board(out / "tensorboard", read_events(out / "events.jsonl"))
-
-    def write(self, event: dict[str, Any]) -> None:
-        self._events.write(event)
-        self._board.write(event)
-
-    def close(self) -> None:
-        self._events.close()
-        self._board.close()
-
-
-def _show(bar: Bar, event: dict[str, Any]) -> None:
-    bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")

@@ -1,4 +1,4 @@
-"""LoRA: low-rank factors beside the linear layers are trained instead of these, and merged at the end.
+"""LoRA: low-rank factors next to the linear layers are trained instead of these, and merged at the end.
 
 Source: Hu et al. 2021, "LoRA: low-rank adaptation of large language models"; the layers are peft's.
 """
@@ -22,7 +22,7 @@ class LoraSettings(Section):
 
 
 def add_factors(backbone: Any, settings: LoraSettings, seed: int) -> None:
-    """Put factors beside the target layers and freeze everything else; does nothing where there are some.
+    """Add factors to the target layers and freeze everything else; does nothing where there are some.
 
     Raises:
         MissingExtraError: peft is not installed.
@@ -53,7 +53,7 @@ def add_factors(backbone: Any, settings: LoraSettings, seed: int) -> None:
 
 
 def merge_factors(backbone: Any) -> None:
-    """Add the factors' products to their layers and take the factors away."""
+    """Add the factors' products to their layers and remove the factors."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for name, module in list(backbone.named_modules()):

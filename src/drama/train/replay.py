@@ -1,4 +1,4 @@
-"""A run again, from its folder: settings, seed and inputs as the manifest has them, compared bit for bit."""
+"""Repeat a run with the settings, seed and inputs in its manifest, and compare bit for bit."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,20 +12,20 @@ from drama.workspace.stage import identity
 
 
 class Replay(NamedTuple):
-    """How a run and its repetition compare."""
+    """A run compared with its repetition."""
 
     steps: int
     """Steps of the run."""
     first_difference: int | None
-    """The first step whose loss differs, or that one of the two lacks."""
+    """The first step whose loss differs, or that one of the two does not have."""
     same_weights: bool
     """Whether the models are the same, bit for bit."""
     changed: list[str]
-    """Versions and machine, where they are not as they were."""
+    """Versions and machine, where they differ."""
 
 
 def replay(folder: Path, out: Path) -> Replay | None:
-    """Train once more as a finished run was trained. Of several processes, all but the first get None.
+    """Repeat a finished run. Of several processes, all but the main one get None.
 
     Args:
         folder: of the run, with its manifest, events and model.
@@ -36,16 +36,16 @@ def replay(folder: Path, out: Path) -> Replay | None:
     """
     was = read_manifest(folder)
     if was is None or was.stage != "train" or was.status != "complete":
-        raise FileError(folder, "no finished training is here", hint="name the folder with its manifest.json")
+        raise FileError(folder, "no finished training here", hint="name the folder with its manifest.json")
     if was.paths.keys() != was.inputs.keys():
-        raise FileError(folder, "the run did not note where its inputs are: it is of an earlier version")
+        raise FileError(folder, "the manifest has no paths of its inputs: it is of an earlier version")
     if out.resolve() == folder.resolve():
         raise FileError(out, "holds the run itself", hint="name another output folder")
     paths = {name: Path(path) for name, path in was.paths.items()}
     for name, path in paths.items():
         if identity(path) != was.inputs[name]:
             raise FileError(path, f"has changed since the run, whose input '{name}' it was")
-    settings = _where_the_inputs_are(TrainSettings.parse(was.settings, "train"), paths)
+    settings = _with_input_paths(TrainSettings.parse(was.settings, "train"), paths)
     inputs = (paths["backbone"], paths["passages"], paths["examples"])
     now = train(settings, *inputs, out, was.seed, paths.get("teacher"))
     if now.status != "complete":
@@ -60,8 +60,8 @@ def replay(folder: Path, out: Path) -> Replay | None:
     )
 
 
-def _where_the_inputs_are(settings: TrainSettings, paths: dict[str, Path]) -> TrainSettings:
-    """Collections by their whole paths: the run may have been started in another folder."""
+def _with_input_paths(settings: TrainSettings, paths: dict[str, Path]) -> TrainSettings:
+    """Collections by their absolute paths: the run may have been started in another folder."""
     changes: dict[str, object] = {}
     if settings.validation is not None and settings.validation.collection is not None:
         place = str(paths["validation"])

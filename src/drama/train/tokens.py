@@ -1,21 +1,65 @@
-"""Token ids of many texts in a memory-mapped file: a step reads what it needs, the rest stays on disk."""
+"""Token ids of the texts that training needs; the documents' in a memory-mapped file.
+
+A step reads the documents that it needs, the rest stays on disk.
+"""
 
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from drama.console import warn
+from drama.errors import FileError
 from drama.files import atomic_folder
+from drama.records import Example, read_passages
+from drama.retriever import Retriever
 
+_BLOCK = 4096
 _IDS, _ENDS, _TOKENS = "ids.json", "ends.npy", "tokens.int32"
 
 
+def document_tokens(
+    retriever: Retriever, passages: Sequence[Path], examples: Sequence[Example], max_length: int, folder: Path
+) -> "TokenFile":
+    """Token ids of each passage that the examples name, in a folder; passages are streamed.
+
+    An existing folder, from before an interruption or from another process, is reused: it is in a stage's
+    folder, which is emptied when the inputs or the settings change. A damaged one is rebuilt.
+
+    Raises:
+        FileError: an example names a passage that is missing.
+    """
+    try:
+        return TokenFile(folder)
+    except (OSError, ValueError, EOFError) as error:
+        if folder.is_dir():
+            warn(f"{folder}: damaged, rebuilding it ({error})")
+    missing = {i for e in examples for i in (*e.positive_ids, *e.negative_ids)}
+    wanted = frozenset(missing)
+
+    def blocks() -> Iterator[tuple[list[str], list[list[int]]]]:
+        chosen = (d for path in passages for d in read_passages(path) if d.id in wanted)
+        while block := list(islice(chosen, _BLOCK)):
+            ids = [d.id for d in block]
+            missing.difference_update(ids)
+            yield ids, retriever.tokens([d.full_text for d in block], "document", max_length)
+        if missing:
+            raise FileError(
+                passages[0],
+                f"{len(missing)} passages that the examples name are missing, e.g. '{min(missing)}'",
+                hint="examples and passages must come from the same corpus",
+            )
+
+    write_tokens(folder, blocks())
+    return TokenFile(folder)
+
+
 def write_tokens(folder: Path, texts: Iterable[tuple[Sequence[str], Sequence[Sequence[int]]]]) -> None:
-    """Write blocks of (ids, their token ids) for `TokenFile`; the folder is there whole or not at all."""
+    """Write blocks of (ids, their token ids) for `TokenFile`; the folder is complete or absent."""
     ids: list[str] = []
     lengths: list[int] = []
     with atomic_folder(folder) as partial:
@@ -37,7 +81,7 @@ class TokenFile(Mapping[str, list[int]]):
         folder: what `write_tokens` wrote.
 
     Raises:
-        OSError, ValueError, EOFError: it is not there, or not whole.
+        OSError, ValueError, EOFError: it is missing or incomplete.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as place:
@@ -52,7 +96,7 @@ class TokenFile(Mapping[str, list[int]]):
         self._ends: npt.NDArray[np.int64] = np.load(folder / _ENDS)
         self._flat = np.memmap(folder / _TOKENS, dtype=np.int32, mode="r")
         if len(self._ends) != len(ids) + 1 or self._ends[-1] != len(self._flat):
-            raise ValueError(f"{folder}: the files do not belong together")
+            raise ValueError(f"{folder}: its files do not match")
         self._rows = {identity: row for row, identity in enumerate(ids)}
 
     def __getitem__(self, identity: str) -> list[int]:

@@ -139,7 +139,13 @@ def test_from_answers_to_a_trained_model(tiny_llm: Path, texts: list[str], tmp_p
     assert [line["asked"]["language"] for line in lines] == ["English"] * 3 + ["Finnish"] * 3
 
     settings = TrainSettings.parse(
-        {"steps": 2, "batch_size": 4, "distill": {"kl_weight": 0.5}, "retriever": {"max_length": 64}}, "train"
+        {
+            "steps": 2,
+            "batch": {"size": 4},
+            "loss": {"distill": {"kl_weight": 0.5}},
+            "retriever": {"max_length": 64},
+        },
+        "train",
     )
     examples, teacher = tmp_path / "out/examples.parquet", tmp_path / "out/teacher"
     trained = train(settings, tiny_llm, passages, examples, tmp_path / "train", 1, teacher)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from drama.compute import TrainPrecision
+from drama.compute import Precision
 from drama.retriever.encoder import load_encoder
 from drama.retriever.vectors import Array
 from drama.workers import RaySettings, work_through
@@ -22,9 +22,7 @@ class SpreadEncoding:
         ray: the actors.
     """
 
-    def __init__(
-        self, name: str, max_length: int | None, precision: TrainPrecision, ray: RaySettings
-    ) -> None:
+    def __init__(self, name: str, max_length: int | None, precision: Precision, ray: RaySettings) -> None:
         self._model, self._ray = (name, max_length, precision), ray
 
     def encode(self, kind: str, blocks: Iterable[Block]) -> Iterator[tuple[Array, float]]:
@@ -37,7 +35,7 @@ class SpreadEncoding:
 
 
 def _encoder(
-    kind: str, name: str, max_length: int | None, precision: TrainPrecision
+    kind: str, name: str, max_length: int | None, precision: Precision
 ) -> Callable[[Block], tuple[Array, float]]:
     encoder = load_encoder(name, max_length, precision)
     encode = encoder.encode_documents if kind == "document" else encoder.encode_queries

@@ -1,7 +1,7 @@
 """Batches as a function of (seed, step): nothing to store for a resume, the same on every machine.
 
-Each pass over the examples is one permutation (`sampler`). At each visit one positive, or several, and some
-hard negatives are drawn afresh. A document that several queries share stands in the batch once.
+Each pass over the examples is one permutation (`sampler`). At each visit one positive and some hard negatives
+are redrawn. A document that several queries share is in the batch once.
 """
 
 import math
@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.records import Example
-from drama.train.batches.order import consecutive
 
 
 class Batch(NamedTuple):
@@ -27,79 +26,59 @@ class Batch(NamedTuple):
     """Column of each query's drawn positive."""
     mask_BN: npt.NDArray[np.bool_]
     """True where a document must not be a negative of that query: false negatives known by id."""
-    positives_BN: npt.NDArray[np.bool_]
-    """True at each query's drawn positives, `positive_B` among them."""
     scored_B: list[list[tuple[int, float]]]
-    """Column and score of each query's drawn documents; none where one of them has no score (or NaN)."""
+    """Column and score of each query's drawn documents; empty where one of them has no score (or NaN)."""
 
 
-def draw_batch(
-    examples: Sequence[Example], batch_size: int, negatives: int, seed: int, step: int, positives: int = 1
-) -> Batch:
-    """The batch of one step over all examples.
-
-    >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
-    >>> batch = draw_batch(e, batch_size=2, negatives=1, seed=0, step=0)
-    >>> len(batch.documents), bool(batch.mask_BN.any())
-    (3, False)
-    """
-    rows = consecutive(len(examples), batch_size, [seed, 0], step)
-    return fill_batch(examples, rows, negatives, seed, step, positives)
-
-
-def fill_batch(
-    examples: Sequence[Example], rows: list[int], negatives: int, seed: int, step: int, positives: int = 1
-) -> Batch:
+def draw_batch(examples: Sequence[Example], rows: list[int], negatives: int, seed: int, step: int) -> Batch:
     """Draw the documents of a batch.
 
     Args:
-        examples: all there are.
+        examples: all of them.
         rows: those of the batch.
         negatives: hard negatives a query, at most.
         seed: of the draws.
-        step: draws are fresh at each.
-        positives: positives a query, at most.
+        step: draws differ from step to step.
+
+    >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
+    >>> batch = draw_batch(e, [0, 2], negatives=1, seed=0, step=0)
+    >>> batch.documents, bool(batch.mask_BN.any())
+    (['d0', 'd9', 'd2'], False)
     """
     rng = np.random.default_rng([seed, 1, step])
     columns: dict[str, int] = {}
-    drawn_B: list[list[int]] = []
+    positives: list[int] = []
     scored_B: list[list[tuple[int, float]]] = []
     for row in rows:
         example = examples[row]
-        drawn = [int(rng.integers(len(example.positive_ids)))]
-        if positives > 1:
-            others = [i for i in range(len(example.positive_ids)) if i != drawn[0]]
-            drawn += rng.permutation(others)[: positives - 1].tolist()
-        drawn_B.append([columns.setdefault(example.positive_ids[i], len(columns)) for i in drawn])
+        drawn = int(rng.integers(len(example.positive_ids)))
+        positives.append(columns.setdefault(example.positive_ids[drawn], len(columns)))
         hard = min(negatives, len(example.negative_ids))
         picked = rng.choice(len(example.negative_ids), size=hard, replace=False).tolist() if hard else []
         against = [columns.setdefault(example.negative_ids[i], len(columns)) for i in picked]
-        scores = [example.positive_scores[i] for i in drawn] if example.positive_scores else []
+        scores = [example.positive_scores[drawn]] if example.positive_scores else []
         scores += [example.negative_scores[i] for i in picked] if example.negative_scores else []
-        found = len(scores) == len(drawn) + len(picked) and all(map(math.isfinite, scores))
-        scored_B.append(list(zip([*drawn_B[-1], *against], scores, strict=True)) if found else [])
+        found = len(scores) == 1 + len(picked) and all(map(math.isfinite, scores))
+        scored_B.append(list(zip([positives[-1], *against], scores, strict=True)) if found else [])
     # Two rows of one query (one labelled by retrievers, one reranked) know each other's positives.
     known: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         known[examples[row].query] += [*examples[row].positive_ids, examples[row].origin]
-    mask_BN, positives_BN = np.zeros((2, len(rows), len(columns)), dtype=bool)
+    mask_BN = np.zeros((len(rows), len(columns)), dtype=bool)
     for b, row in enumerate(rows):
-        positives_BN[b, drawn_B[b]] = True
         for document in known[examples[row].query]:
             column = columns.get(document)
-            if column is not None and column != drawn_B[b][0]:
+            if column is not None and column != positives[b]:
                 mask_BN[b, column] = True
-    positive_B = np.array([drawn[0] for drawn in drawn_B], dtype=np.int64)
-    return Batch(rows, list(columns), positive_B, mask_BN, positives_BN, scored_B)
+    return Batch(rows, list(columns), np.array(positives, dtype=np.int64), mask_BN, scored_B)
 
 
-def has_scores(example: Example, negatives: int, positives: int = 1) -> bool:
-    """Whether a draw of so many may give the query two documents with scores to compare.
+def has_scores(example: Example, negatives: int) -> bool:
+    """Whether a draw may give the query two documents with scores to compare.
 
     >>> example = Example("q", "?", ["a", "b"], ["c"], [0.9, float("nan")], [0.1], "sent")
-    >>> has_scores(example, negatives=1), has_scores(example, negatives=0, positives=2)
+    >>> has_scores(example, negatives=1), has_scores(example, negatives=0)
     (True, False)
     """
-    draws = ((example.positive_scores, positives), (example.negative_scores, negatives))
-    known, others = (min(sum(map(math.isfinite, scores)), most) for scores, most in draws)
-    return known > 0 and known + others > 1
+    scores = (example.positive_scores, example.negative_scores)
+    return negatives > 0 and all(any(map(math.isfinite, each)) for each in scores)

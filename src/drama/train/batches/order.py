@@ -1,4 +1,4 @@
-"""An endless row of permutations: each pass has every row once; any part of it can be told alone."""
+"""Shuffled order: one permutation of the rows after another, of which any part can be computed alone."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 def consecutive(total: int, size: int, seed: Sequence[int], index: int) -> list[int]:
-    """The rows of one batch of several that lie end to end; no row twice.
+    """The rows of one of several consecutive batches; no row is in a batch twice.
 
     >>> sorted(consecutive(6, 3, [0], 0) + consecutive(6, 3, [0], 1))
     [0, 1, 2, 3, 4, 5]
@@ -18,13 +18,13 @@ def consecutive(total: int, size: int, seed: Sequence[int], index: int) -> list[
 
 
 def stretch(total: int, first: int, count: int, longest: int, seed: Sequence[int]) -> list[int]:
-    """The rows at `count` places from `first` on, none of them twice.
+    """The rows at `count` places from `first` on, all different.
 
     Args:
-        total: rows there are.
+        total: number of rows.
         first: the first place, from 0.
         count: places.
-        longest: the longest stretch that is asked for of this row; 0 where none goes over the end of a pass.
+        longest: the longest stretch ever requested of this order; 0 where none crosses the end of a pass.
         seed: of the permutations.
     """
     rows: list[int] = []
@@ -36,7 +36,7 @@ def stretch(total: int, first: int, count: int, longest: int, seed: Sequence[int
 
 
 def _pass(total: int, epoch: int, longest: int, seed: Sequence[int]) -> npt.NDArray[np.int64]:
-    """The rows of one pass; where stretches go over its beginning, rows of the former's tail come later."""
+    """The rows of one pass; where a stretch crosses its beginning, rows of the previous tail come later."""
     near = longest - 1
     if longest and total < 3 * longest:
         return _permutation(total, (*seed, 0))  # the same order again and again: neighbours never repeat

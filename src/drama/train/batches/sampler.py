@@ -9,22 +9,22 @@ import numpy as np
 from drama.errors import DramaError
 from drama.records import Example
 from drama.train.batches.order import consecutive
-from drama.train.batches.weights import WeightedStream, WeightSettings
-from drama.train.settings import TrainSettings
+from drama.train.batches.settings import BatchSettings
+from drama.train.batches.weights import WeightedStream
 
 _LONG = 5
 _ORDER = 6
 
 
-class Plan(NamedTuple):
-    """One step's batch, before positives and negatives are drawn."""
+class BatchPlan(NamedTuple):
+    """One step's batch before positives and negatives are drawn: rows of the examples, longest document."""
 
     rows: list[int]
     document_length: int
 
 
 class Stream:
-    """An endless row of batches, each from one group; a group's examples come in permutations, end to end.
+    """Batches in shuffled order, each from one group; a group's examples come one permutation after another.
 
     A pass has one batch, or several, of each group, by its size.
 
@@ -62,40 +62,42 @@ class Sampler:
     """The plan of every step.
 
     Args:
-        examples: what there is to train on.
+        examples: what to train on.
         documents: token ids of each document.
-        settings: the `train` section.
+        settings: the section `train.batch`.
+        steps: number of steps.
         seed: of all permutations.
-        processes: a batch needs a query for each.
+        processes: a batch needs at least one query for each.
 
     Raises:
-        DramaError: a batch smaller than the number of processes, a group of `batch_by` that makes no batch,
-            weights that do not fit the examples, or hardly an example with a long positive.
+        DramaError: a batch smaller than the number of processes, a group of `by` too small for a batch,
+            weights that do not fit the examples, or too few examples with a long positive.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
         documents: Mapping[str, Sequence[int]],
-        settings: TrainSettings,
+        settings: BatchSettings,
+        steps: int,
         seed: int,
         processes: int = 1,
     ) -> None:
         self._settings = settings
-        sizes = [settings.batch_size, *([settings.long.batch_size] if settings.long else [])]
+        sizes = [settings.size, *([settings.long.size] if settings.long else [])]
         if min(sizes) < processes:
             raise DramaError(
-                f"train.batch_size: {min(sizes)} is below the {processes} processes",
+                f"train.batch.size: {min(sizes)} is below the {processes} processes",
                 hint="it counts the queries of all processes together",
             )
         least = max(2, processes)
         everything = range(len(examples))
         self._usual: Stream | WeightedStream
         if settings.weights is None:
-            groups = list(_groups(examples, everything, settings.batch_by, least).values())
-            self._usual = Stream(groups, settings.batch_size, [seed, 0])
+            groups = list(_groups(examples, everything, settings.by, least).values())
+            self._usual = Stream(groups, settings.size, [seed, 0])
         else:
-            self._usual = _weighted(examples, settings, settings.weights, least, [seed, 0])
+            self._usual = _weighted(examples, settings, steps, least, [seed, 0])
         self._long: Stream | None = None
         if settings.long is None:
             return
@@ -103,24 +105,21 @@ class Sampler:
         long = [r for r in everything if any(len(documents[i]) > reach for i in examples[r].positive_ids)]
         if len(long) < least:
             raise DramaError(
-                f"train.long: {len(long)} examples have a positive of more than {reach} tokens",
-                hint="leave train.long out, or lower train.document_length",
+                f"train.batch.long: {len(long)} examples have a positive of more than {reach} tokens",
+                hint="leave train.batch.long out, or lower train.batch.document_length",
             )
-        groups = list(_groups(examples, long, settings.batch_by, least).values())
-        self._long = Stream(groups, settings.long.batch_size, [seed, _LONG])
+        groups = list(_groups(examples, long, settings.by, least).values())
+        self._long = Stream(groups, settings.long.size, [seed, _LONG])
 
-    def plan(self, step: int) -> Plan:
-        """The plan of a step, which counts from 0."""
+    def plan(self, step: int) -> BatchPlan:
+        """The plan of a step, counted from 0."""
         s = self._settings
         before = 0
         if s.long is not None and self._long is not None:
             before, after = int(step * s.long.share), int((step + 1) * s.long.share)
             if after > before:
-                return Plan(self._long.rows(before), s.long.document_length)
-        length = s.document_length
-        if s.curriculum is not None:
-            length = s.curriculum.length(step, s.steps, length)
-        return Plan(self._usual.rows(step - before), length)
+                return BatchPlan(self._long.rows(before), s.long.document_length)
+        return BatchPlan(self._usual.rows(step - before), s.document_length)
 
 
 def cut(ids: list[int], length: int) -> list[int]:
@@ -141,23 +140,22 @@ def _groups(
         groups.setdefault(tuple(getattr(examples[row], trait) for trait in traits), []).append(row)
     for key, members in groups.items():
         if len(members) < least:
-            name = (
-                ", ".join(f"{trait} '{value}'" for trait, value in zip(traits, key, strict=True))
-                or "any kind"
-            )
+            named = (f"{trait} '{value}'" for trait, value in zip(traits, key, strict=True))
+            name = ", ".join(named) or "any kind"
             raise DramaError(
-                f"train.batch_by: {len(members)} usable examples of {name}, a batch needs {least}",
-                hint="leave train.batch_by out, or give more of them",
+                f"train.batch.by: {len(members)} usable examples of {name}, a batch needs {least}",
+                hint="leave train.batch.by out, or add examples of it",
             )
     return groups
 
 
 def _weighted(
-    examples: Sequence[Example], settings: TrainSettings, weights: WeightSettings, least: int, seed: list[int]
+    examples: Sequence[Example], settings: BatchSettings, steps: int, least: int, seed: list[int]
 ) -> WeightedStream:
     """The stream of the usual batches where the settings have weights."""
-    mixed = not settings.batch_by
-    traits = [weights.by] if mixed else settings.batch_by
+    weights, mixed = settings.weights, not settings.by
+    assert weights is not None
+    traits = [weights.by] if mixed else settings.by
     groups = _groups(examples, range(len(examples)), traits, 1 if mixed else least)
     place = traits.index(weights.by)
     sizes: Counter[str] = Counter()
@@ -166,12 +164,12 @@ def _weighted(
     share = weights.of(sizes)
     shares = [share[values[place]] * len(rows) / sizes[values[place]] for values, rows in groups.items()]
     try:
-        return WeightedStream(list(groups.values()), shares, settings.batch_size, seed, settings.steps, mixed)
+        return WeightedStream(list(groups.values()), shares, settings.size, seed, steps, mixed)
     except ValueError as error:
         group, most = error.args
         name = list(groups)[group][0]
         raise DramaError(
-            f"train.weights: {most} of a batch's {settings.batch_size} examples would be of {weights.by} "
+            f"train.batch.weights: {most} of a batch's {settings.size} examples would be of {weights.by} "
             f"'{name}', which has {sizes[name]}",
-            hint="lower its share or train.batch_size: no example stands in a batch twice",
+            hint="lower its share or train.batch.size: no example is in a batch twice",
         ) from None

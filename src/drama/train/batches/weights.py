@@ -18,14 +18,14 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 class WeightSettings(Section):
-    """How much of the training each source, kind or language gets."""
+    """The share of the training that each source, kind or language gets."""
 
     by: Literal["kind", "source", "lang"]
     shares: dict[str, Annotated[float, Field(gt=0.0)]] = {}
-    """Name → share, in any unit; all there are must be named."""
+    """Name → share, in any unit; every name among the examples needs one."""
     temperature: float | None = Field(default=None, gt=0.0)
-    """Instead of shares: each gets (number of its examples)^(1 / temperature); 1: as they come; above: more
-    evenly."""
+    """Instead of shares: each gets (number of its examples)^(1 / temperature); 1 is proportional, above 1 is
+    more even."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -40,7 +40,7 @@ class WeightSettings(Section):
             sizes: its number of examples.
 
         Raises:
-            DramaError: a share of something that is not there, or something without a share.
+            DramaError: a share for a name without examples, or a name without a share.
 
         >>> WeightSettings(by="lang", temperature=2.0).of({"en": 900, "fi": 100})
         {'en': 30.0, 'fi': 10.0}
@@ -50,14 +50,14 @@ class WeightSettings(Section):
         if odd := sorted(self.shares.keys() ^ sizes.keys()):
             problem = "has no share" if odd[0] in sizes else "is not among the examples"
             raise DramaError(
-                f"train.weights.shares: {self.by} '{odd[0]}' {problem}",
+                f"train.batch.weights.shares: {self.by} '{odd[0]}' {problem}",
                 hint=f"name each of {', '.join(sorted(sizes))}",
             )
         return self.shares
 
 
 def deal(shares: Sequence[float], places: int, steps: int) -> npt.NDArray[np.int64]:
-    """[S, G]: how many of a step's places each group gets, its share of them rounded up or down.
+    """The places of each step that each group gets, its share rounded up or down: [S, G].
 
     Systematic sampling: over the steps the rounding evens out, and no group waits longer than it must.
 
@@ -73,14 +73,14 @@ def deal(shares: Sequence[float], places: int, steps: int) -> npt.NDArray[np.int
 
 
 class WeightedStream:
-    """As `sampler.Stream`, with groups in given shares; within a group every example comes equally often.
+    """Like `sampler.Stream`, with groups in given shares; within a group every example comes equally often.
 
     Args:
         groups: rows of the examples.
         shares: of the groups, in any unit.
         batch_size: examples a batch.
         seed: of the permutations.
-        steps: batches there may be.
+        steps: number of batches.
         mixed: each batch has rows of all groups in these shares; else it is from one group.
 
     Raises:
@@ -109,11 +109,8 @@ class WeightedStream:
         """The rows of one batch."""
         found: list[int] = []
         for group, rows in enumerate(self._groups):
-            seed, own, before = (
-                [*self._seed, group],
-                int(self._own_SG[index, group]),
-                int(self._before_SG[index, group]),
-            )
+            seed = [*self._seed, group]
+            own, before = int(self._own_SG[index, group]), int(self._before_SG[index, group])
             if own and self._mixed:
                 found += [rows[i] for i in stretch(len(rows), before, own, self._most_G[group], seed)]
             elif own:

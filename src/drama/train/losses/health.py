@@ -1,4 +1,4 @@
-"""Signs of a training that goes wrong: vectors that are all alike, a loss no better than guessing.
+"""Signs of training gone wrong: vectors that are all alike, a loss no better than guessing.
 
 Legend: B queries, N documents, T texts, D dimensions.
 """
@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from drama.retriever.pooling import normalise
-from drama.train.losses.contrastive import info_nce
+from drama.train.losses.contrastive import query_to_document
+from drama.train.losses.pairs import Pairs
 
 WINDOW = 20
-"""Steps that a suspicion is a mean over."""
+"""Steps over which a suspicion takes the mean."""
 
 _EARLY = 0.2
 _ALIKE = 0.98
@@ -40,27 +41,21 @@ def chance(mask_BN: torch.Tensor) -> float:
 
 
 @torch.no_grad()
-def health(
-    queries_BD: torch.Tensor,
-    documents_ND: torch.Tensor,
-    positive_B: torch.Tensor,
-    mask_BN: torch.Tensor,
-    temperature: float,
-) -> dict[str, float]:
-    """What `suspicions` needs of a step: `contrast` (InfoNCE at the full width), `chance`, `mean_cosine`."""
-    cosines_BN = normalise(queries_BD) @ normalise(documents_ND).T
+def health(pairs: Pairs) -> dict[str, float]:
+    """A step's `contrast` (InfoNCE at the full width), `chance` and `mean_cosine`, for `suspicions`."""
+    texts_TD = torch.cat([pairs.queries_BD, pairs.documents_ND])
     return {
-        "contrast": round(info_nce(cosines_BN / temperature, positive_B, mask_BN).item(), 6),
-        "chance": round(chance(mask_BN), 6),
-        "mean_cosine": round(mean_cosine(torch.cat([queries_BD, documents_ND])), 6),
+        "contrast": round(query_to_document(pairs.at(None)).item(), 6),
+        "chance": round(chance(pairs.mask_BN), 6),
+        "mean_cosine": round(mean_cosine(texts_TD), 6),
     }
 
 
 def suspicions(events: Iterable[Mapping[str, Any]], steps: int) -> dict[str, str]:
-    """Kind → what the last 20 steps of a run say against it; nothing while it is in its first fifth.
+    """Kind → a warning about the last 20 steps; none in the first fifth of a run.
 
     Args:
-        events: the run's last ones, with `step` and what `health` gives.
+        events: the run's last ones, with `step` and what `health` returns.
         steps: of the whole run.
     """
     late = [event for event in events if event["step"] > _EARLY * steps][-WINDOW:]
@@ -73,11 +68,11 @@ def suspicions(events: Iterable[Mapping[str, Any]], steps: int) -> dict[str, str
     if cosine > _ALIKE:
         found["collapse"] = (
             f"different texts have nearly the same vector (mean cosine {cosine:.3f}): lower "
-            "train.learning_rate, or look whether the texts differ"
+            "train.optimiser.learning_rate, or check that the texts differ"
         )
     if contrast >= guess > 0:
         found["no better than chance"] = (
-            f"InfoNCE is {contrast:.3f} where guessing gives {guess:.3f}: look at the examples' positives, "
-            "or change train.learning_rate or train.temperature"
+            f"InfoNCE is {contrast:.3f} where guessing gives {guess:.3f}: check the examples' positives, or "
+            "change train.optimiser.learning_rate or train.loss.temperature"
         )
     return found

@@ -1,11 +1,12 @@
-"""The loss of a batch, put together from the settings, and what of it is trained beside the model.
+"""The loss of a batch, assembled from `train.loss`, and the parameters that it trains besides the model's.
 
-Legend: B queries, N documents, T = B + N texts, C documents of the corpus, D the student's dimensions, E the
-teacher's.
+Legend: B queries, N documents, T = B + N texts, C documents of the corpus, K scored documents of a query,
+D the student's dimensions, E the teacher's.
 """
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +15,11 @@ import torch.nn.functional as F
 from drama.records import Example
 from drama.retriever import Retriever
 from drama.train.batches.batch import Batch
-from drama.train.losses.contrastive import Terms, ranking_loss
-from drama.train.losses.distillation import embedding_loss, false_negatives, kl_to_teacher
 from drama.train.losses.health import health
-from drama.train.settings import TrainSettings
-from drama.train.texts import TeacherVectors
+from drama.train.losses.pairs import Pairs, Scored
+from drama.train.losses.settings import LossSettings
+from drama.train.losses.teacher import TeacherVectors
+from drama.train.losses.terms import embedding_loss, false_negatives, kl_to_teacher, ranking_loss
 
 _COLDEST = 0.01
 
@@ -27,31 +28,21 @@ class Objective:
     """Turns a batch's vectors into a loss.
 
     Args:
-        retriever: the model; in the teacher's space already where the settings want it there.
-        teacher: the labelling model's vectors; needed where `settings.distill.on`.
-        settings: the `train` section.
-        seed: of the projection's first weights, and of the choice of corpus documents.
+        retriever: the model; already in the teacher's space where the settings want it there.
+        teacher: the labelling model's vectors; required where `settings.distill.needs_vectors`.
+        settings: the section `train.loss`.
+        seed: of the projection's first weights, and of the sample of corpus documents.
     """
 
     def __init__(
-        self, retriever: Retriever, teacher: TeacherVectors | None, settings: TrainSettings, seed: int
+        self, retriever: Retriever, teacher: TeacherVectors | None, settings: LossSettings, seed: int
     ) -> None:
         distill = settings.distill
-        assert teacher is not None or not distill.on
+        assert teacher is not None or not distill.needs_vectors
         self.device = retriever.backbone.device
         self.settings = settings
         self.teacher = teacher
         self.dims = retriever.dims
-        self.terms = Terms(
-            settings.both_directions,
-            settings.query_query,
-            settings.document_document,
-            distill.kl_weight,
-            distill.temperature,
-            distill.margin_weight,
-            distill.scores_weight,
-            distill.scores_temperature,
-        )
         self.projection: torch.nn.Linear | None = None
         if distill.space == "own" and distill.embedding_weight > 0 and teacher is not None:
             torch.manual_seed(seed)
@@ -67,25 +58,32 @@ class Objective:
             self.corpus_CE = F.normalize(torch.from_numpy(teacher.documents_NE[kept]).to(self.device), dim=-1)
 
     @property
-    def temperature(self) -> float | torch.Tensor:
-        """Of InfoNCE: the setting, or what has been learnt."""
-        return self.log_temperature.exp() if self.log_temperature.requires_grad else self.settings.temperature
+    def learns_temperature(self) -> bool:
+        """Whether the temperature is trained."""
+        return self.log_temperature.requires_grad
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The parameters it trains, as optimiser groups; a group without `lr` takes the layers' rate."""
+        groups: list[dict[str, Any]] = []
+        if self.projection is not None:
+            groups.append({"params": list(self.projection.parameters())})
+        if self.learns_temperature:
+            groups.append({"params": [self.log_temperature], "lr": self.settings.temperature_learning_rate})
+        return groups
 
     def after_update(self) -> None:
         """Keep a learnt temperature from falling below 0.01, or below its first value where that is less."""
-        if self.log_temperature.requires_grad:
+        if self.learns_temperature:
             with torch.no_grad():
                 self.log_temperature.clamp_(min=math.log(min(_COLDEST, self.settings.temperature)))
 
     def state(self) -> dict[str, torch.Tensor]:
-        """What a checkpoint needs of it."""
+        """The tensors that a checkpoint needs."""
         found = {} if self.projection is None else {"projection": self.projection.weight}
-        return found | (
-            {"log_temperature": self.log_temperature} if self.log_temperature.requires_grad else {}
-        )
+        return found | ({"log_temperature": self.log_temperature} if self.learns_temperature else {})
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take back what `state` gave; other names are passed over."""
+        """Load what `state` returned; other names are ignored."""
         for name, own in self.state().items():
             with torch.no_grad():
                 own.copy_(tensors[name])
@@ -100,72 +98,57 @@ class Objective:
             examples: the batch's, in its order.
             vectors_TD: the queries' vectors, then the documents', not normalised.
         """
-        s, size = self.settings, len(batch.examples)
         teacher_TE = self._teacher(batch, examples)
-        teacher_BN = None if teacher_TE is None else teacher_TE[:size] @ teacher_TE[size:].T
-        positive_B = torch.from_numpy(batch.positive_B).to(self.device)
-        mask_BN = torch.from_numpy(batch.mask_BN).to(self.device)
-        if s.distill.false_negative_margin is not None and teacher_BN is not None:
-            mask_BN = mask_BN | false_negatives(teacher_BN, positive_B, s.distill.false_negative_margin)
-        queries_BD, documents_ND = vectors_TD[:size], vectors_TD[size:]
-        temperature = self.temperature
-        known = (
-            float(self.log_temperature.detach().exp())
-            if self.log_temperature.requires_grad
-            else s.temperature
-        )
-        several_BN = torch.from_numpy(batch.positives_BN).to(self.device) if s.positives > 1 else None
-        loss = ranking_loss(
-            queries_BD,
-            documents_ND,
-            positive_B,
-            mask_BN,
-            self.dims,
-            temperature,
-            self.terms,
-            teacher_BN,
-            several_BN,
-            self._scored(batch) if s.distill.scores_weight > 0 else None,
-        )
-        masked = int(mask_BN.sum())
+        pairs = self._pairs(batch, vectors_TD, teacher_TE)
+        loss = ranking_loss(pairs, self.dims, self.settings)
+        masked = int(pairs.mask_BN.sum())
         parts = {
             "ranking_loss": round(loss.item(), 6),
             "masked": masked,
-            "masked_share": round(masked / max(1, mask_BN.numel() - size), 6),
+            "masked_share": round(masked / max(1, pairs.mask_BN.numel() - len(pairs.mask_BN)), 6),
         }
-        parts |= health(queries_BD, documents_ND, positive_B, mask_BN, known)
-        if self.log_temperature.requires_grad:
-            parts["temperature"] = round(known, 6)
+        parts |= health(pairs)
+        if self.learns_temperature:
+            parts["temperature"] = round(float(self.log_temperature.detach().exp()), 6)
         if teacher_TE is None:
             return loss, parts
-        if s.distill.embedding_weight > 0:
+        distill = self.settings.distill
+        if distill.embedding_weight > 0:
             projected_TE = vectors_TD if self.projection is None else self.projection(vectors_TD)
             distance = embedding_loss(projected_TE, teacher_TE)
             parts["embedding_loss"] = round(distance.item(), 6)
-            loss = loss + s.distill.embedding_weight * distance
-        if s.distill.corpus_weight > 0:
-            student_BC = F.normalize(queries_BD, dim=-1) @ self.corpus_CE.T
-            teacher_BC = teacher_TE[:size] @ self.corpus_CE.T
-            divergence = kl_to_teacher(student_BC, teacher_BC, s.distill.temperature)
+            loss = loss + distill.embedding_weight * distance
+        if distill.corpus_weight > 0:
+            student_BC = F.normalize(pairs.queries_BD, dim=-1) @ self.corpus_CE.T
+            teacher_BC = teacher_TE[: len(batch.examples)] @ self.corpus_CE.T
+            divergence = kl_to_teacher(student_BC, teacher_BC, distill.temperature)
             parts["corpus_loss"] = round(divergence.item(), 6)
-            loss = loss + s.distill.corpus_weight * divergence
+            loss = loss + distill.corpus_weight * divergence
         return loss, parts
 
-    def _scored(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Columns and scores [B, K] of each query's drawn documents, −inf behind its last."""
+    def _pairs(self, batch: Batch, vectors_TD: torch.Tensor, teacher_TE: torch.Tensor | None) -> Pairs:
+        size, distill = len(batch.examples), self.settings.distill
+        teacher_BN = None if teacher_TE is None else teacher_TE[:size] @ teacher_TE[size:].T
+        positive_B = torch.from_numpy(batch.positive_B).to(self.device)
+        mask_BN = torch.from_numpy(batch.mask_BN).to(self.device)
+        if distill.false_negative_margin is not None and teacher_BN is not None:
+            mask_BN = mask_BN | false_negatives(teacher_BN, positive_B, distill.false_negative_margin)
+        scored = self._scored(batch) if distill.scores_weight > 0 else None
+        temperature = self.log_temperature.exp() if self.learns_temperature else self.settings.temperature
+        vectors = vectors_TD[:size], vectors_TD[size:]
+        return Pairs(*vectors, positive_B, mask_BN, temperature, teacher_BN, scored)
+
+    def _scored(self, batch: Batch) -> Scored:
         most = max(1, *map(len, batch.scored_B))
         columns_BK = torch.zeros(len(batch.scored_B), most, dtype=torch.long)
         scores_BK = torch.full(columns_BK.shape, -math.inf)
         for b, own in enumerate(batch.scored_B):
             for k, (column, score) in enumerate(own):
                 columns_BK[b, k], scores_BK[b, k] = column, score
-        return columns_BK.to(self.device), scores_BK.to(self.device)
+        return Scored(columns_BK.to(self.device), scores_BK.to(self.device))
 
     def _teacher(self, batch: Batch, examples: Sequence[Example]) -> torch.Tensor | None:
-        teacher = self.teacher
-        if teacher is None:
+        if self.teacher is None:
             return None
-        queries_BE = teacher.queries_QE[teacher.query_rows(examples)]
-        documents_NE = teacher.documents_NE[teacher.document_rows(batch.documents)]
-        both_TE = torch.cat([torch.from_numpy(queries_BE), torch.from_numpy(documents_NE)])
-        return both_TE.to(self.device).float()
+        vectors = (self.teacher.of_queries(examples), self.teacher.of_documents(batch.documents))
+        return torch.cat([torch.from_numpy(each) for each in vectors]).to(self.device).float()

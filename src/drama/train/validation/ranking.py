@@ -16,7 +16,7 @@ from drama.records.measures import means, per_query
 from drama.retriever import Retriever
 from drama.retriever.pooling import normalise
 from drama.train.batches.sampler import cut
-from drama.train.forward import in_step, passes
+from drama.train.forward import ComputeSettings, Forward
 
 _DEPTH = 100
 _BLOCK = 256
@@ -33,7 +33,7 @@ class Ranking(NamedTuple):
     """Token ids, [N]."""
     qrels: Qrels
     ignored: dict[str, str]
-    """Query id → a document that it must not find: the one it was made from, if that is no positive."""
+    """Query id → a document that it must not find: the one it was made from, unless that is a positive."""
 
 
 def ranking_of_examples(
@@ -60,7 +60,7 @@ def ranking_of_collection(
     """The judged queries of a BEIR folder over its corpus, cut to the lengths of the training.
 
     Raises:
-        FileError: the folder is no whole BEIR folder.
+        FileError: the BEIR folder is incomplete or broken.
     """
     judged = Collection.read(folder, split)
     texts = {document.id: document.full_text for document in judged.documents}
@@ -76,25 +76,18 @@ def ranking_of_collection(
 
 @torch.no_grad()
 def encode(
-    retriever: Retriever, tokens: Sequence[list[int]], world: World, chunk_tokens: int, padded: bool
+    retriever: Retriever, tokens: Sequence[list[int]], settings: ComputeSettings, world: World
 ) -> torch.Tensor:
-    """Unit vectors [T, D] of all texts, on every process; each has encoded its share."""
-    shares = world.share([len(ids) for ids in tokens])
-    own = [tokens[row] for row in shares[world.rank]]
-    own_TD = torch.zeros(len(own), retriever.dim, device=retriever.backbone.device)
-    of_all = [passes([len(tokens[row]) for row in rows], chunk_tokens, 0, padded) for rows in shares]
+    """Unit vectors [T, D] of all texts, on every process; each encodes its share."""
     was_training = retriever.backbone.training
     retriever.backbone.eval()
-    for rows, _ in in_step(of_all, world.rank):
-        vectors_BD = retriever.forward([own[row] for row in rows] or [min(tokens, key=len)], padded)
-        if rows:
-            own_TD[rows] = normalise(vectors_BD)
+    vectors_TD = Forward(retriever, tokens, settings, world).vectors_TD
     retriever.backbone.train(was_training)
-    return world.gather(own_TD, shares).cpu()
+    return normalise(vectors_TD).cpu()
 
 
 def measure(ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tensor) -> dict[str, float]:
-    """nDCG@10, R@100 and RR@10 of exact search by dot product, means over the queries."""
+    """Every measure of `records.measures` for exact search by dot product, means over the queries."""
     column = {document: n for n, document in enumerate(ranking.document_ids)}
     run: dict[str, list[Hit]] = {}
     for start in range(0, len(queries_QD), _BLOCK):

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from drama.compute import World
 from drama.errors import DramaError, FileError
-from drama.records import Example, read_examples
+from drama.records import Collection, Example, read_examples
+from drama.records.measures import MEASURES
 from drama.retriever import Retriever
 from drama.train import TrainSettings
-from drama.train.hold_out import hold_out
-from drama.train.query_key import query_key
-from drama.train.texts import document_tokens, query_tokens
+from drama.train.examples import hold_out, query_key
+from drama.train.phases import TrainData
+from drama.train.tokens import document_tokens
 from drama.train.validation.ranking import Ranking, measure
 from drama.train.validation.validator import Validator
 from drama.workspace import read_events, read_manifest
@@ -60,7 +61,7 @@ def test_measured_on_time_without_changing_the_training(inputs: Any, tmp_path: P
     assert read_manifest(out).counts["examples: held out"] == 2
     events = read_events(out / "events.jsonl")
     assert [e["step"] for e in events if "held_out" in e] == [5, 10, 12]
-    assert set(events[-1]["held_out"]) == {"loss", "nDCG@10", "R@100", "RR@10"}
+    assert set(events[-1]["held_out"]) == {"loss", *MEASURES}
     seldom = inputs.train(tmp_path / "seldom", validation={"share": 0.25, "every": 12})
     assert [e["loss"] for e in read_events(seldom / "events.jsonl")] == [e["loss"] for e in events]
 
@@ -70,8 +71,6 @@ def test_judged_queries_rank_their_collection(inputs: Any, tmp_path: Path, small
     out = inputs.train(tmp_path / "out", validation=where)
     events = read_events(out / "events.jsonl")
     retriever = Retriever.load(out / "model")
-    from drama.records import Collection
-
     judged = Collection.read(small_collection)
     queries = retriever.encode_queries([q.text for q in judged.queries])
     scores = queries @ retriever.encode_documents([d.full_text for d in judged.documents]).T
@@ -81,7 +80,9 @@ def test_judged_queries_rank_their_collection(inputs: Any, tmp_path: Path, small
 
 def test_the_best_weights_become_the_model(inputs: Any, tmp_path: Path) -> None:
     how = {"share": 0.5, "every": 1, "measure": "loss", "keep": "best"}
-    out = inputs.train(tmp_path / "out", learning_rate=0.05, precision="fp32", validation=how)
+    out = inputs.train(
+        tmp_path / "out", optimiser={"learning_rate": 0.05}, compute={"precision": "fp32"}, validation=how
+    )
     measured = {e["step"]: e["held_out"]["loss"] for e in read_events(out / "events.jsonl")}
     best = min(measured, key=lambda step: measured[step])
     assert best < 12
@@ -91,17 +92,22 @@ def test_the_best_weights_become_the_model(inputs: Any, tmp_path: Path) -> None:
     settings = TrainSettings.parse(manifest.settings, "train")
     retriever = Retriever.load(out / "model")
     _, held = hold_out(list(read_examples(inputs.examples)), 0.5, seed=3)
+    batch = settings.batch
     documents = document_tokens(
-        retriever, [inputs.passages], held, settings.document_length, tmp_path / "tokens"
+        retriever, [inputs.passages], held, batch.document_length, tmp_path / "tokens"
     )
-    queries = query_tokens(retriever, held, settings.query_length)
-    again = Validator(retriever, settings, 3, World(), held, queries, documents).measure()
+    queries = retriever.tokens([e.query for e in held], "query", batch.query_length)
+    data = TrainData(held, queries, documents)
+    assert settings.validation is not None
+    again = Validator(
+        retriever, settings.validation, batch, settings.loss, settings.compute, data, 3, World()
+    ).measure()
     assert again["held_out"]["loss"] == pytest.approx(measured[best], rel=1e-4)
 
 
 def test_training_ends_when_nothing_gets_better(inputs: Any, tmp_path: Path) -> None:
     how = {"share": 0.5, "every": 1, "measure": "loss", "patience": 2}
-    out = inputs.train(tmp_path / "out", learning_rate=1e-12, validation=how)
+    out = inputs.train(tmp_path / "out", optimiser={"learning_rate": 1e-12}, validation=how)
     figures, events = read_manifest(out).figures, read_events(out / "events.jsonl")
     assert figures["ended_early_after"] == len(events) == figures["best_step"] + 2 < 12
 
@@ -111,7 +117,7 @@ def test_resume_equals_an_uninterrupted_run(
     inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
 ) -> None:
     how = {"share": 0.5, "every": 1, "measure": "loss", "keep": keep, "patience": 3}
-    changes = {"validation": how, "learning_rate": 0.05, "checkpoint_every": 2}
+    changes = {"validation": how, "optimiser": {"learning_rate": 0.05}, "checkpoint_every": 2}
     whole = inputs.train(tmp_path / "whole", **changes)
     from drama.train.trainer import Trainer
 
@@ -140,7 +146,9 @@ def test_too_small_a_share_and_a_missing_split_are_refused(
 ) -> None:
     with pytest.raises(DramaError, match=r"validation.*nothing to measure"):
         inputs.train(tmp_path, validation={"every": 5})
-    with pytest.raises(DramaError, match=r"0\.1 of the queries are 1 examples"):
+    with pytest.raises(DramaError, match=r"0\.1 of the queries is 1 examples"):
         inputs.train(tmp_path / "share", validation={"share": 0.1})
+    with pytest.raises(DramaError, match=r"no measure 'ndcg'; available: loss, nDCG@10"):
+        inputs.train(tmp_path, validation={"share": 0.5, "measure": "ndcg"})
     with pytest.raises(FileError, match="no such split"):
         inputs.train(tmp_path / "split", validation={"collection": str(small_collection)})

@@ -1,4 +1,4 @@
-"""A training that goes wrong is told of: collapse, guessing, and judged queries among its examples."""
+"""Training gone wrong is reported: collapse, guessing, and judged queries among the examples."""
 
 import math
 from pathlib import Path
@@ -10,8 +10,9 @@ from torch.nn.functional import cosine_similarity
 
 from drama.errors import DramaError
 from drama.records import Example
-from drama.train.leaks import leaked
+from drama.train.examples import leaked
 from drama.train.losses.health import chance, health, mean_cosine, suspicions
+from drama.train.losses.pairs import Pairs
 from drama.workspace import read_manifest
 
 
@@ -27,7 +28,7 @@ def test_vectors_that_are_all_alike_give_the_loss_of_a_guess() -> None:
     mask = torch.zeros(2, 5, dtype=torch.bool)
     mask[0, 4] = True
     assert chance(mask) == pytest.approx((math.log(4) + math.log(5)) / 2)
-    found = health(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([0, 1]), mask, 0.05)
+    found = health(Pairs(torch.ones(2, 3), torch.ones(5, 3), torch.tensor([0, 1]), mask, 0.05))
     assert found["contrast"] == pytest.approx(found["chance"], abs=1e-5)
 
 
@@ -48,7 +49,9 @@ def test_a_suspicion_needs_twenty_late_steps() -> None:
 def test_a_run_that_learns_nothing_says_so(
     inputs: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    out = inputs.train(tmp_path / "out", steps=30, learning_rate=1e-12, retriever={"max_length": 64})
+    out = inputs.train(
+        tmp_path / "out", steps=30, optimiser={"learning_rate": 1e-12}, retriever={"max_length": 64}
+    )
     (found,) = read_manifest(out).figures["warnings"]
     assert "where guessing gives" in found
     assert capfd.readouterr().err.replace("\n", " ").count("where guessing gives") == 1

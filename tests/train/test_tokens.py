@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from drama.errors import FileError
 from drama.records import read_examples
 from drama.retriever import Retriever
-from drama.train.texts import document_tokens
-from drama.train.tokens import TokenFile, write_tokens
+from drama.train.tokens import TokenFile, document_tokens, write_tokens
 
 TOKENS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=9)
 
@@ -27,13 +26,13 @@ def test_what_was_written_is_found_the_last_under_each_id(
         TokenFile(folder)["none"]
 
 
-def test_whole_tokens_are_reused_and_damaged_ones_made_anew(inputs: Any, tmp_path: Path) -> None:
+def test_whole_tokens_are_reused_and_damaged_ones_rebuilt(inputs: Any, tmp_path: Path) -> None:
     retriever, examples = Retriever.from_llm(inputs.backbone), list(read_examples(inputs.examples))
     folder, nowhere = tmp_path / "tokens", tmp_path / "nowhere.parquet"
     with pytest.raises(FileError):
         document_tokens(retriever, [nowhere], examples, 64, folder)
     more = [*examples, examples[0]._replace(positive_ids=["absent"])]
-    with pytest.raises(FileError, match="passages that the examples name are not there"):
+    with pytest.raises(FileError, match="passages that the examples name are missing"):
         document_tokens(retriever, [inputs.passages], more, 64, folder)
     assert not folder.exists()
     written = dict(document_tokens(retriever, [inputs.passages], examples, 64, folder))

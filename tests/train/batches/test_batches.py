@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.records import Example
-from drama.train.batches.batch import draw_batch, fill_batch
+from drama.train.batches.batch import Batch, draw_batch
+from drama.train.batches.order import consecutive
 
 
 def examples(n: int) -> list[Example]:
@@ -26,10 +27,15 @@ def examples(n: int) -> list[Example]:
     ]
 
 
+def batch_of(rows: list[Example], size: int, negatives: int, seed: int, step: int) -> Batch:
+    """A step's batch over all examples."""
+    return draw_batch(rows, consecutive(len(rows), size, [seed, 0], step), negatives, seed, step)
+
+
 @given(st.integers(2, 40), st.integers(2, 12), st.integers(0, 3), st.integers(0, 5), st.integers(0, 30))
 def test_batch_rules(n: int, size: int, negatives: int, seed: int, step: int) -> None:
     rows = examples(n)
-    batch = draw_batch(rows, size, negatives, seed, step)
+    batch = batch_of(rows, size, negatives, seed, step)
     assert len(batch.examples) == len(set(batch.examples)) == min(size, n)
     assert len(set(batch.documents)) == len(batch.documents)
     for b, row in enumerate(batch.examples):
@@ -39,19 +45,19 @@ def test_batch_rules(n: int, size: int, negatives: int, seed: int, step: int) ->
         for column, document in enumerate(batch.documents):
             known = document in rows[row].positive_ids and document != drawn
             assert batch.mask_BN[b, column] == known
-    again = draw_batch(rows, size, negatives, seed, step)
+    again = batch_of(rows, size, negatives, seed, step)
     assert again.documents == batch.documents
 
 
 def test_every_example_comes_once_a_pass() -> None:
     rows = examples(12)
-    seen = Counter(r for step in range(6) for r in draw_batch(rows, 4, 1, 7, step).examples)
+    seen = Counter(r for step in range(6) for r in batch_of(rows, 4, 1, 7, step).examples)
     assert set(seen.values()) == {2}
 
 
 def test_draws_are_fresh_at_each_visit() -> None:
     rows = examples(4)
-    drawn = {tuple(sorted(draw_batch(rows, 4, 1, 0, step).documents)) for step in range(12)}
+    drawn = {tuple(sorted(batch_of(rows, 4, 1, 0, step).documents)) for step in range(12)}
     assert len(drawn) > 1
 
 
@@ -61,7 +67,7 @@ def test_two_rows_of_one_query_know_each_others_positives() -> None:
         Example("rerank-0", "why?", ["d1"], ["d5"], [], [], "rerank", origin="d0"),
         Example("qgen-1", "how?", ["d2"], ["d5"], [], [], "qgen", origin="d2"),
     ]
-    batch = draw_batch(rows, 3, 1, 0, 0)
+    batch = batch_of(rows, 3, 1, 0, 0)
     masked = {
         (rows[row].id, batch.documents[column])
         for b, row in enumerate(batch.examples)
@@ -70,28 +76,15 @@ def test_two_rows_of_one_query_know_each_others_positives() -> None:
     assert masked == {("qgen-0", "d1"), ("rerank-0", "d0")}
 
 
-@given(st.integers(2, 30), st.integers(2, 12), st.integers(1, 3), st.integers(0, 30))
-def test_several_positives_are_distinct_and_the_first_is_that_of_one(
-    n: int, size: int, positives: int, step: int
-) -> None:
-    rows = examples(n)
-    batch = draw_batch(rows, size, 1, 0, step, positives)
-    for b, row in enumerate(batch.examples):
-        drawn = {batch.documents[column] for column in batch.positives_BN[b].nonzero()[0]}
-        assert drawn <= set(rows[row].positive_ids)
-        assert len(drawn) == min(positives, 2)
-        assert batch.positives_BN[b, batch.positive_B[b]]
-
-
 def test_drawn_documents_carry_their_scores() -> None:
     rows = [e._replace(positive_scores=[0.9, 0.8], negative_scores=[0.2, 0.1]) for e in examples(6)]
     rows[2] = rows[2]._replace(negative_scores=[])
-    batch = fill_batch(rows, [0, 2, 4], 1, 0, 3, positives=2)
+    batch = draw_batch(rows, [0, 2, 4], 1, 0, 3)
     assert batch.scored_B[1] == []
     for row, own in ((0, batch.scored_B[0]), (4, batch.scored_B[2])):
         scores = dict(zip(rows[row].positive_ids, [0.9, 0.8], strict=True))
         scores |= zip(rows[row].negative_ids, [0.2, 0.1], strict=True)
-        assert len(own) == 3
+        assert len(own) == 2
         assert all(score == scores[batch.documents[column]] for column, score in own)
 
 
@@ -101,5 +94,5 @@ def test_a_query_without_a_score_of_a_drawn_document_has_none() -> None:
     rows[2] = rows[2]._replace(positive_scores=[nan, nan])
     rows[4] = rows[4]._replace(negative_scores=[nan, nan])
     for step in range(3):
-        batch = fill_batch(rows, [0, 2, 4], 1, 0, step)
+        batch = draw_batch(rows, [0, 2, 4], 1, 0, step)
         assert [len(own) for own in batch.scored_B] == [2, 0, 0]

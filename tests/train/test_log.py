@@ -1,12 +1,14 @@
 """TensorBoard's files hold the numbers of events.jsonl, those of a run that was cut off among them."""
 
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drama.train.board import numbers
+from drama.errors import MissingExtraError
+from drama.train.log import numbers
 from drama.workspace import read_events
 
 
@@ -35,7 +37,7 @@ def test_the_board_shows_the_events(inputs: Any, tmp_path: Path, monkeypatch: py
             raise KeyboardInterrupt
         return step(self, number)
 
-    how = {"validation": {"share": 0.25, "every": 5}}
+    how = {"validation": {"share": 0.25, "every": 5}, "tensorboard": True}
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "step", stops)
         with pytest.raises(KeyboardInterrupt):
@@ -47,3 +49,12 @@ def test_the_board_shows_the_events(inputs: Any, tmp_path: Path, monkeypatch: py
     }  # fmt: skip
     assert scalars(out / "tensorboard") == pytest.approx(expected, rel=1e-5, abs=1e-7)
     assert ("held_out/RR_10", 12) in expected
+
+
+def test_no_board_without_the_key_and_no_key_without_the_library(
+    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert not (inputs.train(tmp_path / "plain", steps=1) / "tensorboard").exists()
+    with pytest.raises(MissingExtraError, match=r"drama-retrieval\[tensorboard\]"):
+        inputs.train(tmp_path / "asked", steps=1, tensorboard=True)

@@ -6,20 +6,34 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from drama.train.losses.contrastive import (
-    Terms,
-    info_nce,
-    info_nce_of_documents,
-    info_nce_of_several,
-    ranking_loss,
-)
-from drama.train.losses.distillation import (
+from drama.errors import DramaError
+from drama.train.losses.contrastive import document_to_query, info_nce
+from drama.train.losses.pairs import Pairs, Scored
+from drama.train.losses.settings import DistillSettings, LossSettings
+from drama.train.losses.terms import (
+    TERMS,
     embedding_loss,
     false_negatives,
     kl_to_scores,
     kl_to_teacher,
     margin_mse,
+    ranking_loss,
 )
+
+PLAIN = LossSettings()
+
+
+def pairs_with(
+    cosines_BN: torch.Tensor,
+    positive_B: torch.Tensor,
+    mask_BN: torch.Tensor,
+    temperature: float = 1.0,
+    teacher_BN: torch.Tensor | None = None,
+    scored: Scored | None = None,
+) -> Pairs:
+    """Pairs whose dot products are these numbers."""
+    unit_NN = torch.eye(cosines_BN.shape[1])
+    return Pairs(cosines_BN, unit_NN, positive_B, mask_BN, temperature, teacher_BN, scored)
 
 
 def test_info_nce_is_the_formula() -> None:
@@ -62,11 +76,12 @@ def test_kl_to_scores_is_the_formula_over_each_querys_own_documents() -> None:
     for b, (documents, labels) in enumerate(own):
         columns[b, : len(documents)] = torch.tensor(documents, dtype=torch.long)
         scores[b, : len(labels)] = torch.tensor(labels)
-        teacher = [math.exp(score / 0.5) for score in labels]
+        teacher = [math.exp(score) for score in labels]
         student = [math.exp(cosines[b, n].item() / 0.1) for n in documents]
         for t, s in zip(teacher, student, strict=True):
             total += t / sum(teacher) * math.log(t / sum(teacher) / (s / sum(student)))
-    loss = kl_to_scores(cosines, columns, scores, 0.1, 0.5)
+    ignored = torch.zeros(3, dtype=torch.long), torch.zeros(3, 6, dtype=torch.bool)
+    loss = kl_to_scores(pairs_with(cosines, *ignored, 0.1, scored=Scored(columns, scores)))
     assert math.isclose(loss.item(), total / 3, rel_tol=1e-4)
     loss.backward()
     assert cosines.grad is not None
@@ -82,7 +97,7 @@ def test_matryoshka_is_the_mean_over_renormalised_cuts() -> None:
     for dim in (8, 4):
         cosines = normalize(queries[:, :dim], dim=1) @ normalize(documents[:, :dim], dim=1).T
         expected += torch.nn.functional.cross_entropy(cosines / 0.1, positive).item() / 2
-    got = ranking_loss(queries, documents, positive, mask, (8, 4), temperature=0.1)
+    got = ranking_loss(Pairs(queries, documents, positive, mask, 0.1), (8, 4), PLAIN)
     assert math.isclose(got.item(), expected, rel_tol=1e-5)
 
 
@@ -91,7 +106,7 @@ def test_a_masked_document_gets_no_gradient() -> None:
     queries = torch.randn(1, 4)
     documents = torch.randn(3, 4, requires_grad=True)
     mask = torch.tensor([[False, False, True]])
-    ranking_loss(queries, documents, torch.tensor([0]), mask, (4,), 0.05).backward()
+    ranking_loss(Pairs(queries, documents, torch.tensor([0]), mask, 0.05), (4,), PLAIN).backward()
     assert documents.grad is not None
     assert documents.grad[2].abs().max() == 0
     assert documents.grad[1].abs().max() > 0
@@ -123,7 +138,8 @@ def test_documents_find_their_query_among_those_that_do_not_share_them() -> None
     for b, others in negatives.items():
         column = scores[:, positive[b]]
         total -= math.log(math.exp(column[b]) / sum(math.exp(column[j]) for j in (b, *others)))
-    assert math.isclose(info_nce_of_documents(scores, positive, mask).item(), total / 4, rel_tol=1e-5)
+    got = document_to_query(pairs_with(scores, positive, mask))
+    assert math.isclose(got.item(), total / 4, rel_tol=1e-5)
 
 
 def test_what_the_teacher_finds_nearer_than_the_positive_is_no_negative() -> None:
@@ -145,33 +161,7 @@ def some_scores() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.randn(4, 6), torch.tensor([1, 2, 1, 4]), mask
 
 
-def test_several_positives_each_stand_against_the_negatives_only() -> None:
-    scores, first, mask = some_scores()
-    positives = {0: [1, 3], 1: [2], 2: [1, 0, 5], 3: [4]}
-    given_BN = torch.zeros(4, 6, dtype=torch.bool)
-    total = 0.0
-    for b, own in positives.items():
-        given_BN[b, own] = True
-        negative = sum(math.exp(scores[b, n]) for n in range(6) if n not in own and not mask[b, n])
-        for p in own:
-            total -= math.log(math.exp(scores[b, p]) / (math.exp(scores[b, p]) + negative)) / len(own) / 4
-    assert math.isclose(info_nce_of_several(scores, given_BN, mask).item(), total, rel_tol=1e-5)
-    one = torch.zeros(4, 6, dtype=torch.bool).scatter(1, first.unsqueeze(1), True)
-    torch.testing.assert_close(info_nce_of_several(scores, one, mask), info_nce(scores, first, mask))
-
-
-def test_a_query_with_positives_only_has_no_loss_and_a_finite_gradient() -> None:
-    scores = torch.randn(1, 2, requires_grad=True)
-    everything = torch.ones(1, 2, dtype=torch.bool)
-    loss = info_nce_of_several(scores, everything, ~everything)
-    loss.backward()
-    assert loss.item() == 0.0
-    assert scores.grad is not None
-    assert torch.isfinite(scores.grad).all()
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_further_negatives_are_queries_and_documents_that_share_no_positive(several: bool) -> None:
+def test_further_negatives_are_queries_and_documents_that_share_no_positive() -> None:
     _, positive, mask = some_scores()
     queries, documents = normalize(torch.randn(4, 5), dim=1), normalize(torch.randn(6, 5), dim=1)
     total = 0.0
@@ -185,10 +175,53 @@ def test_further_negatives_are_queries_and_documents_that_share_no_positive(seve
         logits += [float(documents[own] @ documents[n]) for n in range(6) if n != own and not mask[b, n]]
         logits.insert(0, float(queries[b] @ documents[own]))
         total -= math.log(math.exp(logits[0] / 0.2) / sum(math.exp(x / 0.2) for x in logits)) / 4
-    one = torch.zeros(4, 6, dtype=torch.bool).scatter(1, positive.unsqueeze(1), True) if several else None
-    terms = Terms(query_query=True, document_document=True)
-    got = ranking_loss(queries, documents, positive, mask, (5,), 0.2, terms, positives_BN=one)
-    assert math.isclose(got.item(), total, rel_tol=1e-5)
+    further = LossSettings(directions=["query_to_document", "query_to_query", "document_to_document"])
+    pairs = Pairs(queries, documents, positive, mask, 0.2)
+    assert math.isclose(ranking_loss(pairs, (5,), further).item(), total, rel_tol=1e-5)
+
+
+def test_two_directions_count_half_each() -> None:
+    _, positive, mask = some_scores()
+    pairs = Pairs(torch.randn(4, 5), torch.randn(6, 5), positive, mask, 0.2)
+
+    def loss(*directions: str) -> float:
+        return ranking_loss(pairs, (5,), LossSettings.parse({"directions": [*directions]}, "loss")).item()
+
+    one, other = loss("query_to_document"), loss("document_to_query")
+    assert one != other
+    both = loss("query_to_document", "document_to_query")
+    assert math.isclose(both, (one + other) / 2, rel_tol=1e-5)
+    both = loss("query_to_document", "query_to_query", "document_to_query")
+    assert math.isclose(both, (loss("query_to_document", "query_to_query") + other) / 2, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("directions", "message"),
+    [
+        ([], "must be among them"),
+        (["query_to_query"], "must be among them"),
+        (["document_to_query", "query_to_query"], "adds negatives to query_to_document"),
+        (["query_to_document", "query_to_document"], "name each once"),
+    ],
+)
+def test_directions_that_do_not_fit_are_refused(directions: list[str], message: str) -> None:
+    with pytest.raises(DramaError, match=message):
+        LossSettings.parse({"directions": directions}, "train.loss")
+
+
+def test_the_ranking_loss_is_the_weighted_sum_of_its_terms() -> None:
+    cosines, positive, mask = some_scores()
+    scored = Scored(torch.tensor([[1, 3], [2, 0], [1, 5], [4, 0]]), torch.rand(4, 2))
+    pairs = pairs_with(normalize(cosines, dim=1), positive, mask, 0.2, torch.rand(4, 6), scored)
+    weights = {"kl": 0.25, "margin": 2.0, "scores": 3.0}
+    distill = DistillSettings.parse({f"{name}_weight": weight for name, weight in weights.items()}, "distill")
+    settings = LossSettings(distill=distill)
+    weights["contrast"] = 0.75
+    assert weights.keys() == TERMS.keys()
+    at_full_width = {"corpus", "embedding"}
+    assert settings.weights().keys() == TERMS.keys() | at_full_width  # no weight without its term
+    expected = sum(weight * TERMS[name](pairs, settings).item() for name, weight in weights.items())
+    assert math.isclose(ranking_loss(pairs, (6,), settings).item(), expected, rel_tol=1e-5)
 
 
 def test_margins_are_compared_with_the_teachers() -> None:
@@ -200,22 +233,22 @@ def test_margins_are_compared_with_the_teachers() -> None:
         for n in range(6)
         if n != p and not mask[b, n]
     ]
-    assert math.isclose(
-        margin_mse(cosines, teacher, positive, mask).item(), sum(errors) / len(errors), rel_tol=1e-5
-    )
-    assert margin_mse(teacher + 0.3, teacher, positive, mask).item() < 1e-12
+    got = margin_mse(pairs_with(cosines, positive, mask, teacher_BN=teacher))
+    assert math.isclose(got.item(), sum(errors) / len(errors), rel_tol=1e-5)
+    assert margin_mse(pairs_with(teacher + 0.3, positive, mask, teacher_BN=teacher)).item() < 1e-12
     alone = torch.ones(4, 6, dtype=torch.bool)
-    assert margin_mse(cosines, teacher, positive, alone).item() == 0.0
+    assert margin_mse(pairs_with(cosines, positive, alone, teacher_BN=teacher)).item() == 0.0
 
 
 def test_a_learnt_temperature_has_the_gradient_of_the_formula() -> None:
     _, positive, mask = some_scores()
     queries, documents = torch.randn(4, 5), torch.randn(6, 5)
     log_temperature = torch.tensor(math.log(0.1), requires_grad=True)
-    ranking_loss(queries, documents, positive, mask, (5,), log_temperature.exp()).backward()
-    up, down = (
-        ranking_loss(queries, documents, positive, mask, (5,), math.exp(math.log(0.1) + step)).item()
-        for step in (1e-2, -1e-2)
-    )
+
+    def loss(temperature: float | torch.Tensor) -> torch.Tensor:
+        return ranking_loss(Pairs(queries, documents, positive, mask, temperature), (5,), PLAIN)
+
+    loss(log_temperature.exp()).backward()
+    up, down = (loss(math.exp(math.log(0.1) + step)).item() for step in (1e-2, -1e-2))
     assert log_temperature.grad is not None
     assert math.isclose(log_temperature.grad.item(), (up - down) / 2e-2, rel_tol=1e-2)

@@ -1,4 +1,4 @@
-"""A backbone with dropout in its config trains without: the same numbers on every path, and after a cut."""
+"""A backbone with dropout in its config trains without: the same numbers on every path, and on a resume."""
 
 import json
 from contextlib import suppress
@@ -11,14 +11,13 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, BertConfig, BertModel, BertTokenizerFast, LlamaForCausalLM
 
 from drama.train import TrainSettings, train
-from drama.train.dropout import no_dropout
+from drama.train.backbone import no_dropout
 from drama.train.trainer import Trainer
 from drama.workspace import read_events
 
 NAMES = {"bert": ["hidden_dropout_prob", "attention_probs_dropout_prob"], "llama": ["attention_dropout"]}
 HOW = {
-    "steps": 8, "batch_size": 4, "precision": "fp32", "checkpoint_every": 3, "fused": False,
-    "retriever": {"max_length": 64},
+    "steps": 8, "batch": {"size": 4}, "checkpoint_every": 3, "retriever": {"max_length": 64},
 }  # fmt: skip
 
 
@@ -48,9 +47,10 @@ def llama(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(inputs: Any, backbone: Path, out: Path, **changes: object) -> list[float]:
+def run(inputs: Any, backbone: Path, out: Path, **compute: object) -> list[float]:
     """Train; returns the losses."""
-    settings = TrainSettings.parse(HOW | changes, "train")
+    compute = {"precision": "fp32", "fused": False, **compute}
+    settings = TrainSettings.parse(HOW | {"compute": compute}, "train")
     train(settings, backbone, inputs.passages, inputs.examples, out, 3)
     return [event["loss"] for event in read_events(out / "events.jsonl")]
 
@@ -99,7 +99,7 @@ def test_resume_equals_an_uninterrupted_run_and_the_config_is_kept(
         assert getattr(after, name) == getattr(before, name) > 0
 
 
-def test_all_values_are_back_behind_the_block(llama: Path) -> None:
+def test_all_values_are_back_after_the_block(llama: Path) -> None:
     model = LlamaForCausalLM.from_pretrained(llama).train()
     with suppress(KeyboardInterrupt), no_dropout(model):
         assert model.config.attention_dropout == model.model.layers[0].self_attn.attention_dropout == 0.0

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from drama.errors import DramaError
 from drama.records import Example, read_examples
 from drama.retriever import Retriever
-from drama.train import TrainSettings
-from drama.train.batches.batch import draw_batch
+from drama.train.batches.order import consecutive
 from drama.train.batches.sampler import Sampler, Stream, cut
+from drama.train.batches.settings import BatchSettings
 from drama.workspace import read_events, read_manifest
 
 
@@ -26,10 +26,9 @@ def examples(kinds: str, lengths: list[int]) -> list[Example]:
 
 
 def sampler(rows: list[Example], **values: object) -> Sampler:
-    settings = TrainSettings.parse({"steps": 40, "document_length": 16, **values}, "train")
-    return Sampler(
-        rows, {i: [0] * int(i.split("-")[1]) for e in rows for i in e.positive_ids}, settings, seed=5
-    )
+    settings = BatchSettings.parse({"document_length": 16, **values}, "train.batch")
+    documents = {i: [0] * int(i.split("-")[1]) for e in rows for i in e.positive_ids}
+    return Sampler(rows, documents, settings, steps=40, seed=5)
 
 
 @given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(2, 5), st.integers(1, 4))
@@ -48,28 +47,28 @@ def test_each_batch_is_of_one_group_whose_rows_come_equally_often(
         assert passes <= min(counts) <= max(counts) <= min(counts) + 1
 
 
-def test_batches_agree_in_what_is_asked_for() -> None:
+def test_batches_are_alike_in_the_traits_of_by() -> None:
     rows = examples("ababbbab", [8])
-    plans = [sampler(rows, batch_size=3, batch_by=["kind"]).plan(step).rows for step in range(12)]
+    plans = [sampler(rows, size=3, by=["kind"]).plan(step).rows for step in range(12)]
     assert all(len({rows[r].kind for r in plan}) == 1 for plan in plans)
     assert Counter(rows[plan[0]].kind for plan in plans) == {"a": 4, "b": 8}
-    mixed = [sampler(rows, batch_size=3).plan(step).rows for step in range(12)]
-    assert mixed == [draw_batch(rows, 3, 0, 5, step).examples for step in range(12)]
+    mixed = [sampler(rows, size=3).plan(step).rows for step in range(12)]
+    assert mixed == [consecutive(len(rows), 3, [5, 0], step) for step in range(12)]
     with pytest.raises(DramaError, match="1 usable examples of kind 'c', a batch needs 2"):
-        sampler(examples("abcab", [8]), batch_by=["kind"])
+        sampler(examples("abcab", [8]), by=["kind"])
 
 
 @given(
     st.lists(st.tuples(st.integers(6, 30), st.floats(0.5, 4.0)), min_size=2, max_size=4), st.integers(2, 12)
 )
 def test_weights_compose_each_batch(groups: list[tuple[int, float]], size: int) -> None:
-    """Shares are kept to one example a batch, none stands in it twice, in a group all come equally often."""
+    """Shares are kept to one example a batch, no row is in it twice, in a group all come equally often."""
     kinds = "".join(letter * n for letter, (n, _) in zip("abcd", groups, strict=False))
     rows = examples(kinds, [8])
     shares = {letter: share for letter, (_, share) in zip("abcd", groups, strict=False)}
     places = {kind: size * share / sum(shares.values()) for kind, share in shares.items()}
     assume(all(kinds.count(kind) >= places[kind] + 1 for kind in shares))
-    made = sampler(rows, batch_size=size, weights={"by": "kind", "shares": shares})
+    made = sampler(rows, size=size, weights={"by": "kind", "shares": shares})
     plans = [made.plan(step).rows for step in range(40)]
     for plan in plans:
         assert len(plan) == len(set(plan)) == size
@@ -88,7 +87,7 @@ def test_weights_give_groups_their_turns() -> None:
         e._replace(kind=e.kind.replace("a", "b"), lang="en" if r < 7 else "fi") for r, e in enumerate(rows)
     ]
     weights = {"by": "kind", "shares": {"b": 3, "c": 1}}
-    made = sampler(rows, batch_size=2, batch_by=["kind", "lang"], weights=weights)
+    made = sampler(rows, size=2, by=["kind", "lang"], weights=weights)
     plans = [made.plan(step).rows for step in range(40)]
     turns = [(rows[plan[0]].kind, rows[plan[0]].lang) for plan in plans]
     assert all(
@@ -103,7 +102,7 @@ def test_weights_give_groups_their_turns() -> None:
 def test_a_temperature_evens_languages_out() -> None:
     rows = [e._replace(lang="en" if e.kind == "a" else "fi") for e in examples("a" * 18 + "b" * 2, [8])]
     weights = {"by": "lang", "temperature": 2.0}
-    made = sampler(rows, batch_size=4, weights=weights)
+    made = sampler(rows, size=4, weights=weights)
     assert all(sum(rows[r].lang == "en" for r in made.plan(step).rows) == 3 for step in range(40))
 
 
@@ -115,26 +114,26 @@ def test_a_temperature_evens_languages_out() -> None:
         ({"by": "kind", "shares": {"a": 1, "b": 3}}, "3 of a batch's 4 .* kind 'b', which has 2"),
         ({"by": "kind"}, "either shares or a temperature"),
         ({"by": "kind", "shares": {"a": 0, "b": 1}}, "greater than 0"),
-        ({"by": "lang", "temperature": 2.0, "batch_by": ["kind"]}, "can't be weighed by lang"),
+        ({"by": "lang", "temperature": 2.0, "batch_by": ["kind"]}, "can't be weighted by lang"),
     ],
 )  # fmt: skip
 def test_weights_that_do_not_fit_are_refused(weights: dict[str, Any], message: str) -> None:
     batch_by = weights.pop("batch_by", [])
     with pytest.raises(DramaError, match=message):
-        sampler(examples("aaabb", [8]), batch_size=4, weights=weights, batch_by=batch_by)
+        sampler(examples("aaabb", [8]), size=4, weights=weights, by=batch_by)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 1.0])
 def test_long_batches_are_evenly_spread_and_of_long_documents(share: float) -> None:
     rows = examples("aaaaaa", [8, 17, 16])
-    long = {"share": share, "document_length": 32, "batch_size": 2}
-    made = sampler(rows, batch_size=4, long=long)
+    long = {"share": share, "document_length": 32, "size": 2}
+    made = sampler(rows, size=4, long=long)
     plans = [made.plan(step) for step in range(40)]
     chosen = [plan for plan in plans if plan.document_length == 32]
     assert len(chosen) == 40 * share
     assert {row for plan in chosen for row in plan.rows} == {1, 4}
     usual = [plan.rows for plan in plans if plan.document_length == 16]
-    assert usual == [draw_batch(rows, 4, 0, 5, step).examples for step in range(len(usual))]
+    assert usual == [consecutive(len(rows), 4, [5, 0], step) for step in range(len(usual))]
     with pytest.raises(DramaError, match="0 examples have a positive of more than 16 tokens"):
         sampler(examples("aaa", [8, 16]), long=long)
 
@@ -146,25 +145,15 @@ def test_cutting_ids_is_cutting_texts(tiny_llm: Path, texts: list[str], length: 
     assert [cut(ids, length) for ids in whole] == retriever.tokens(texts, "document", length)
 
 
-def test_documents_grow_and_some_batches_are_long(inputs: Any, tmp_path: Path) -> None:
-    how = {
-        "document_length": 12, "curriculum": {"start_length": 6, "share": 0.5},
-        "long": {"share": 0.25, "document_length": 64, "batch_size": 2}, "batch_by": ["kind"],
-    }  # fmt: skip
-    out = inputs.train(tmp_path / "out", **how)
+def test_some_batches_are_long(inputs: Any, tmp_path: Path) -> None:
+    long = {"share": 0.25, "document_length": 64, "size": 2}
+    out = inputs.train(tmp_path / "out", batch={"document_length": 12, "by": ["kind"], "long": long})
     events = read_events(out / "events.jsonl")
-    assert [e["document_length"] for e in events] == [6, 7, 8, 64, 10, 11, 12, 64, 12, 12, 12, 64]
+    assert [e["document_length"] for e in events] == [12, 12, 12, 64] * 3
     assert [e["queries"] for e in events] == [4, 4, 4, 2] * 3
     assert read_manifest(out).counts["examples: sent"] == len(list(read_examples(inputs.examples)))
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"curriculum": {"start_length": 65}}, r"start_length is above document_length"),
-        ({"long": {"share": 0.1, "document_length": 64, "batch_size": 2}}, r"not above document_length"),
-    ],
-)
-def test_lengths_that_do_not_fit_are_refused(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(DramaError, match=message):
-        TrainSettings.parse(values, "train")
+def test_long_batches_must_be_longer() -> None:
+    with pytest.raises(DramaError, match="not above document_length"):
+        BatchSettings.parse({"long": {"share": 0.1, "document_length": 64, "size": 2}}, "train.batch")

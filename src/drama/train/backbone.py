@@ -1,7 +1,7 @@
-"""No dropout while training, whatever the backbone's config asks for.
+"""The backbone in training: its layers, and no dropout in them, whatever its config asks for.
 
 A text may be computed twice in a step, by any of several processes, in a packed row or a padded one, and a
-checkpoint knows no state of a random generator: none of these would give the same numbers with it.
+checkpoint holds no state of a random generator: with dropout none of these would give the same numbers.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,29 @@ from typing import Any
 
 import torch
 
+from drama.errors import DramaError
+
+
+def layers_of(backbone: Any) -> torch.nn.ModuleList:
+    """The layers of a decoder stack.
+
+    Raises:
+        DramaError: the model has no list of layers.
+    """
+    layers = getattr(backbone, "layers", None)
+    if layers is None:
+        raise DramaError(
+            f"train.compute.shard: a {backbone.config.model_type} backbone can't be sharded",
+            hint="leave train.compute.shard out: each process then holds the whole model",
+        )
+    found: torch.nn.ModuleList = layers
+    return found
+
 
 @contextmanager
 def no_dropout(backbone: torch.nn.Module) -> Iterator[None]:
-    """Every probability of dropping something is 0 in the block: in layers, in what modules keep of their
-    config, and in the config, which some read in each pass. Behind it all have their values again."""
+    """Set every dropout probability to 0 in the block: in layers, in what modules keep of their config, and
+    in the config, which some read in each pass. Afterwards all have their values again."""
     holders: dict[int, Any] = {}
     for module in backbone.modules():
         config = getattr(module, "config", None)

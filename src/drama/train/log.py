@@ -1,0 +1,103 @@
+"""A run's reports: events.jsonl, TensorBoard, the line on the screen, and the manifest's figures."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from drama.console import Bar
+from drama.errors import MissingExtraError
+from drama.retriever import Retriever
+from drama.retriever.backbone import parameters_without_embeddings
+from drama.train.losses.health import suspicions
+from drama.workspace import EventLog, read_events
+
+EVENTS = "events.jsonl"
+
+
+class Log:
+    """`events.jsonl`, and the same numbers for TensorBoard, by tensorboardX, which does not need TensorBoard.
+
+    Args:
+        out: the stage's folder.
+        after: steps that are done; later events are dropped.
+        tensorboard: whether to write `tensorboard/`, on a resume from the first event on.
+
+    Raises:
+        MissingExtraError: tensorboardX is not installed.
+    """
+
+    def __init__(self, out: Path, after: int, tensorboard: bool) -> None:
+        self._events = EventLog(out / EVENTS, after)
+        self._writer: Any = None
+        if tensorboard:
+            try:
+                from tensorboardX import SummaryWriter
+            except ImportError:
+                raise MissingExtraError("tensorboardX", "tensorboard") from None
+            shutil.rmtree(out / "tensorboard", ignore_errors=True)
+            self._writer = SummaryWriter(str(out / "tensorboard"))
+            for event in read_events(out / EVENTS):
+                self._show(event)
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Append one step's event."""
+        self._events.write(event)
+        if self._writer is not None:
+            self._show(event)
+
+    def close(self) -> None:
+        """Close the files; everything is on disk when this returns."""
+        self._events.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _show(self, event: Mapping[str, Any]) -> None:
+        for name, value in numbers(event):
+            self._writer.add_scalar(name, value, event["step"])
+
+
+def numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """An event's numbers by name; those of a section as `section/name`, with `_` for `@`.
+
+    >>> dict(numbers({"step": 3, "loss": 0.5, "held_out": {"RR@10": 0.25}}))
+    {'loss': 0.5, 'held_out/RR_10': 0.25}
+    """
+    for name, value in event.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}/{inner}".replace("@", "_"), each) for inner, each in value.items())
+        elif name != "step":
+            yield name, value
+
+
+def show(bar: Bar, event: Mapping[str, Any]) -> None:
+    """Advance the bar by one step."""
+    bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")
+
+
+def figures(events: Sequence[Mapping[str, Any]], retriever: Retriever, steps: int) -> dict[str, Any]:
+    """The manifest's figures of a finished run.
+
+    Args:
+        events: one a step.
+        retriever: the finished model.
+        steps: those that the settings ask for.
+    """
+    tail = events[-max(1, len(events) // 10) :]
+    total = {key: sum(e[key] for e in events) for key in ("seconds", "tokens", "queries")}
+    seconds = max(total["seconds"], 1e-9)
+    found = {
+        "parameters": sum(p.numel() for p in retriever.backbone.parameters()),
+        "parameters_without_embeddings": parameters_without_embeddings(retriever.backbone),
+        "loss_first": events[0]["loss"],
+        "loss_last_tenth": round(sum(e["loss"] for e in tail) / len(tail), 4),
+        "tokens": total["tokens"],
+        "tokens_per_second": round(total["tokens"] / seconds, 1),
+        "pairs_per_second": round(total["queries"] / seconds, 2),
+        "padding": round(sum(e["padding"] for e in events) / len(events), 4),
+        "masked_negatives": sum(e["masked"] for e in events),
+        "masked_share": round(sum(e["masked_share"] for e in events) / len(events), 6),
+        "mean_cosine": events[-1]["mean_cosine"],
+    }
+    warnings = suspicions(events, steps)
+    return found | ({"warnings": list(warnings.values())} if warnings else {})
