@@ -168,7 +168,7 @@ def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path
         ({"models": []}, "name at least one model"),
         ({"models": ["bm25", "bm25"]}, "evaluate.models: 'bm25' is listed twice"),
         ({"fusion": {"models": ["x"]}}, "'x' is not a dense model of evaluate.models"),
-        ({"split": "dev"}, "available splits: test"),
+        ({"split": "dev"}, "there are: test"),
         ({"collections": ["{good}", "nowhere"]}, "nowhere: no such collection folder"),
         ({"models": ["smolm2-135m"]}, "did you mean 'smollm2-135m'"),
     ],

@@ -77,7 +77,7 @@ def test_the_full_width_needs_no_mention(values: dict[str, Any]) -> None:
         ("evaluate.models", ["bm25", "bm25"], r"evaluate\.models: 'bm25' is listed twice"),
         ("evaluate.fusion", {"models": ["llm"]}, r"fusion\.models: 'llm' is not a dense model"),
         ("evaluate.collections", ["nowhere"], r"nowhere: no such collection folder"),
-        ("evaluate.split", "dev", r"dev\.tsv: no such split\n.*available splits: test"),
+        ("evaluate.split", "dev", r"dev\.tsv: no such split\n.*there are: test"),
         ("train.validation", {"collection": "nowhere"}, r"nowhere: no such collection folder"),
         ("train.leaks", {"collections": ["nowhere"]}, r"nowhere/qrels/test\.tsv: no such split"),
         ("corpus.inputs", ["other.jsonl"], r"'known-items' comes with the input 'python-docs' only"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context
-from drama.augment.describe import count_groups
+from drama.augment.groups import count_groups
 from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.label import label, label_written, survives_round_trip
 from drama.augment.labels.rankings import rank_corpus
