@@ -174,12 +174,12 @@ def corpus(texts: list[str]) -> list[Document]:
     return [Document(f"d{i}", "", t) for i, t in enumerate(texts)]
 
 
-def test_encoding_again_keeps_whole_shards_and_reopens_the_index(
+def test_encoding_again_encodes_nothing_twice_and_reopens_the_index(
     model: Path, texts: list[str], tmp_path: Path
 ) -> None:
-    assert encode_for_index(model, corpus(texts), tmp_path, shard_size=3) == {"encoded": 8, "reused": 0}
+    assert encode_for_index(model, corpus(texts), tmp_path) == {"encoded": 8, "reused": 0}
     build_index(tmp_path)
-    assert encode_for_index(model, corpus(texts[:7]), tmp_path, shard_size=3) == {"encoded": 1, "reused": 6}
+    assert encode_for_index(model, corpus(texts[:7]), tmp_path) == {"encoded": 0, "reused": 7}
     with pytest.raises(FileError, match="not an index"):
         Index.open(tmp_path)
     assert build_index(tmp_path) == 7

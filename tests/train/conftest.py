@@ -9,7 +9,7 @@ import pytest
 
 from drama.records import Document, Example, write_examples, write_passages
 from drama.train import TrainSettings, train
-from drama.workspace import VectorWriter
+from drama.workspace import write_vectors
 
 
 class Inputs:
@@ -32,7 +32,7 @@ class Inputs:
         write_examples(self.examples, rows)
         vectors = np.random.default_rng(0).normal(size=(len(texts), 6))
         for name, ids in (("queries", [r.id for r in rows]), ("documents", [d.id for d in documents])):
-            VectorWriter(self.teacher / name, 6, "float32", {}).write(0, ids, vectors)
+            write_vectors(self.teacher / name, 6, "float32", [(ids, vectors)])
 
     def train(self, out: Path, teacher: bool = False, **changes: Any) -> Path:
         """Train with changed keys of the `train` section; `batch` and `optimiser` are merged key by key."""

@@ -23,7 +23,7 @@ from drama.train.batches.settings import BatchSettings
 from drama.train.forward import ComputeSettings
 from drama.train.phases import Phase, PhaseSettings, TrainData
 from drama.train.trainer import Trainer
-from drama.workspace import VectorWriter, read_events, read_manifest
+from drama.workspace import read_events, read_manifest, write_vectors
 
 SCRIPT = Path(__file__).with_name("train_cases.py")
 first_gradients = run_path(str(SCRIPT))["first_gradients"]
@@ -90,7 +90,7 @@ def folder(tiny_llm: Path, texts: list[str], tmp_path_factory: pytest.TempPathFa
     write_examples(folder / "e.parquet", rows)
     vectors = np.random.default_rng(0).normal(size=(len(texts), 6))
     for part, ids in (("queries", [r.id for r in rows]), ("documents", [f"d{i}" for i in range(8)])):
-        VectorWriter(folder / "teacher" / part, 6, "float32", {}).write(0, ids, vectors)
+        write_vectors(folder / "teacher" / part, 6, "float32", [(ids, vectors)])
     (folder / "cases.json").write_text(json.dumps({name: completed(case) for name, case in CASES.items()}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(SCRIPT), str(folder), str(tiny_llm)]

@@ -17,10 +17,10 @@ from drama.settings import Section
 from drama.workspace import (
     EventLog,
     VectorReader,
-    VectorWriter,
     open_stage,
     read_events,
     read_manifest,
+    write_vectors,
 )
 from drama.workspace.manifest import command
 
@@ -167,26 +167,25 @@ def test_the_rate_stays_within_its_peak_and_never_reaches_nothing(steps: int, wa
     assert max(rates) == 1
 
 
-def test_a_writer_refuses_a_wrong_shape_and_another_model(tmp_path: Path) -> None:
-    writer = VectorWriter(tmp_path, 2, "float32", {"model": "m"})
+def test_a_wrong_shape_is_refused_and_the_vectors_from_before_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "vectors"
+    write_vectors(folder, 2, "float32", [(["old"], np.ones((1, 2)))])
     with pytest.raises(ValueError, match="expected"):
-        writer.write(0, ["a"], np.zeros((1, 3)))
-    with pytest.raises(FileError, match="another model or other settings"):
-        VectorWriter(tmp_path, 2, "float32", {"model": "other"})
+        write_vectors(folder, 2, "float32", [(["a"], np.zeros((1, 2))), (["b"], np.zeros((1, 3)))])
+    assert VectorReader(folder).load()[0] == ["old"]
 
 
-def test_shards_behind_the_last_are_dropped_with_their_vectors(tmp_path: Path) -> None:
-    writer = VectorWriter(tmp_path, 1, "float32", {})
-    for shard in range(3):
-        writer.write(shard, [str(shard)], np.ones((1, 1)))
-    writer.drop_after(0)
-    assert VectorReader(tmp_path).load()[0] == ["0"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["00000.ids.json", "00000.npy", "vectors.json"]
+def test_shards_of_a_larger_corpus_are_dropped_with_their_vectors(tmp_path: Path) -> None:
+    folder = tmp_path / "vectors"
+    for shards in (3, 1):
+        write_vectors(folder, 1, "float32", (([str(i)], np.ones((1, 1))) for i in range(shards)))
+    assert VectorReader(folder).load()[0] == ["0"]
+    assert sorted(p.name for p in folder.iterdir()) == ["00000.ids.json", "00000.npy", "vectors.json"]
 
 
 @pytest.mark.parametrize("damage", ["emptied", "removed", "other length"])
 def test_a_damaged_shard_is_named(damage: str, tmp_path: Path) -> None:
-    VectorWriter(tmp_path, 2, "float32", {}).write(0, ["a"], np.ones((1, 2)))
+    write_vectors(tmp_path, 2, "float32", [(["a"], np.ones((1, 2)))])
     if damage == "emptied":
         (tmp_path / "00000.npy").write_bytes(b"")
     elif damage == "removed":
@@ -200,5 +199,5 @@ def test_a_damaged_shard_is_named(damage: str, tmp_path: Path) -> None:
 def test_no_vectors_at_all(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="holds no vectors"):
         VectorReader(tmp_path)
-    VectorWriter(tmp_path, 3, "float32", {})
+    write_vectors(tmp_path, 3, "float32", [])
     assert VectorReader(tmp_path).load()[1].shape == (0, 3)

@@ -11,7 +11,7 @@ import drama
 from drama.errors import FileError
 from drama.files import atomic_folder
 from drama.settings import Section
-from drama.workspace import VectorReader, VectorWriter, open_stage, read_manifest
+from drama.workspace import VectorReader, open_stage, read_manifest, write_vectors
 from drama.workspace.manifest import _commit
 
 
@@ -80,9 +80,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_vectors_come_back_and_damage_is_named(tmp_path: Path) -> None:
-    writer = VectorWriter(tmp_path, 2, "float16", {"model": "m"})
-    writer.write(0, ["a", "b"], np.eye(2))
-    writer.write(1, ["c"], np.ones((1, 2)))
+    write_vectors(tmp_path, 2, "float16", [(["a", "b"], np.eye(2)), (["c"], np.ones((1, 2)))])
     ids, vectors = VectorReader(tmp_path).load()
     assert ids == ["a", "b", "c"]
     np.testing.assert_array_equal(vectors, [[1, 0], [0, 1], [1, 1]])

@@ -14,10 +14,9 @@ def encode(
     out: Annotated[Path, typer.Option(help="Folder for the vectors.")],
     dim: Annotated[int | None, typer.Option(help="Cut to this trained width.")] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float16 on disk.")] = "float32",
-    shard_size: Annotated[int, typer.Option(help="Documents a shard.", min=1)] = 1024,
     max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
 ) -> None:
-    """Encode a corpus in shards. After a kill, the same command encodes the rest."""
+    """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest."""
     from drama.console import note
     from drama.corpus.readers.inputs import read_input
     from drama.errors import DramaError
@@ -25,6 +24,6 @@ def encode(
 
     if dtype not in ("float32", "float16"):
         raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
-    counts = encode_for_index(model, read_input(corpus), out, dim, dtype, shard_size, max_length)
+    counts = encode_for_index(model, read_input(corpus), out, dim, dtype, max_length)
     note(f"  encoded {counts['encoded']}, reused {counts['reused']}")
     typer.echo(str(out))

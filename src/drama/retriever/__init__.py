@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.settings import RetrieverSettings
-from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.store import EmbeddingStore
-from drama.retriever.vectors import truncate
+from drama.retriever.vectors import Blocks, truncate
 
 if TYPE_CHECKING:
     from drama.retriever.model import Retriever

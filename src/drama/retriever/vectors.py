@@ -1,14 +1,41 @@
-"""Vectors outside the model: the type of a matrix of them, and the one place that truncates it.
+"""Vectors outside the model: matrices in memory or on disk, and the one place that truncates them.
 
 Legend: N vectors, D dimensions.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+
+
+class Blocks:
+    """Rows [N, D] in parts, each in memory or read from disk on every pass.
+
+    >>> blocks = Blocks([np.array([[1.0]]), lambda: np.array([[2.0]])])
+    >>> [(ids, part.tolist()) for ids, part in blocks.with_ids(["a", "b"])]
+    [(['a'], [[1.0]]), (['b'], [[2.0]])]
+    """
+
+    def __init__(self, blocks: Sequence[Array | Callable[[], Array]]) -> None:
+        self._blocks = blocks
+
+    def parts(self) -> Iterator[Array]:
+        """All rows in order, part by part."""
+        return (block() if callable(block) else block for block in self._blocks)
+
+    def with_ids(self, ids: Iterable[str]) -> Iterator[tuple[list[str], Array]]:
+        """Each part with its rows' ids."""
+        names = iter(ids)
+        return ((list(islice(names, len(part_ND))), part_ND) for part_ND in self.parts())
+
+    def loaded(self) -> "Blocks":
+        """The same in memory, for a machine that can't read the files."""
+        return Blocks(list(self.parts()))
 
 
 def truncate(vectors_ND: npt.NDArray[Any], dim: int | None) -> Array:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from drama.files import write_json
 from drama.records import read_passages
-from drama.retriever import EmbeddingStore
 from drama.search.encode import encode_for_index
 from drama.search.index import Index, build_index
 from drama.search.settings import IndexSettings, SearchSettings
@@ -21,9 +20,8 @@ def index_corpus(
     """
     with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
         if not stage.done:
-            counts = encode_for_index(
-                model, read_passages(passages), stage.folder, settings.dim, store=EmbeddingStore(store)
-            )
+            documents = read_passages(passages)
+            counts = encode_for_index(model, documents, stage.folder, settings.dim, store=store)
             stage.counts.update(counts)
             stage.figures["documents"] = build_index(stage.folder, settings.kind)
     return stage.manifest

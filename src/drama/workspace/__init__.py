@@ -4,7 +4,7 @@ from drama.workspace.events import EventLog, read_events
 from drama.workspace.manifest import Manifest, read_manifest
 from drama.workspace.needs import Needs
 from drama.workspace.stage import StageRun, open_stage
-from drama.workspace.vectors import VectorReader, VectorWriter
+from drama.workspace.vectors import VectorReader, write_vectors
 
 __all__ = [
     "EventLog",
@@ -12,8 +12,8 @@ __all__ = [
     "Needs",
     "StageRun",
     "VectorReader",
-    "VectorWriter",
     "open_stage",
     "read_events",
     "read_manifest",
+    "write_vectors",
 ]

@@ -13,8 +13,8 @@ from drama.augment.labels.label import label
 from drama.augment.labels.rankings import HitList, RankedQuery, rank_corpus
 from drama.augment.labels.settings import LabelSettings
 from drama.errors import DramaError
-from drama.records import Document, Hit, Passages, read_examples, write_passages
-from drama.retriever import load_encoder
+from drama.records import Document, Hit, Passages, Texts, read_examples, write_passages
+from drama.retriever import EmbeddingStore, load_encoder
 from drama.workers import RaySettings
 
 WORDS = ["wing", "blood", "book", "river", "bread", "ocean", "hall", "code"]
@@ -92,10 +92,11 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     query = Candidate("q", "?", "sent", "d0", "en", "s")
     store = tmp_path / "store"
     _, vectors = rank_corpus([query], [], Passages(passages), settings, store, ray=RaySettings())
-    made = zip(given, vectors.models, strict=True)
-    assert [(precision, model.made_by) for (_, _, precision, _), model in made] == [
-        ("bf16", encoder.fingerprint)
-    ]
+    assert [precision for _, _, precision, _ in given] == ["bf16"]
+    assert len(vectors.models) == 1
+    named = EmbeddingStore(store)
+    named.documents(encoder, Texts(Passages(passages)))
+    assert named.encoded == 0  # all are there under this encoder's fingerprint
 
 
 def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:

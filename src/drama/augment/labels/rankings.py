@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from drama.augment.candidate import Candidate
 from drama.augment.labels.settings import LabelSettings
-from drama.augment.labels.teacher import Array, TeacherVectors, embed, with_ids
+from drama.augment.labels.teacher import Array, TeacherVectors, embed
 from drama.console import track
 from drama.records import Documents, Hit
 from drama.retriever import Blocks
@@ -123,6 +123,6 @@ def _by_vectors(
     name: str, ids: list[str], documents_ND: Blocks, depth: int
 ) -> Callable[[Array], list[list[Hit]]]:
     def search(queries_QD: Array) -> list[list[Hit]]:
-        return exact_search(queries_QD, track(with_ids(ids, documents_ND), f"label: {name}"), depth)
+        return exact_search(queries_QD, track(documents_ND.with_ids(ids), f"label: {name}"), depth)
 
     return search

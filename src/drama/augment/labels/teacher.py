@@ -3,7 +3,7 @@
 Legend: N documents, Q queries, D dimensions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,20 +17,18 @@ from drama.records import Documents, Texts
 from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
 from drama.search import LSA, LSA_NAME
 from drama.workers import RaySettings
-from drama.workspace import VectorWriter
+from drama.workspace import write_vectors
 
 _SHARD = 8192
 Array = npt.NDArray[Any]
 
 
 class ModelVectors(NamedTuple):
-    """One dense model's vectors of all queries, of the corpus, and of the passages written with queries; and
-    the model's fingerprint."""
+    """One dense model's vectors of all queries, of the corpus, and of the passages written with queries."""
 
     queries_QD: Array
     documents_ND: Blocks
     written_ND: Blocks
-    made_by: str
 
 
 class TeacherVectors(NamedTuple):
@@ -66,15 +64,7 @@ def embed(
     written = [d.full_text for query in queries for d in query.written]
     written_ND = store.document_blocks(encoder, written) if written else Blocks([])
     queries_QD = store.queries(encoder, [query.query for query in queries]).vectors_ND
-    return ModelVectors(queries_QD, documents_ND, written_ND, encoder.fingerprint)
-
-
-def with_ids(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[str], Array]]:
-    """Blocks of vectors with their documents' ids."""
-    first = 0
-    for part_ND in documents_ND.parts():
-        yield list(ids[first : first + len(part_ND)]), part_ND
-        first += len(part_ND)
+    return ModelVectors(queries_QD, documents_ND, written_ND)
 
 
 def keep_vectors(folder: Path, rows: Mapping[str, int], vectors: TeacherVectors) -> None:
@@ -87,21 +77,18 @@ def keep_vectors(folder: Path, rows: Mapping[str, int], vectors: TeacherVectors)
         vectors: of the labelling models.
     """
     models, documents, written = vectors
-    made_by = {"models": [m.made_by for m in models]}
-    scale = len(models) ** -0.5
-
-    def writer(part: str) -> VectorWriter:
-        width = sum(m.queries_QD.shape[1] for m in models)
-        return VectorWriter(folder / part, width, "float16", made_by)
-
-    of_queries, of_documents = writer("queries"), writer("documents")
+    width, scale = sum(m.queries_QD.shape[1] for m in models), len(models) ** -0.5
     ids = list(rows)
-    for shard, start in enumerate(range(0, len(ids), _SHARD)):
-        names = ids[start : start + _SHARD]
-        at = [rows[name] for name in names]
-        of_queries.write(shard, names, np.concatenate([m.queries_QD[at] * scale for m in models], axis=1))
-    corpus = zip(*(with_ids(documents, m.documents_ND) for m in models), strict=True)
-    extra = zip(*(with_ids(written, m.written_ND) for m in models), strict=True)
-    for shard, parts in enumerate(chain(corpus, extra)):
-        block = np.concatenate([part_ND * scale for _, part_ND in parts], axis=1)
-        of_documents.write(shard, parts[0][0], block)
+    names = (ids[start : start + _SHARD] for start in range(0, len(ids), _SHARD))
+    queries = (
+        (some, np.concatenate([m.queries_QD[[rows[i] for i in some]] * scale for m in models], axis=1))
+        for some in names
+    )
+    write_vectors(folder / "queries", width, "float16", queries)
+    corpus = zip(*(m.documents_ND.with_ids(documents) for m in models), strict=True)
+    extra = zip(*(m.written_ND.with_ids(written) for m in models), strict=True)
+    joined = (
+        (parts[0][0], np.concatenate([part_ND * scale for _, part_ND in parts], axis=1))
+        for parts in chain(corpus, extra)
+    )
+    write_vectors(folder / "documents", width, "float16", joined)

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -11,13 +10,12 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from drama.console import Bar, progress
+from drama.console import progress
 from drama.retriever.encoder import Encoder
-from drama.retriever.store.blocks import Blocks
 from drama.retriever.store.missing import KEY, Missing
 from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.rows import Places
-from drama.retriever.vectors import Array
+from drama.retriever.vectors import Array, Blocks
 
 _BLOCK = 512
 """Texts that are encoded and saved together: the most that a killed encoding loses."""
@@ -86,10 +84,12 @@ class EmbeddingStore:
 
     def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
         self.root, self.spread = root, spread
+        self.encoded = 0
+        """Texts that had no vector in the folder yet, in all calls."""
 
-    def documents(self, encoder: Encoder, texts: Iterable[str], bar: Bar | None = None) -> Embedded:
-        """Vectors of documents at full width, from disk where they are known. `bar` replaces its own."""
-        return self._get(encoder, texts, "document", bar)
+    def documents(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
+        """Vectors of documents at full width, from disk where they are known."""
+        return self._get(encoder, texts, "document")
 
     def queries(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
         """Vectors of queries at full width, from disk where they are known."""
@@ -101,33 +101,29 @@ class EmbeddingStore:
             return Blocks([encoder.encode_documents(list(texts))])
         return self._layout(self.root, encoder, texts, "document").blocks()
 
-    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str, bar: Bar | None = None) -> Embedded:
+    def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
         if self.root is None:
             begin = time.monotonic()
             vectors_ND = _encode(encoder, kind, list(texts))
-            if bar is not None:
-                bar.advance(len(vectors_ND))
             return Embedded(vectors_ND, time.monotonic() - begin)
-        layout = self._layout(self.root, encoder, texts, kind, bar)
+        layout = self._layout(self.root, encoder, texts, kind)
         parts = list(layout.blocks().parts())
         vectors_ND = np.concatenate(parts) if parts else np.zeros((0, encoder.dim), dtype=np.float32)
         return Embedded(vectors_ND, layout.seconds)
 
-    def _layout(
-        self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str, bar: Bar | None = None
-    ) -> _Layout:
+    def _layout(self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str) -> _Layout:
         """The place of each text's vector; missing ones are encoded first."""
         index = Places(root)
         key = partial(_key, encoder.fingerprint, kind)
         total = len(texts) if isinstance(texts, Sized) else None
         new = 0
-        shown = progress(f"{encoder.name}: {kind} vectors", total) if bar is None else nullcontext(bar)
-        with shown as bar:
+        with progress(f"{encoder.name}: {kind} vectors", total) as bar:
             missing = Missing(index, key, texts, _PART, _BLOCK, bar)
             for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
                 index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
                 new += len(vectors_ND)
                 bar.advance(0, f"({new} new)")
+        self.encoded += new
         return _Layout.find(index, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
 
     def _encoded(
