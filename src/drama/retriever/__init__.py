@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.settings import RetrieverSettings
-from drama.retriever.store.on_ray import SpreadEncoding
-from drama.retriever.store.store import EmbeddingStore
-from drama.retriever.vectors import Blocks, truncate
+from drama.retriever.store.store import EmbeddingStore, SpreadEncoding
+from drama.retriever.vectors import Blocks, check_dim, truncate
 
 if TYPE_CHECKING:
     from drama.retriever.model import Retriever
@@ -19,6 +18,7 @@ __all__ = [
     "Retriever",
     "RetrieverSettings",
     "SpreadEncoding",
+    "check_dim",
     "load_encoder",
     "truncate",
 ]

@@ -15,7 +15,7 @@ import torch
 
 from drama.files import atomic_folder, write_json
 from drama.retriever.backbone import parameters_without_embeddings
-from drama.retriever.head import FOLDER, dense_config, write_head
+from drama.retriever.head import FOLDER, write_head
 from drama.retriever.settings import SETTINGS, RetrieverSettings
 
 
@@ -35,25 +35,22 @@ def write_folder(
         (partial / "chat_template.jinja").unlink(missing_ok=True)
         write_json(partial / SETTINGS, settings.model_dump(mode="json"))
         width = backbone.config.hidden_size
-        for name, content in _sentence_transformers_files(settings, width, head).items():
+        for name, content in _sentence_transformers_files(settings, width, head is not None).items():
             write_json(partial / name, content)
         if head is not None:
             write_head(partial, head)
         (partial / "README.md").write_text(_card(settings, backbone, head), encoding="utf-8")
 
 
-def _sentence_transformers_files(
-    settings: RetrieverSettings, width: int, head: torch.nn.Linear | None
-) -> dict[str, Any]:
+def _sentence_transformers_files(settings: RetrieverSettings, width: int, has_head: bool) -> dict[str, Any]:
     package = "sentence_transformers.models"
     steps = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    steps += [(FOLDER, "Dense")] if head is not None else []
+    steps += [(FOLDER, "Dense")] if has_head else []
     steps += [("3_Normalize", "Normalize")]
     modules = [
         {"idx": i, "name": str(i), "path": path, "type": f"{package}.{kind}"}
         for i, (path, kind) in enumerate(steps)
     ]
-    dense = {f"{FOLDER}/config.json": dense_config(head)} if head is not None else {}
     return {
         "modules.json": modules,
         "sentence_bert_config.json": {"max_seq_length": settings.max_length, "do_lower_case": False},
@@ -65,7 +62,6 @@ def _sentence_transformers_files(
             "pooling_mode_lasttoken": settings.pooling == "last",
             "include_prompt": True,
         },
-        **dense,
         "3_Normalize/config.json": {},
         "config_sentence_transformers.json": {
             "prompts": {"query": settings.query_prefix, "document": settings.document_prefix},
@@ -78,6 +74,7 @@ def _sentence_transformers_files(
 def _card(settings: RetrieverSettings, backbone: Any, head: torch.nn.Linear | None) -> str:
     config = backbone.config
     body = parameters_without_embeddings(backbone)
+    linear = "" if head is None else f"a linear layer to {head.out_features} dimensions, then "
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -91,7 +88,7 @@ tags: [sentence-transformers, dense-retrieval, matryoshka, drama]
 | | |
 |---|---|
 | attention | {"bidirectional" if settings.bidirectional else "causal"} |
-| pooling | {settings.pooling}, then {_after_pooling(head)}L2 normalisation; cosine |
+| pooling | {settings.pooling}, then {linear}L2 normalisation; cosine |
 | query prefix | `{settings.query_prefix!r}` |
 | document prefix | `{settings.document_prefix!r}` |
 | longest text | {settings.max_length} tokens |
@@ -104,7 +101,3 @@ model = SentenceTransformer("this folder")
 scores = model.encode_query(["a question"]) @ model.encode_document(["a text"]).T
 ```
 """
-
-
-def _after_pooling(head: torch.nn.Linear | None) -> str:
-    return "" if head is None else f"a linear layer to {head.out_features} dimensions, then "

@@ -1,10 +1,11 @@
 """The linear layer after pooling that some retrievers have, in sentence-transformers' `Dense` format."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+
+from drama.files import write_json
 
 FOLDER = "2_Dense"
 _WEIGHTS = "model.safetensors"
@@ -25,16 +26,12 @@ def read_head(folder: Path) -> torch.nn.Linear | None:
 
 
 def write_head(folder: Path, head: torch.nn.Linear) -> None:
-    """Write weights into `2_Dense/`, next to the config (`dense_config`)."""
-    (folder / FOLDER).mkdir(exist_ok=True)
-    save_file({"linear.weight": head.weight.detach().contiguous()}, folder / FOLDER / _WEIGHTS)
-
-
-def dense_config(head: torch.nn.Linear) -> dict[str, Any]:
-    """The config that sentence-transformers reads."""
-    return {
+    """Write `2_Dense/`: the weights, and the config that sentence-transformers reads."""
+    config = {
         "in_features": head.in_features,
         "out_features": head.out_features,
         "bias": False,
         "activation_function": "torch.nn.modules.linear.Identity",
     }
+    write_json(folder / FOLDER / "config.json", config)
+    save_file({"linear.weight": head.weight.detach().contiguous()}, folder / FOLDER / _WEIGHTS)

@@ -24,7 +24,7 @@ from drama.retriever.head import read_head
 from drama.retriever.pooling import normalise, pool
 from drama.retriever.settings import RetrieverSettings, read_settings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
-from drama.retriever.vectors import Array
+from drama.retriever.vectors import Array, check_dim
 
 TOKENS_PER_BATCH = 4096
 """Padded tokens in one forward pass: long texts go in small batches, short ones in large."""
@@ -49,16 +49,13 @@ class Retriever:
         name: str,
         head: torch.nn.Linear | None = None,
     ) -> None:
-        self.backbone = backbone
-        self.head = head
+        self.backbone, self.tokenizer, self.head = backbone, tokenizer, head
+        self.settings, self.name = settings, name
         self.precision: Precision = "fp32"
         self.fused = True
         self.packs = packs(backbone)
         if not self.packs:
             note(f"{name}: {backbone.config.model_type} layers can't take texts end to end; they go padded")
-        self.tokenizer = tokenizer
-        self.settings = settings
-        self.name = name
         self._digest: str | None = None
 
     @classmethod
@@ -128,20 +125,6 @@ class Retriever:
         """The backbone's parameters, and the head's."""
         return [*self.backbone.parameters(), *(self.head.parameters() if self.head is not None else ())]
 
-    def check_dim(self, dim: int | None) -> int:
-        """The width to use.
-
-        Raises:
-            DramaError: the model was not trained at this width.
-        """
-        if dim is None:
-            return self.dim
-        if dim not in self.dims:
-            raise DramaError(
-                f"{self.name}: not trained at {dim} dimensions", hint=f"trained at {list(self.dims)}"
-            )
-        return dim
-
     def check_trainable_dims(self) -> None:
         """Refuse widths that the backbone does not have.
 
@@ -185,7 +168,7 @@ class Retriever:
         write_folder(folder, self.backbone, self.head, self.tokenizer, self.settings, self.dims)
 
     def _encode(self, texts: Sequence[str], dim: int | None) -> Array:
-        width = self.check_dim(dim)
+        width = check_dim(self.name, dim, self.dims)
         tokens = tokenise(self.tokenizer, texts, self.settings.max_length)
         vectors_ND = np.zeros((len(texts), width), dtype=np.float32)
         was_training = self.backbone.training

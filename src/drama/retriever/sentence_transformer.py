@@ -1,16 +1,16 @@
 """Any sentence-transformers model as an encoder: as the labelling retriever, or to compare with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from drama.compute import Precision, autocast, default_device, resolve_precision
-from drama.errors import DramaError, MissingExtraError
+from drama.errors import MissingExtraError
 from drama.files import fingerprint, fingerprint_path
 from drama.retriever.forward.positions import check_length
-from drama.retriever.vectors import Array, truncate
+from drama.retriever.vectors import Array, check_dim, truncate
 
 
 def is_sentence_transformer(folder: Path) -> bool:
@@ -40,7 +40,8 @@ class SentenceTransformerEncoder:
             self._model.max_seq_length = max_length
         self.precision = resolve_precision(precision, self._model.device)
         how = [fingerprint_path(folder), self._model.max_seq_length]
-        self._mark = fingerprint(how if self.precision == "fp32" else [*how, self.precision])
+        self.fingerprint = fingerprint(how if self.precision == "fp32" else [*how, self.precision])
+        """A hash of the folder's files, the length limit and the precision."""
 
     @property
     def dim(self) -> int:
@@ -52,27 +53,18 @@ class SentenceTransformerEncoder:
         """Only the full width: the folder does not record others that the model was trained at."""
         return (self.dim,)
 
-    @property
-    def fingerprint(self) -> str:
-        """A hash of the folder's files, the length limit and the precision."""
-        return self._mark
-
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries [N, D] with the model's own query prompt."""
-        with autocast(self.precision, self._model.device):
-            vectors_ND = self._model.encode_query(list(texts), **self._how())
-        return self._finish(vectors_ND, dim)
+        return self._vectors(self._model.encode_query, texts, dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of documents [N, D] with the model's own document prompt."""
+        return self._vectors(self._model.encode_document, texts, dim)
+
+    def _vectors(self, encode: Callable[..., Any], texts: Sequence[str], dim: int | None) -> Array:
+        width = check_dim(self.name, dim, self.dims)
         with autocast(self.precision, self._model.device):
-            vectors_ND = self._model.encode_document(list(texts), **self._how())
-        return self._finish(vectors_ND, dim)
-
-    def _how(self) -> dict[str, Any]:
-        return {"convert_to_numpy": True, "normalize_embeddings": True, "show_progress_bar": False}
-
-    def _finish(self, vectors_ND: Any, dim: int | None) -> Array:
-        if dim is not None and dim not in self.dims:
-            raise DramaError(f"{self.name}: not known to be trained at {dim} dimensions")
-        return truncate(np.asarray(vectors_ND, dtype=np.float32).reshape(-1, self.dim), dim)
+            vectors_ND = encode(
+                list(texts), convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False
+            )
+        return truncate(np.asarray(vectors_ND, dtype=np.float32).reshape(-1, self.dim), width)

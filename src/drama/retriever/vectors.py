@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from drama.errors import DramaError
+
 Array = npt.NDArray[np.float32]
 
 
@@ -36,6 +38,17 @@ class Blocks:
     def loaded(self) -> "Blocks":
         """The same in memory, for a machine that can't read the files."""
         return Blocks(list(self.parts()))
+
+
+def check_dim(name: str, dim: int | None, dims: Sequence[int]) -> int:
+    """The width to cut to; None is the full width, the first of `dims`.
+
+    Raises:
+        DramaError: the model was not trained at this width.
+    """
+    if dim is not None and dim not in dims:
+        raise DramaError(f"{name}: not trained at {dim} dimensions", hint=f"trained at {list(dims)}")
+    return dims[0] if dim is None else dim
 
 
 def truncate(vectors_ND: npt.NDArray[Any], dim: int | None) -> Array:

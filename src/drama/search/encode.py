@@ -8,7 +8,7 @@ from pathlib import Path
 from drama.errors import DramaError, FileError
 from drama.files import write_json
 from drama.records import Document, Passages, Texts, write_passages
-from drama.retriever import EmbeddingStore, load_encoder, truncate
+from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import write_vectors
 
 INFO = "index.json"
@@ -48,11 +48,8 @@ def encode_for_index(
             vectors of another model (they are left as they are).
     """
     encoder = load_encoder(model, max_length)
-    if dim is not None and dim not in encoder.dims:
-        raise DramaError(
-            f"{encoder.name}: not trained at {dim} dimensions", hint=f"trained at {list(encoder.dims)}"
-        )
-    made_by = {"fingerprint": encoder.fingerprint, "dim": dim or encoder.dim, "dtype": dtype}
+    width = check_dim(encoder.name, dim, encoder.dims)
+    made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
     encoded = out / ENCODED
     if encoded.is_file() and not made_by.items() <= json.loads(encoded.read_text(encoding="utf-8")).items():
         raise FileError(
@@ -70,8 +67,8 @@ def encode_for_index(
     passages = Passages(incoming)
     embeddings = EmbeddingStore(store or out / STORE)
     blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
-    shards = ((ids, truncate(part_ND, dim) if dim else part_ND) for ids, part_ND in blocks)
-    write_vectors(out / VECTORS, dim or encoder.dim, dtype, shards)
+    shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
+    write_vectors(out / VECTORS, width, dtype, shards)
     os.replace(incoming, out / DOCUMENTS)
     where = str(Path(model).resolve()) if Path(model).exists() else str(model)
     write_json(encoded, {"model": where, "max_length": max_length, **made_by})

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
@@ -22,13 +21,13 @@ from drama.console import track
 from drama.errors import DramaError
 from drama.language.terms import analyse
 from drama.records import Documents, Texts
+from drama.retriever.vectors import Array, check_dim
 from drama.search.bm25 import K1, B, corpus_language
 
 LSA_NAME = "lsa"
 """Its name among models, in settings and on the command line."""
 LSA_DIMENSIONS = 256
 """Width of the vectors, if the corpus has more documents and terms than that."""
-Array = npt.NDArray[np.float32]
 
 
 class LSA:
@@ -117,8 +116,7 @@ class LSA:
         return _unit(weights_NV)
 
     def _place(self, weights_NV: Any, dim: int | None) -> Array:
-        if dim not in (None, self.dim):
-            raise DramaError(f"lsa: no vectors of {dim} dimensions here", hint=f"it has {self.dim}")
+        check_dim(self.name, dim, self.dims)
         vectors_ND = np.asarray(weights_NV @ self._axes_VD, dtype=np.float32)
         norm_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
         result: Array = vectors_ND / np.maximum(norm_N1, 1e-12)

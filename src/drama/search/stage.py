@@ -33,21 +33,18 @@ def search_examples(settings: SearchSettings, folder: Path, out: Path) -> Manife
         if stage.done:
             return stage.manifest
         index = Index.open(folder)
-        examples = [
-            {
-                "query": query,
-                "hits": [
-                    {
-                        "rank": found.hit.rank,
-                        "id": found.hit.document_id,
-                        "score": round(found.hit.score, 4),
-                        "text": found.document.full_text[:200],
-                    }
-                    for found in index.search(query, settings.k)
-                ],
-            }
-            for query in settings.queries
-        ]
+        examples = []
+        for query in settings.queries:
+            hits = [
+                {
+                    "rank": hit.rank,
+                    "id": hit.document_id,
+                    "score": round(hit.score, 4),
+                    "text": d.full_text[:200],
+                }
+                for hit, d in index.search(query, settings.k)
+            ]
+            examples.append({"query": query, "hits": hits})
         write_json(stage.folder / "examples.json", examples)
         stage.count("queries", len(examples))
     return stage.manifest

@@ -19,22 +19,17 @@ def first_position(model: torch.nn.Module) -> int:
     return 0 if table is None or table.padding_idx is None else table.padding_idx + 1
 
 
-def longest_text(model: torch.nn.Module) -> int | None:
-    """Tokens of the longest text that the model has positions for; None is no limit."""
-    table = _table(model)
-    if table is None:
-        return None
-    return int(table.num_embeddings - first_position(model) - getattr(table, "offset", 0))
-
-
 def check_length(model: torch.nn.Module, field: str, tokens: int) -> None:
     """Refuse a setting that allows texts longer than the model can read.
 
     Raises:
         DramaError: there are fewer positions than tokens.
     """
-    longest = longest_text(model)
-    if longest is not None and tokens > longest:
+    table = _table(model)
+    if table is None:
+        return
+    longest = table.num_embeddings - first_position(model) - getattr(table, "offset", 0)
+    if tokens > longest:
         raise DramaError(
             f"{field}: the model has no positions for {tokens} tokens", hint=f"give at most {longest}"
         )

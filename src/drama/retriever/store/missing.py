@@ -12,11 +12,11 @@ KEY = 32
 
 
 class Missing:
-    """Blocks of texts to encode. The caller calls `encoded` when a block's vectors are added to the index.
+    """Blocks of texts to encode. The caller calls `encoded` when a block's vectors have a place.
     Several blocks may be in progress at once; no text is in two of them.
 
     Args:
-        index: the vectors that exist.
+        places: the vectors that exist.
         key: key of a text, `KEY` ASCII characters.
         texts: read once, part by part.
         part: texts in memory at once.
@@ -25,9 +25,9 @@ class Missing:
     """
 
     def __init__(
-        self, index: Places, key: Callable[[str], str], texts: Iterable[str], part: int, block: int, bar: Bar
+        self, places: Places, key: Callable[[str], str], texts: Iterable[str], part: int, block: int, bar: Bar
     ) -> None:
-        self._index, self._key, self._texts = index, key, texts
+        self._places, self._key, self._texts = places, key, texts
         self._part, self._block, self._bar = part, block, bar
         self._in_progress: deque[list[str]] = deque()
         self._asked: set[str] = set()
@@ -41,7 +41,7 @@ class Missing:
         while part := list(islice(source, self._part)):
             keys = [self._key(text) for text in part]
             self.keys.extend("".join(keys).encode())
-            known = self._index.find([*dict.fromkeys(keys)])
+            known = self._places.find([*dict.fromkeys(keys)])
             new = {k: t for k, t in zip(keys, part, strict=True) if k not in known and k not in self._asked}
             self._asked.update(new)
             for key, text in new.items():

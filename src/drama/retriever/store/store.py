@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -10,17 +10,31 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from drama.compute import Precision
 from drama.console import progress
-from drama.retriever.encoder import Encoder
+from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.store.missing import KEY, Missing
-from drama.retriever.store.on_ray import SpreadEncoding
 from drama.retriever.store.rows import Places
 from drama.retriever.vectors import Array, Blocks
+from drama.workers import RaySettings, work_through
 
 _BLOCK = 512
 """Texts that are encoded and saved together: the most that a killed encoding loses."""
 _PART = 8192
 """Texts, and rows of one part of `Blocks`, that are in memory at once."""
+
+
+class SpreadEncoding(NamedTuple):
+    """The actors of a Ray cluster that encode an `EmbeddingStore`'s blocks; each loads the model."""
+
+    name: str
+    max_length: int | None
+    precision: Precision
+    ray: RaySettings
+
+    def load(self) -> Encoder:
+        """The model in an actor."""
+        return load_encoder(self.name, self.max_length, self.precision)
 
 
 class Embedded(NamedTuple):
@@ -39,20 +53,20 @@ class _Layout(NamedTuple):
     seconds: float
 
     @classmethod
-    def find(cls, index: Places, keys_N: npt.NDArray[np.bytes_]) -> Self:
+    def find(cls, places: Places, keys_N: npt.NDArray[np.bytes_]) -> Self:
         """Look up texts that all have a vector."""
         file_N, row_N = (np.empty(len(keys_N), dtype=np.int32) for _ in range(2))
         numbers: dict[str, int] = {}
         seconds = 0.0
         for start in range(0, len(keys_N), _PART):
             keys = [key.decode() for key in keys_N[start : start + _PART].tolist()]
-            places = index.find([*dict.fromkeys(keys)])
+            found = places.find([*dict.fromkeys(keys)])
             for at, key in enumerate(keys, start=start):
-                place = places[key]
+                place = found[key]
                 file_N[at] = numbers.setdefault(place.block, len(numbers))
                 row_N[at] = place.row
                 seconds += place.seconds
-        return cls([index.file(block) for block in numbers], file_N, row_N, seconds)
+        return cls([places.file(block) for block in numbers], file_N, row_N, seconds)
 
     def blocks(self) -> Blocks:
         """The vectors, left on disk."""
@@ -85,7 +99,7 @@ class EmbeddingStore:
     def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
         self.root, self.spread = root, spread
         self.encoded = 0
-        """Texts that had no vector in the folder yet, in all calls."""
+        """Texts that have been encoded because the folder had no vector of them."""
 
     def documents(self, encoder: Encoder, texts: Iterable[str]) -> Embedded:
         """Vectors of documents at full width, from disk where they are known."""
@@ -103,9 +117,7 @@ class EmbeddingStore:
 
     def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
         if self.root is None:
-            begin = time.monotonic()
-            vectors_ND = _encode(encoder, kind, list(texts))
-            return Embedded(vectors_ND, time.monotonic() - begin)
+            return Embedded(*_timed(lambda: encoder, kind)(list(texts)))
         layout = self._layout(self.root, encoder, texts, kind)
         parts = list(layout.blocks().parts())
         vectors_ND = np.concatenate(parts) if parts else np.zeros((0, encoder.dim), dtype=np.float32)
@@ -113,34 +125,38 @@ class EmbeddingStore:
 
     def _layout(self, root: Path, encoder: Encoder, texts: Iterable[str], kind: str) -> _Layout:
         """The place of each text's vector; missing ones are encoded first."""
-        index = Places(root)
+        places = Places(root)
         key = partial(_key, encoder.fingerprint, kind)
         total = len(texts) if isinstance(texts, Sized) else None
         new = 0
         with progress(f"{encoder.name}: {kind} vectors", total) as bar:
-            missing = Missing(index, key, texts, _PART, _BLOCK, bar)
+            missing = Missing(places, key, texts, _PART, _BLOCK, bar)
             for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
-                index.add(missing.encoded(), vectors_ND, encoder.name, seconds)
+                places.add(missing.encoded(), vectors_ND, encoder.name, seconds)
                 new += len(vectors_ND)
                 bar.advance(0, f"({new} new)")
         self.encoded += new
-        return _Layout.find(index, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
+        return _Layout.find(places, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
 
     def _encoded(
         self, encoder: Encoder, kind: str, blocks: Iterable[list[str]]
     ) -> Iterator[tuple[Array, float]]:
         """Yield the vectors of each block, and the seconds that encoding took."""
-        if self.spread is not None:
-            yield from self.spread.encode(kind, blocks)
-            return
-        for block in blocks:
-            begin = time.monotonic()
-            vectors_ND = _encode(encoder, kind, block)
-            yield vectors_ND, time.monotonic() - begin
+        if self.spread is None:
+            return work_through(partial(_timed, lambda: encoder, kind), blocks)
+        return work_through(partial(_timed, self.spread.load, kind), blocks, self.spread.ray)
 
 
-def _encode(encoder: Encoder, kind: str, texts: Sequence[str]) -> Array:
-    return encoder.encode_documents(texts) if kind == "document" else encoder.encode_queries(texts)
+def _timed(load: Callable[[], Encoder], kind: str) -> Callable[[Sequence[str]], tuple[Array, float]]:
+    """A function from texts to their vectors and the seconds that encoding took."""
+    encoder = load()
+    encode = encoder.encode_documents if kind == "document" else encoder.encode_queries
+
+    def timed(texts: Sequence[str]) -> tuple[Array, float]:
+        begin = time.monotonic()
+        return encode(texts), time.monotonic() - begin
+
+    return timed
 
 
 def _key(fingerprint: str, kind: str, text: str) -> str:
