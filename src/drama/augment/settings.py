@@ -15,6 +15,7 @@ from drama.llm import ServerSettings, is_server, model_of, server_address
 from drama.models import resolve
 from drama.search import FITTED
 from drama.workers import RaySettings
+from drama.workspace import Needs
 
 
 class AugmentSettings(Makers):
@@ -74,3 +75,11 @@ class AugmentSettings(Makers):
         for maker in self.makers():
             inputs |= maker.inputs()
         return inputs | self.rerank.inputs()
+
+    def needs(self) -> Needs:
+        """The models that label and write, Ray, and the judgments of supervised sets."""
+        return Needs(
+            models=self.models(),
+            extras=[("ray", "ray")] if self.ray is not None else [],
+            judgments=[(place, self.supervised.split) for place in self.supervised.collections],
+        )

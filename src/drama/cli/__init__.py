@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Annotated
 
@@ -9,6 +10,11 @@ import typer
 
 from drama.errors import DramaError
 
+_COMMANDS = (
+    "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
+    "index", "search", "report",
+)  # fmt: skip
+"""Each is the function of that name in the module of that name; `--help` lists them in this order."""
 _DEBUG = "--debug"
 _STOPPED = 130
 
@@ -38,21 +44,6 @@ def _options(
 
 
 def _app() -> typer.Typer:
-    from drama.cli.augment import augment
-    from drama.cli.corpus import corpus
-    from drama.cli.encode import encode
-    from drama.cli.evaluate import evaluate
-    from drama.cli.index import index
-    from drama.cli.prune import prune
-    from drama.cli.pull import pull
-    from drama.cli.recipes import recipes
-    from drama.cli.replay import replay
-    from drama.cli.report import report
-    from drama.cli.run import run
-    from drama.cli.search import search
-    from drama.cli.teach import teach
-    from drama.cli.train import train
-
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -60,9 +51,8 @@ def _app() -> typer.Typer:
         epilog="`drama --debug COMMAND …` shows the traceback of an error.",
     )
     app.callback()(_options)
-    stages = (corpus, prune, augment, teach, train, replay, evaluate, encode, index, search, report)
-    for command in (run, recipes, pull, *stages):
-        app.command()(command)
+    for name in _COMMANDS:
+        app.command()(getattr(import_module(f"drama.cli.{name}"), name))
     for plugin in entry_points(group="drama.commands"):  # `drama bench`, where drama-bench is installed
         app.add_typer(plugin.load(), name=plugin.name)
     return app
@@ -76,7 +66,7 @@ def main() -> None:
     _quiet()
     try:
         _app()()
-    except DramaError as error:
+    except (DramaError, OSError) as error:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
@@ -86,8 +76,3 @@ def main() -> None:
             raise
         print("stopped; run the same command again to resume", file=sys.stderr)
         sys.exit(_STOPPED)
-    except OSError as error:
-        if debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -5,7 +5,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from drama.corpus.chunks import ChunkSettings
+from drama.corpus.readers.hub_dataset import SCHEME
 from drama.settings import Section
+from drama.workspace import Needs
 
 
 class CorpusSettings(Section):
@@ -30,3 +32,11 @@ class CorpusSettings(Section):
         if len({*self.languages}) < len(self.languages) or not all(self.languages):
             raise ValueError(f"languages must name each language once: {self.languages}")
         return self
+
+    def needs(self) -> Needs:
+        """The tokenizer that counts a chunk's tokens, and the reader of hub datasets."""
+        hub = any(name.startswith(SCHEME) for name in self.inputs)
+        return Needs(
+            models=[self.chunk.tokenizer] if self.chunk.tokenizer else [],
+            extras=[("datasets", "datasets")] if hub else [],
+        )

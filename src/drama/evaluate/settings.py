@@ -3,8 +3,10 @@
 from pydantic import Field
 
 from drama.compute import Precision
-from drama.search import FusionMethod
+from drama.errors import DramaError
+from drama.search import BM25_NAME, FITTED, FusionMethod
 from drama.settings import Section
+from drama.workspace import Needs
 
 
 class FusionSettings(Section):
@@ -38,3 +40,26 @@ class EvaluateSettings(Section):
     exclude_self: bool = False
     """Drop the hit whose id is the query's own, as BEIR does for ArguAna and Quora."""
     fusion: FusionSettings = FusionSettings()
+
+    def needs(self) -> Needs:
+        """The models that are loaded, and the collections.
+
+        Raises:
+            DramaError: no models, no collections, a duplicate name, or a fusion with a model that is not
+                listed.
+        """
+        if not self.models or not self.collections:
+            raise DramaError("evaluate: name at least one model and one collection")
+        for field, named in (("models", self.models), ("collections", self.collections)):
+            duplicates = [name for i, name in enumerate(named) if name in named[:i]]
+            if duplicates:
+                raise DramaError(f"evaluate.{field}: '{duplicates[0]}' is listed twice")
+        unlisted = [m for m in self.fusion.models if m not in self.models or m == BM25_NAME]
+        if unlisted:
+            raise DramaError(
+                f"evaluate.fusion.models: '{unlisted[0]}' is not a dense model of evaluate.models"
+            )
+        return Needs(
+            models=[model for model in self.models if model not in FITTED],
+            collections=[(place, self.split) for place in self.collections],
+        )

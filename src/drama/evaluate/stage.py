@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.console import note
-from drama.evaluate.needs import needs
-from drama.evaluate.rank_collection import REPORTED, Hits, Ranked, rank_collection
+from drama.evaluate.rank_collection import REPORTED, Hits, rank_collection
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, write_json
@@ -54,10 +53,10 @@ def evaluate(
         labels: what to call a model in the table instead of its path.
 
     Raises:
-        DramaError: what `needs` raises, an unknown model, or a broken collection; all are checked before the
-            first model runs.
+        DramaError: what `settings.needs()` raises, an unknown model, or a broken collection; all are checked
+            before the first model runs.
     """
-    needed = needs(settings)
+    needed = settings.needs()
     folders = {model: resolve(model) for model in needed.models}
     for place, split in needed.collections:
         Collection.read(Path(place), split)
@@ -119,7 +118,7 @@ class _Pairs:
     ) -> Iterator[Row]:
         """Rank, write the runs, measure: a row for each width, and one for the fusion."""
         bm25 = None if baseline is None else baseline.hits
-        folder = self.folders.get(model)
+        folder, documents = self.folders.get(model), len(collection.documents)
         for ranked in rank_collection(model, folder, label, collection, self.settings, self.store, bm25):
             tag = BM25_NAME if ranked.dim is None else f"{ranked.dim}-fused" if ranked.fused else ranked.dim
             run = self.out / "runs" / f"{slug}-{tag}.trec"
@@ -129,44 +128,26 @@ class _Pairs:
                 run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama"
             )
             values = per_query(reported, collection.qrels)
-            name = f"{label} + bm25" if ranked.fused else label
+            by_query = values[MAIN_MEASURE]
             yield {
-                "model": name,
-                **self._results(ranked, values, collection, baseline),
+                "model": f"{label} + bm25" if ranked.fused else label,
+                "collection": collection.name,
+                "split": collection.split,
+                "dim": ranked.dim,
+                "metrics": {measure: round(value, 5) for measure, value in means(values).items()},
+                "p_value_vs_bm25": baseline and paired_randomisation(by_query, baseline.by_query, self.seed),
+                "queries": len(by_query),
+                "documents": documents,
+                "seconds": round(ranked.seconds, 3),
+                "documents_per_second": round(documents / max(ranked.seconds, 1e-9), 2),
                 "path": str(folder or model),
                 "fingerprint": ranked.made_by,
                 "run": str(run.relative_to(self.out)),
-                **self._provenance(collection),
-                "by_query": values[MAIN_MEASURE],
+                "settings": self.settings.model_dump(mode="json", exclude={"models", "collections"}),
+                "hashes": collection.hashes,
+                "seed": self.seed,
+                "command": command(),
+                "versions": versions(),
+                "machine": machine(),
+                "by_query": by_query,
             }
-
-    def _results(
-        self,
-        ranked: Ranked,
-        values: dict[str, dict[str, float]],
-        collection: Collection,
-        baseline: _Baseline | None,
-    ) -> Row:
-        by_query, documents = values[MAIN_MEASURE], len(collection.documents)
-        p_value = None if baseline is None else paired_randomisation(by_query, baseline.by_query, self.seed)
-        return {
-            "collection": collection.name,
-            "split": collection.split,
-            "dim": ranked.dim,
-            "metrics": {measure: round(value, 5) for measure, value in means(values).items()},
-            "p_value_vs_bm25": p_value,
-            "queries": len(by_query),
-            "documents": documents,
-            "seconds": round(ranked.seconds, 3),
-            "documents_per_second": round(documents / max(ranked.seconds, 1e-9), 2),
-        }
-
-    def _provenance(self, collection: Collection) -> Row:
-        return {
-            "settings": self.settings.model_dump(mode="json", exclude={"models", "collections"}),
-            "hashes": collection.hashes,
-            "seed": self.seed,
-            "command": command(),
-            "versions": versions(),
-            "machine": machine(),
-        }

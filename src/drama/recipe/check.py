@@ -6,18 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from drama import prune
-from drama.augment.needs import needs as augment_needs
 from drama.console import warn
-from drama.corpus.needs import needs as corpus_needs
 from drama.corpus.readers.inputs import input_name
 from drama.errors import DramaError, MissingExtraError
-from drama.evaluate.needs import needs as evaluate_needs
 from drama.models import resolve
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
 from drama.records import Collection, read_judged
 from drama.retriever import load_encoder
 from drama.search import BM25_NAME, LSA_DIMENSIONS, LSA_NAME
-from drama.train.needs import needs as train_needs
 from drama.workspace import Needs
 
 
@@ -44,12 +40,12 @@ def check(recipe: Recipe) -> None:
 
 def _needs(recipe: Recipe) -> Iterator[Needs]:
     """The needs of each stage, less what the run makes itself."""
-    yield corpus_needs(recipe.corpus)
-    yield augment_needs(recipe.augment)
-    yield train_needs(recipe.train)
+    yield recipe.corpus.needs()
+    yield recipe.augment.needs()
+    yield recipe.train.needs()
     if not recipe.evaluate.collections:
         return
-    needed = evaluate_needs(recipe.evaluate)
+    needed = recipe.evaluate.needs()
     models = [model for model in needed.models if model not in OWN_MODELS]
     for model in models:
         near = difflib.get_close_matches(model, OWN_MODELS, n=1)
@@ -113,6 +109,6 @@ def _student_width(recipe: Recipe) -> int:
 def _warn_of_validation(recipe: Recipe) -> None:
     """Say that validation measures on what evaluation tests on."""
     tested = {(Path(place).resolve(), recipe.evaluate.split) for place in recipe.evaluate.collections}
-    validated = {(Path(place).resolve(), split) for place, split in train_needs(recipe.train).collections}
+    validated = {(Path(place).resolve(), split) for place, split in recipe.train.needs().collections}
     if tested & validated:
         warn("train.validation measures on a collection and split that evaluate.collections tests on")

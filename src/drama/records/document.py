@@ -1,16 +1,14 @@
 """Document: a unit of text that can be retrieved, in BEIR's `corpus.jsonl` or in our Parquet passages."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from drama.files import atomic_file
 from drama.records.fields import Fields
-from drama.records.jsonl import read_jsonl
-from drama.records.parquet import count_rows, read_rows, write_rows
+from drama.records.jsonl import read_jsonl, write_jsonl
+from drama.records.parquet import open_parquet, read_rows, write_rows
 
 PASSAGE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "title", "text", "lang", "source", "chunk_of")]
@@ -83,13 +81,8 @@ def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
 
 def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
     """Write a BEIR `corpus.jsonl`, atomically. Returns how many were written."""
-    written = 0
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
-        for d in documents:
-            row = {"_id": d.id, "title": d.title, "text": d.text} | ({"lang": d.lang} if d.lang else {})
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-            written += 1
-    return written
+    rows = ({"_id": d.id, "title": d.title, "text": d.text, "lang": d.lang} for d in documents)
+    return write_jsonl(path, ({k: v for k, v in row.items() if v or k != "lang"} for row in rows))
 
 
 def write_passages(path: Path, documents: Iterable[Document]) -> int:
@@ -98,12 +91,8 @@ def write_passages(path: Path, documents: Iterable[Document]) -> int:
 
 
 def count_passages(path: Path) -> int:
-    """How many documents a Parquet passages file holds, by its footer.
-
-    Raises:
-        FileError: missing file, or not Parquet.
-    """
-    return count_rows(path)
+    """How many documents a Parquet passages file holds, by its footer."""
+    return int(open_parquet(path).metadata.num_rows)
 
 
 def read_passages(path: Path) -> Iterator[Document]:

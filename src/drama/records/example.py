@@ -24,7 +24,7 @@ EXAMPLE_SCHEMA = pa.schema(
 )
 
 WRITTEN = "written.parquet"
-"""Beside a file of examples: passages that are in no corpus, because an LLM wrote them for these examples."""
+"""In the folder of a file of examples: passages that an LLM wrote for them, which are in no corpus."""
 
 
 class Example(NamedTuple):
@@ -54,9 +54,5 @@ def write_examples(path: Path, examples: Iterable[Example]) -> int:
 
 
 def read_examples(path: Path) -> Iterator[Example]:
-    """Stream the examples of a Parquet file.
-
-    Raises:
-        FileError: missing file, not Parquet, or a column is missing.
-    """
+    """Stream the examples of a Parquet file; errors as from `read_rows`."""
     return (Example(*row) for row in read_rows(path, EXAMPLE_SCHEMA))

@@ -31,19 +31,16 @@ def rank(scores: Mapping[str, float] | Iterable[tuple[str, float]], k: int | Non
     return [Hit(document_id, float(score), i) for i, (document_id, score) in enumerate(ordered, start=1)]
 
 
-def write_trec_run(path: Path, run: Run, tag: str) -> int:
-    """Write `query Q0 document rank score tag` lines, atomically. Returns the number of lines.
+def write_trec_run(path: Path, run: Run, tag: str) -> None:
+    """Write `query Q0 document rank score tag` lines, atomically.
 
     Columns are separated by tabs, so that ids may contain spaces; scores are written in full, so that reading
     creates no ties.
     """
-    written = 0
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
         for query_id, scores in run.items():
             for hit in rank(scores):
                 handle.write(f"{query_id}\tQ0\t{hit.document_id}\t{hit.rank}\t{hit.score!r}\t{tag}\n")
-                written += 1
-    return written
 
 
 def read_trec_run(path: Path) -> Run:

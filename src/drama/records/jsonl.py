@@ -1,11 +1,22 @@
 """JSON Lines with errors that name the line."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from drama.errors import FileError
+from drama.files import atomic_file
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Write one object a line, atomically. Returns how many were written."""
+    written = 0
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            written += 1
+    return written
 
 
 def read_jsonl(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -25,20 +36,13 @@ def read_jsonl(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[
             except UnicodeDecodeError as error:
                 raise FileError(path, f"not UTF-8 ({error.reason})", line=number) from None
             except json.JSONDecodeError as error:
-                raise FileError(
-                    path,
-                    f"not valid JSON ({error.msg} at column {error.colno})",
-                    line=number,
-                    hint="each line must hold one JSON object",
-                ) from None
+                problem = f"not valid JSON ({error.msg} at column {error.colno})"
+                hint = "each line must hold one JSON object"
+                raise FileError(path, problem, line=number, hint=hint) from None
             if not isinstance(row, dict):
                 raise FileError(path, f"expected a JSON object, found {type(row).__name__}", line=number)
-            for field in required:
-                if field not in row:
-                    raise FileError(
-                        path,
-                        f"field '{field}' is missing",
-                        line=number,
-                        hint=f"the line has the fields {sorted(row)}",
-                    )
+            missing = [field for field in required if field not in row]
+            if missing:
+                hint = f"the line has the fields {sorted(row)}"
+                raise FileError(path, f"field '{missing[0]}' is missing", line=number, hint=hint)
             yield number, row

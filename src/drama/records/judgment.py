@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from drama.errors import FileError
-from drama.files import atomic_file
+from drama.files import write_text
 
 Qrels = dict[str, dict[str, int]]
 """query id → document id → relevance grade (0: judged, not relevant)."""
@@ -40,34 +40,21 @@ def read_qrels(path: Path) -> Qrels:
             if len(cells) == 4:
                 cells = [cells[0], cells[2], cells[3]]
             if len(cells) != 3:
-                raise FileError(
-                    path,
-                    f"expected 3 columns (query-id, corpus-id, score), found {len(cells)}",
-                    line=number,
-                )
+                problem = f"expected 3 columns (query-id, corpus-id, score), found {len(cells)}"
+                raise FileError(path, problem, line=number)
             query_id, document_id, grade = (cell.strip() for cell in cells)
-            if not _is_integer(grade):
+            if not _INTEGER.fullmatch(grade):
                 raise FileError(path, f"score '{grade}' is not an integer", line=number)
             before = qrels.setdefault(query_id, {}).setdefault(document_id, int(grade))
             if before != int(grade):
-                raise FileError(
-                    path,
-                    f"document '{document_id}' is judged {before} and {grade} for query '{query_id}'",
-                    line=number,
-                )
+                problem = f"document '{document_id}' is judged {before} and {grade} for query '{query_id}'"
+                raise FileError(path, problem, line=number)
     if not qrels:
         raise FileError(path, "holds no judgments")
     return qrels
 
 
-def write_qrels(path: Path, qrels: Qrels) -> int:
-    """Write BEIR's qrels TSV, atomically. Returns the number of judgments."""
-    rows = [(q, d, g) for q, judged in qrels.items() for d, g in judged.items()]
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
-        handle.write("query-id\tcorpus-id\tscore\n")
-        handle.writelines(f"{q}\t{d}\t{g}\n" for q, d, g in rows)
-    return len(rows)
-
-
-def _is_integer(cell: str) -> bool:
-    return _INTEGER.fullmatch(cell.strip()) is not None
+def write_qrels(path: Path, qrels: Qrels) -> None:
+    """Write BEIR's qrels TSV, atomically."""
+    rows = "".join(f"{q}\t{d}\t{g}\n" for q, judged in qrels.items() for d, g in judged.items())
+    write_text(path, "query-id\tcorpus-id\tscore\n" + rows)

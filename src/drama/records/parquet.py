@@ -47,15 +47,6 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
         yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
 
-def count_rows(path: Path) -> int:
-    """How many rows a file holds, by its footer.
-
-    Raises:
-        FileError: missing file, or not Parquet.
-    """
-    return int(open_parquet(path).metadata.num_rows)
-
-
 def open_parquet(path: Path) -> pq.ParquetFile:
     """A file of which only the footer has been read.
 

@@ -1,13 +1,11 @@
 """Query: what somebody asks, in BEIR's `queries.jsonl`."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from drama.files import atomic_file
 from drama.records.fields import Fields
-from drama.records.jsonl import read_jsonl
+from drama.records.jsonl import read_jsonl, write_jsonl
 
 
 class Query(NamedTuple):
@@ -33,10 +31,5 @@ def read_queries(path: Path) -> Iterator[Query]:
 
 def write_queries(path: Path, queries: Iterable[Query]) -> int:
     """Write a BEIR `queries.jsonl`, atomically. Returns how many were written."""
-    written = 0
-    with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
-        for query in queries:
-            row = {"_id": query.id, "text": query.text} | ({"lang": query.lang} if query.lang else {})
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-            written += 1
-    return written
+    rows = ({"_id": q.id, "text": q.text} | ({"lang": q.lang} if q.lang else {}) for q in queries)
+    return write_jsonl(path, rows)

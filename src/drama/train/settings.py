@@ -15,6 +15,7 @@ from drama.train.losses.settings import LossSettings
 from drama.train.optimiser import OptimiserSettings
 from drama.train.phases import PhaseSettings, phase_ends
 from drama.train.validation.settings import ValidationSettings
+from drama.workspace import Needs
 
 
 class TrainSettings(Section):
@@ -135,3 +136,14 @@ class TrainSettings(Section):
     def needs_vectors(self) -> bool:
         """Whether any phase needs the teacher's vectors."""
         return any(phase.loss.distill.needs_vectors for phase in self.run_phases)
+
+    def needs(self) -> Needs:
+        """Optional libraries, the collection to validate on, and judgments that must not be trained on."""
+        validation, leaks = self.validation, self.leaks
+        extras = [("peft", "lora")] if self.lora is not None else []
+        extras += [("tensorboardX", "tensorboard")] if self.tensorboard else []
+        validated = []
+        if validation is not None and validation.collection:
+            validated = [(validation.collection, validation.split)]
+        judgments = [(place, leaks.split) for place in leaks.collections] if leaks else []
+        return Needs(extras=extras, collections=validated, judgments=judgments)

@@ -2,8 +2,7 @@
 
 from drama.workspace.events import EventLog, read_events
 from drama.workspace.manifest import Manifest, read_manifest
-from drama.workspace.needs import Needs
-from drama.workspace.stage import StageRun, open_stage
+from drama.workspace.stage import Needs, StageRun, open_stage
 from drama.workspace.vectors import VectorReader, write_vectors
 
 __all__ = [

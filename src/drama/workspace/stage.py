@@ -16,7 +16,7 @@ note. A folder with other files and no manifest, or with another stage's results
 import shutil
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +29,21 @@ from drama.files import fingerprint, fingerprint_path, write_json
 from drama.settings import Section
 from drama.workspace import manifest as manifests
 from drama.workspace.manifest import MANIFEST, Manifest, read_manifest
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a stage needs that no earlier stage makes: the result of its settings' `needs()`, which
+    `drama.recipe.check` checks before a run begins."""
+
+    models: Sequence[str] = ()
+    """Names, as `drama.models.resolve` takes them."""
+    extras: Sequence[tuple[str, str]] = ()
+    """(library, extra of drama-retrieval that installs it)."""
+    collections: Sequence[tuple[str, str]] = ()
+    """(BEIR folder, split): corpus, queries and judgments are read."""
+    judgments: Sequence[tuple[str, str]] = ()
+    """(BEIR folder, split): queries and judgments are read, and no corpus."""
 
 
 @dataclass
