@@ -81,6 +81,6 @@ def test_ids_are_unique_and_texts_are_texts(tmp_path: Path) -> None:
 
 def test_the_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(DramaError, match="owner/name: the hub's dataset can't be read") as caught:
+    with pytest.raises(DramaError, match="owner/name: the dataset can't be read") as caught:
         list(read_input("hf://owner/name"))
-    assert "within reach" in caught.value.hint
+    assert "reachable" in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 from drama.errors import FileError
 from drama.files import write_json, write_text
 from drama.report import print_results, print_summary, write_report
-from drama.report.plots import bars, courses, loss_curve, pruning_curves, widths
+from drama.report.plots import bars, loss_curve, pruning_curves, small_curves, widths
 from drama.settings import Section
 from drama.workspace import open_stage
 
@@ -144,13 +144,13 @@ def test_one_step_is_a_curve() -> None:
 
 
 def test_what_the_events_follow_is_drawn() -> None:
-    assert courses([{"step": 1, "loss": 2.0}], "train") is None
+    assert small_curves([{"step": 1, "loss": 2.0}], "train") is None
     events = [
         {"step": s, "loss": 1.0, "learning_rate": 0.1, "tokens": 90, "seconds": 0.0 if s == 1 else 0.5}
         for s in range(1, 9)
     ]
     events[3]["held_out"] = {"loss": 0.5, "RR@10": 0.25}
-    labels = drawn_labels(courses(events, "train") or "")
+    labels = drawn_labels(small_curves(events, "train") or "")
     assert {"learning rate", "tokens/s", "held out: loss", "held out: RR@10"} <= set(labels)
     assert not {"gradient norm", "share of padding", "judged: loss"} & set(labels)
 

@@ -106,10 +106,10 @@ def test_a_folder_that_was_half_cleared_is_not_complete(
         assert not run.done
 
 
-def test_another_manner_is_the_same_stage(tmp_path: Path) -> None:
-    with open_stage(tmp_path, "demo", Demo(size=1), {}, manner=("size",)):
+def test_unhashed_keys_leave_the_stage_the_same(tmp_path: Path) -> None:
+    with open_stage(tmp_path, "demo", Demo(size=1), {}, unhashed=("size",)):
         pass
-    with open_stage(tmp_path, "demo", Demo(size=2), {}, manner=("size",)) as run:
+    with open_stage(tmp_path, "demo", Demo(size=2), {}, unhashed=("size",)) as run:
         assert run.done
 
 

@@ -48,7 +48,7 @@ def augment(
             supervised set does not fit the passages, or the mixture names what is not there.
     """
     inputs = {"passages": passages, **settings.inputs()}
-    opened = open_stage(out, "augment", settings, inputs, seed, manner=("server", "ray"), keep=(_STORE,))
+    opened = open_stage(out, "augment", settings, inputs, seed, unhashed=("server", "ray"), keep=(_STORE,))
     with opened as run:
         if run.done:
             return run.manifest

@@ -11,9 +11,9 @@ from drama.corpus.readers.formats import KNOWN_INPUTS
 def encode(
     model: Annotated[str, typer.Argument(help="A retriever folder, short name or hub id.")],
     corpus: Annotated[str, typer.Argument(help=f"Any of {KNOWN_INPUTS}.")],
-    out: Annotated[Path, typer.Option(help="Folder for the vectors.")],
+    out: Annotated[Path, typer.Option(help="Folder of the index.")],
     dim: Annotated[int | None, typer.Option(help="Cut to this trained width.")] = None,
-    dtype: Annotated[str, typer.Option(help="float32 or float16 on disk.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Type on disk: float32 or float16.")] = "float32",
     max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
 ) -> None:
     """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest."""

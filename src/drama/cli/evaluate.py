@@ -9,10 +9,10 @@ import typer
 def evaluate(
     model: Annotated[str, typer.Argument(help="`bm25`, a folder, a short name or a hub id.")],
     collections: Annotated[list[str], typer.Argument(help="BEIR-layout folders.")],
-    out: Annotated[Path, typer.Option(help="The results file; runs and vectors go next to it.")] = Path(
+    out: Annotated[Path, typer.Option(help="Results file; runs and vectors are written next to it.")] = Path(
         "results.json"
     ),
-    split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
+    split: Annotated[str, typer.Option(help="Split of the judgments.")] = "test",
     dim: Annotated[
         list[int] | None, typer.Option(help="Also report at this trained width. Repeatable.")
     ] = None,

@@ -7,8 +7,8 @@ import typer
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="What `drama encode` wrote.")],
-    kind: Annotated[str, typer.Option(help="How vectors are searched.")] = "exact",
+    folder: Annotated[Path, typer.Argument(help="A folder that `drama encode` wrote.")],
+    kind: Annotated[str, typer.Option(help="Kind of index: how vectors are searched.")] = "exact",
 ) -> None:
     """Check an encoded folder and make it searchable."""
     from drama.search import build_index

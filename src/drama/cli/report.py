@@ -1,4 +1,4 @@
-"""`drama report`: the page of a run."""
+"""`drama report`: the HTML report of a run."""
 
 from pathlib import Path
 from typing import Annotated

@@ -16,6 +16,7 @@ from drama.errors import DramaError
 from drama.language.detect import LanguageDetector
 from drama.records import (
     Document,
+    count_passages,
     read_passages,
     write_documents_jsonl,
     write_passages,
@@ -26,7 +27,7 @@ from drama.workspace import Manifest, open_stage
 
 PASSAGES = "passages.parquet"
 Count = Callable[..., None]
-"""Counts an outcome by its name, once or as often as a second argument says."""
+"""Counts an outcome by its name; a second argument is how many times."""
 
 
 def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest:
@@ -65,7 +66,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
 
 
 def _hashed_inputs(inputs: list[str]) -> dict[str, Path]:
-    """What decides whether the stage is up to date: a file or folder for each input that has one."""
+    """The inputs' files and folders, by which the stage knows whether it is up to date."""
     if not inputs:
         raise DramaError("corpus.inputs is empty", hint="name a corpus, or 'python-docs'")
     names = Counter(SOURCE if name == SOURCE else input_name(name) for name in inputs)
@@ -97,7 +98,7 @@ def _with_languages(documents: Iterable[Document], languages: list[str]) -> Iter
 
 def _sample(path: Path, size: int | None, seed: int, count: Count) -> None:
     """Keep `size` passages; None keeps all."""
-    total = sum(1 for _ in read_passages(path))
+    total = count_passages(path)
     if size is None or total <= size:
         return
     chosen = set(random.Random(seed).sample(range(total), size))

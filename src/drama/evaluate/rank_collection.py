@@ -22,8 +22,8 @@ Hits = Mapping[str, Sequence[Hit]]
 class Ranked(NamedTuple):
     """Hits of every query of a collection.
 
-    `dim` is None for BM25; `seconds` is what indexing or encoding the documents took when it was done, here
-    or in an earlier stage; `made_by` is the model's fingerprint, or BM25's parameters; `fused` with BM25.
+    `dim` is None for BM25; `seconds` is the time of indexing or encoding the documents, in this stage or an
+    earlier one; `made_by` is the model's fingerprint, or BM25's parameters; `fused` means with BM25.
     """
 
     dim: int | None
@@ -47,11 +47,11 @@ def rank_collection(
     Args:
         model: its name in the settings.
         folder: of a model that is loaded; None for BM25 and LSA.
-        label: what messages call it.
+        label: its name in messages.
         collection: documents and queries.
         settings: the recipe's `evaluate` section.
         store: vectors at full width.
-        bm25: BM25's hits, where there are some.
+        bm25: BM25's hits, for the fusion.
     """
     depth = max(REPORTED, settings.fusion.depth) + settings.exclude_self
     if model == BM25_NAME:

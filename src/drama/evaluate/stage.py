@@ -50,7 +50,7 @@ def evaluate(
         seed: of the significance test.
         store: folder of an embedding store, shared with other stages or kept between calls; without one a
             model that was cut off begins its collection again.
-        labels: what to call a model in the table instead of its path.
+        labels: model → its name in the table, instead of its path.
 
     Raises:
         DramaError: what `settings.needs()` raises, an unknown model, or a broken collection; all are checked

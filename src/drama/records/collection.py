@@ -16,7 +16,7 @@ from drama.records.query import Query, read_queries
 
 
 class Judged(NamedTuple):
-    """The queries of one split that have judgments, and these."""
+    """The queries of one split that have judgments, and the judgments."""
 
     queries: list[Query]
     qrels: Qrels

@@ -115,10 +115,7 @@ class Documents(Protocol):
 
 
 class Passages:
-    """The documents of a Parquet passages file.
-
-    Raises:
-        FileError: missing file, not Parquet, or (when it is read) a column is missing.
+    """The documents of a Parquet passages file, read from disk on every pass.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -140,7 +137,7 @@ class Passages:
 
 
 class Texts:
-    """Title and text of each document, in order, as often as wanted.
+    """Title and text of each document, in order; can be iterated repeatedly.
 
     >>> list(Texts([Document("a", "tea", "is green"), Document("b", "", "milk")]))
     ['tea is green', 'milk']

@@ -1,13 +1,13 @@
 """report.html: one file that needs nothing else."""
 
 import html
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from drama.files import write_text
-from drama.records.measures import MEASURES
-from drama.report.plots import bars, courses, heat_maps, histogram, loss_curve, pruning_curves, widths
+from drama.report.plots import bars, heat_maps, histogram, loss_curve, pruning_curves, small_curves, widths
 from drama.report.read import RunFiles, read_run
-from drama.report.tables import measured, p_text, short_name
+from drama.report.tables import RESULT_COLUMNS, result_cells
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -58,17 +58,7 @@ def write_report(folder: Path) -> Path:
 def _results(run: RunFiles) -> str:
     if not run.results:
         return "<p>Nothing was evaluated: the recipe names no collections.</p>"
-    rows = []
-    for r in run.results:
-        numbers = [
-            r["dim"] or "",
-            *measured(r),
-            p_text(r),
-            f"{r['documents_per_second']:.0f}",
-        ]
-        rows.append([r["collection"], short_name(r["model"]), *numbers])
-    head = ["collection", "model", "dim", *MEASURES, "p vs bm25", "documents/s"]
-    return "<h2>Results</h2>" + _table(head, rows, text_columns=2)
+    return _table("Results", RESULT_COLUMNS, map(result_cells, run.results))
 
 
 def _plots(run: RunFiles) -> list[str]:
@@ -78,7 +68,7 @@ def _plots(run: RunFiles) -> list[str]:
     names = {"prune": "mask learning and recovery of the pruned model", "train": "contrastive training"}
     for stage, events in run.events.items():
         if events:
-            found += [loss_curve(events, names[stage]), courses(events, names[stage]) or ""]
+            found += [loss_curve(events, names[stage]), small_curves(events, names[stage]) or ""]
     found += pruning_curves(run.events.get("prune", []))
     found += [heat_maps(maps, f"{name}, by layer") for name, maps in run.maps.items() if maps]
     for manifest in run.manifests.values():
@@ -98,7 +88,7 @@ def _languages(run: RunFiles) -> str:
         numbers = [[f"{row[key]:.2f}" for key in ("parent", "sliced", "pruned", "ratio")] for row in rows]
         cells = [[row["name"], *m, *n] for row, m, n in zip(rows, marks, numbers, strict=True)]
         head = ["language", "lost", "read", "parent's perplexity", "sliced", "pruned", "pruned / parent"]
-        parts.append(f"<h2>Languages</h2><p>{words}</p>" + _table(head, cells, text_columns=3))
+        parts.append(_table("Languages", head, cells, text_columns=3) + f"<p>{words}</p>")
     return "".join(parts)
 
 
@@ -115,21 +105,21 @@ def _searches(run: RunFiles) -> str:
 
 
 def _stages(run: RunFiles) -> str:
-    rows = []
-    for name, manifest in run.manifests.items():
-        outcomes = "; ".join(f"{k}: {v}" for k, v in manifest.counts.items())
-        rows.append([name, outcomes, f"{manifest.seconds:.0f}"])
-    return "<h2>Stages</h2>" + _table(["stage", "counts by outcome", "seconds"], rows, text_columns=2)
+    rows = [
+        [name, "; ".join(f"{k}: {v}" for k, v in manifest.counts.items()), f"{manifest.seconds:.0f}"]
+        for name, manifest in run.manifests.items()
+    ]
+    return _table("Stages", ["stage", "counts by outcome", "seconds"], rows)
 
 
 def _figures(run: RunFiles) -> str:
     rows = [
-        [name, key, str(value)]
+        [name, key, value]
         for name, manifest in run.manifests.items()
         for key, value in manifest.figures.items()
         if key not in (_GROUPS, _LANGUAGES, _LOST, _HISTOGRAMS)
     ]
-    return "<h2>Figures</h2>" + _table(["stage", "figure", "value"], rows, text_columns=2)
+    return _table("Figures", ["stage", "figure", "value"], rows)
 
 
 def _trained_on(run: RunFiles) -> str:
@@ -138,16 +128,16 @@ def _trained_on(run: RunFiles) -> str:
     if not groups:
         return ""
     head = [name.replace("_", " ") for name in groups[0]]
-    return "<h2>Trained on</h2>" + _table(head, [list(g.values()) for g in groups], text_columns=3)
+    return _table("Trained on", head, [list(g.values()) for g in groups], text_columns=3)
 
 
 def _provenance(run: RunFiles) -> str:
     last = list(run.manifests.values())[-1]
-    rows = [[k, str(v)] for k, v in {**last.versions, **last.machine, "seed": last.seed}.items()]
-    return "<h2>Made with</h2>" + _table(["", ""], rows, text_columns=2)
+    return _table("Made with", ["", ""], {**last.versions, **last.machine, "seed": last.seed}.items())
 
 
-def _table(head: list[str], rows: list[list[object]] | list[list[str]], text_columns: int) -> str:
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]], text_columns: int = 2) -> str:
+    """A heading and a table; the columns after the first `text_columns` hold numbers."""
     top = "".join(f"<th>{html.escape(h)}</th>" for h in head)
     body = "".join(
         "<tr>"
@@ -158,4 +148,4 @@ def _table(head: list[str], rows: list[list[object]] | list[list[str]], text_col
         + "</tr>"
         for row in rows
     )
-    return f"<table><tr>{top}</tr>{body}</table>"
+    return f"<h2>{title}</h2><table><tr>{top}</tr>{body}</table>"

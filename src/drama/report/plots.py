@@ -56,7 +56,7 @@ def loss_curve(events: Sequence[Event], stage: str) -> str:
     return _svg(figure)
 
 
-_COURSES: dict[str, Callable[[Event], float]] = {
+_CURVES: dict[str, Callable[[Event], float]] = {
     "learning rate": lambda event: float(event["learning_rate"]),
     "gradient norm": lambda event: float(event["gradient_norm"]),
     "tokens/s": lambda event: float(event["tokens"]) / float(event["seconds"]),
@@ -67,9 +67,9 @@ _COURSES: dict[str, Callable[[Event], float]] = {
 _MEASURED = {"held_out": "held out", "judged": "judged"}
 
 
-def courses(events: Sequence[Event], stage: str) -> str | None:
+def small_curves(events: Sequence[Event], stage: str) -> str | None:
     """Everything else that the events record, a small plot each; None if they record nothing."""
-    lines = {title: _course(events, value) for title, value in _COURSES.items()}
+    lines = {title: _points(events, value) for title, value in _CURVES.items()}
     for part, title in _MEASURED.items():
         measured = [(event["step"], event[part]) for event in events if part in event]
         for name in measured[0][1] if measured else ():
@@ -86,7 +86,7 @@ def courses(events: Sequence[Event], stage: str) -> str | None:
     return _svg(figure)
 
 
-def _course(events: Sequence[Event], value: Callable[[Event], float]) -> list[tuple[int, float]]:
+def _points(events: Sequence[Event], value: Callable[[Event], float]) -> list[tuple[int, float]]:
     """(step, value) of the events that hold what the value needs."""
     points = []
     for event in events:

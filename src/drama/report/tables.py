@@ -12,6 +12,7 @@ from rich.table import Table
 from drama.records.measures import MEASURES
 from drama.report.read import read_run
 
+RESULT_COLUMNS = ("collection", "model", "dim", *MEASURES, "p vs bm25", "documents/s")
 _WIDTH = 140
 
 
@@ -33,17 +34,10 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
     """One table of results; `p` is the paired randomisation test against BM25 on the main measure."""
     out = _console()
     table = Table(box=None, header_style="bold")
-    for name in ("collection", "model", "dim", *MEASURES, "p vs bm25", "docs/s"):
+    for name in RESULT_COLUMNS:
         table.add_column(name, justify="left" if name in ("collection", "model") else "right")
     for row in results:
-        table.add_row(
-            escape(row["collection"]),
-            escape(short_name(row["model"])),
-            "" if row["dim"] is None else str(row["dim"]),
-            *measured(row),
-            p_text(row),
-            f"{row['documents_per_second']:.0f}",
-        )
+        table.add_row(*map(escape, result_cells(row)))
     out.print(table)
 
 
@@ -53,9 +47,16 @@ def _console() -> Console:
     return Console(highlight=False, width=None if terminal else _WIDTH)
 
 
-def measured(row: dict[str, Any]) -> list[str]:
-    """The values of a row, one for each of `MEASURES`; empty where an older run lacks it."""
-    return [f"{row['metrics'][m]:.3f}" if m in row["metrics"] else "" for m in MEASURES]
+def result_cells(row: dict[str, Any]) -> list[str]:
+    """A row of results.json under `RESULT_COLUMNS`; a measure that an older run lacks is empty."""
+    return [
+        row["collection"],
+        short_name(row["model"]),
+        str(row["dim"] or ""),
+        *(f"{row['metrics'][m]:.3f}" if m in row["metrics"] else "" for m in MEASURES),
+        p_text(row),
+        f"{row['documents_per_second']:.0f}",
+    ]
 
 
 def p_text(row: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
 
     Args:
         folder: a model folder in transformers' format.
-        bidirectional: every token sees every token; else causal, as the LLM was trained.
-        dtype: of the weights.
+        bidirectional: every token sees every token; otherwise attention is causal, as the LLM was trained.
+        dtype: type of the weights.
 
     Raises:
         DramaError: the folder can't be loaded, or attention is not as requested.
@@ -33,11 +33,10 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # BERT's: we pool ourselves
     model.eval()
-    sees = last_token_reaches_first(model)
-    if sees != bidirectional:
+    if last_token_reaches_first(model) != bidirectional:
+        found, wanted = ("causal", "bidirectional") if bidirectional else ("bidirectional", "causal")
         raise DramaError(
-            f"{folder}: attention is {'bidirectional' if sees else 'causal'} though "
-            f"{'bidirectional' if bidirectional else 'causal'} was requested",
+            f"{folder}: attention is {found} though {wanted} was requested",
             hint="this transformers version or attention kernel ignores config.is_causal: use >=5.2",
         )
     return model

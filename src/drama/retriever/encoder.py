@@ -46,8 +46,8 @@ def load_encoder(
     Args:
         name: a folder, a short name of the catalog, a GGUF file, or a hub id.
         max_length: cut texts to this many tokens instead of the model's own limit.
-        precision: of matrix products; `auto` is bf16 where the processor has it. The encoder's `precision`
-            says which it is.
+        precision: type of matrix products; `auto` is bf16 if the processor has it, and the encoder's
+            `precision` says which it is.
 
     Raises:
         DramaError: no such model, one that can't be loaded, or one that can't read texts of this length.

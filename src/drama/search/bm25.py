@@ -66,7 +66,7 @@ class BM25:
         return cls(index, ids, lang)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """The k best documents of each query; documents that share no term with it are no hits."""
+        """The k best documents of each query; a document that shares no term with it is no hit."""
         return [self._search(query, k) for query in queries]
 
     def _search(self, query: str, k: int) -> list[Hit]:

@@ -3,7 +3,7 @@
 index.json           model, its fingerprint, width, kind of index
 vectors/             shards (see drama.workspace.vectors)
 documents.parquet    what a hit shows
-encoded.json         that encoding ended, and with what
+encoded.json         written when encoding ended: model, width, type
 """
 
 import json

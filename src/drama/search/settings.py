@@ -7,7 +7,7 @@ from drama.settings import Section
 
 
 class IndexSettings(Section):
-    """The index of the corpus that a run leaves."""
+    """The index that a run builds of its corpus."""
 
     kind: str = "exact"
     """The kind of index. `exact` compares a query with every vector."""
@@ -26,6 +26,6 @@ class SearchSettings(Section):
     """Example searches in that index, for the summary."""
 
     queries: list[str] = []
-    """Questions to ask."""
+    """Example queries."""
     k: int = Field(default=3, ge=1)
-    """Hits of each."""
+    """Hits per query."""

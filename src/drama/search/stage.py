@@ -13,11 +13,7 @@ from drama.workspace import Manifest, open_stage
 def index_corpus(
     settings: IndexSettings, model: Path, passages: Path, out: Path, store: Path | None = None
 ) -> Manifest:
-    """Encode the passages and leave an index in `out`.
-
-    With `store`, the folder of an embedding store, no passage is encoded that evaluation, or an index of
-    another width, has encoded before.
-    """
+    """Encode the passages and write an index to `out`; `store` is the folder of the run's embedding store."""
     with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
         if not stage.done:
             documents = read_passages(passages)
@@ -28,7 +24,7 @@ def index_corpus(
 
 
 def search_examples(settings: SearchSettings, folder: Path, out: Path) -> Manifest:
-    """Search the index in `folder`; leave `examples.json` in `out`."""
+    """Search the index in `folder`, and write `examples.json` to `out`."""
     with open_stage(out, "search", settings, {"index": folder}) as stage:
         if stage.done:
             return stage.manifest

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from drama.compute import Precision, World
 from drama.retriever import Retriever
-from drama.retriever.forward.packed import computing_again
+from drama.retriever.forward.packed import recompute_contexts
 from drama.retriever.model import length_batches
 from drama.settings import Section
 
@@ -49,7 +49,7 @@ class ComputeSettings(Section):
         # LoRA's factors and sharded layers are in the modules, which fused layers bypass.
         retriever.fused = self.fused and not lora and not self.shard
         if self.gradient_checkpointing:
-            how = {"use_reentrant": False, "context_fn": partial(computing_again, retriever.backbone)}
+            how = {"use_reentrant": False, "context_fn": partial(recompute_contexts, retriever.backbone)}
             retriever.backbone.gradient_checkpointing_enable(how)
 
 

@@ -72,7 +72,7 @@ def open_stage(
     inputs: Mapping[str, Path],
     seed: int = 0,
     *,
-    manner: Collection[str] = (),
+    unhashed: Collection[str] = (),
     keep: Collection[str] = (),
 ) -> Iterator[StageRun]:
     """Open a stage's folder; see the module's docstring.
@@ -84,14 +84,14 @@ def open_stage(
         inputs: name → file or folder that the stage reads; hashed by content. A complete stage's
             folder is identified by its manifest's fingerprint, not by its bytes.
         seed: the recipe's seed.
-        manner: keys of the section that don't change the results, such as a server's retries.
+        unhashed: keys of the section that don't change the results, such as a server's retries.
         keep: names in the folder that survive changed settings: their content is looked up by its hash.
 
     Raises:
         FileError: an input is missing, or the folder is not empty and not this stage's.
     """
     hashes = {name: identity(path) for name, path in inputs.items()}
-    mark = fingerprint([stage, settings.model_dump(mode="json", exclude={*manner}), hashes, seed])
+    mark = fingerprint([stage, settings.model_dump(mode="json", exclude={*unhashed}), hashes, seed])
     before = read_manifest(folder)
     if before is None and folder.is_dir() and any(folder.iterdir()):
         raise FileError(

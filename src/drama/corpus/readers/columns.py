@@ -1,4 +1,4 @@
-"""Which column of a table holds which field of a document."""
+"""The columns of a table that hold a document's fields."""
 
 from collections.abc import Iterable
 

@@ -27,13 +27,13 @@ PAGES = {
 
 
 def corpus_reader(suffix: str) -> "Callable[[Path, str], Iterator[Document]] | None":
-    """What streams the documents of a file, given its path and their source; None for an unknown suffix."""
+    """The reader of a file of documents: (path, source) → documents; None for an unknown suffix."""
     name = CORPUS_FILES.get(suffix.lower())
     return resolve_name(name) if name else None
 
 
 def page_reader(suffix: str) -> "Callable[[Path], Page] | None":
-    """What reads a file that is one document; None for an unknown suffix."""
+    """The reader of a file that is one document; None for an unknown suffix."""
     name = PAGES.get(suffix.lower())
     return resolve_name(name) if name else None
 

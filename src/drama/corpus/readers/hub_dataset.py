@@ -89,13 +89,10 @@ def _rows(name: str, wanted: HubDataset) -> Iterator[dict[str, Any]]:
         while (row := next(rows, None)) is not None:
             yield row
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        where = "hub's dataset" if wanted.folder is None else "dataset"
-        hint = "see its page for its splits and configs"
+        hint = "see the dataset's card for its splits and configs"
         if wanted.folder is None:
-            hint = (
-                f"is the name right, and the hub within reach? A copy on this machine: {SCHEME}path/to/folder"
-            )
-        raise DramaError(f"{name}: the {where} can't be read ({error})", hint=hint) from None
+            hint = f"is the name right, and the hub reachable? A copy on this machine: {SCHEME}path/to/folder"
+        raise DramaError(f"{name}: the dataset can't be read ({error})", hint=hint) from None
 
 
 def _opened(wanted: HubDataset) -> Any:

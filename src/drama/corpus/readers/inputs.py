@@ -33,7 +33,7 @@ def read_input(name: str) -> Iterator[Document]:
 
 
 def input_name(name: str) -> str:
-    """What an input is called in ids and in `source`."""
+    """The name of an input in ids and in `source`."""
     if name.startswith(SCHEME):
         return Path(hub_dataset(name).name).name
     path = Path(name)
@@ -41,10 +41,8 @@ def input_name(name: str) -> str:
 
 
 def hashed_part(name: str) -> Path | None:
-    """What decides whether an input is the same as before: the corpus, without judgments in its folder.
-
-    None for a dataset of the hub, which is identified by its name alone.
-    """
+    """The part of an input whose content identifies it: the corpus, without judgments in its folder; None for
+    a dataset of the hub, which is identified by its name alone."""
     if name.startswith(SCHEME):
         return hub_dataset(name).folder
     path = Path(name)
@@ -52,7 +50,7 @@ def hashed_part(name: str) -> Path | None:
 
 
 def other_files(name: str) -> int:
-    """How many files of a folder of pages are of another kind, and are not read; hidden ones don't count."""
+    """Number of files in a folder of pages that are of another kind and not read; hidden ones don't count."""
     folder = Path(name)
     if name.startswith(SCHEME) or not folder.is_dir() or _corpus_file(folder) is not None:
         return 0

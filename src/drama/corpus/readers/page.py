@@ -7,7 +7,7 @@ from drama.errors import FileError
 
 
 class Page(NamedTuple):
-    """What a file says; an empty title is the file's name, an empty `lang` is detected."""
+    """Title, text and language; an empty title becomes the file's name, an empty `lang` is detected."""
 
     title: str
     text: str

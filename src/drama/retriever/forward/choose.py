@@ -1,5 +1,5 @@
-"""The choice of the way a batch of texts goes through the layers. A new way (another kernel, a quantised
-model) is a file with a function of the type `States`, and a line in `choose`. All give the same states."""
+"""How a batch of texts goes through the layers. A new way (another kernel, a quantised model) is a file with
+a function of the type `States`, and a line in `choose`. All give the same states."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,12 +15,12 @@ States = Callable[[Any, Sequence[Sequence[int]]], tuple[torch.Tensor, torch.Tens
 
 
 def choose(backbone: Any, longest: int, packs: bool = True, fused: bool = True) -> States:
-    """The fastest way that is open to these layers.
+    """The fastest way that these layers support.
 
     Args:
         backbone: the layers, where they are now.
         longest: tokens of the longest text.
-        packs: whether the layers give right states for texts end to end (`packed.packs`).
+        packs: whether the layers give the right states for texts end to end (`packed.packs`).
         fused: whether the hand-written layer may be used.
     """
     if not packs or not can_pack(backbone, longest):

@@ -2,7 +2,7 @@
 
 Against transformers' modules: fewer and larger matrix products (queries, keys and values in one; gate and up
 in one), fewer passes over memory, and less kept for the backward pass: the outputs of the norms and the
-product inside the MLP are computed again, which is cheap. The same numbers, held by tests.
+product inside the MLP are recomputed, which is cheap. Tests hold it to the same numbers.
 
 `drama.models.architectures` lists the architectures. Others, and other devices, go through `packed`.
 

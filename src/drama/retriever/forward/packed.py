@@ -1,4 +1,4 @@
-"""Padding-free forward: the texts of a batch end to end as one row, each attending to itself only.
+"""Padding-free forward: the texts of a batch end to end as one row, each of which attends only to itself.
 
 The linear layers see real tokens and nothing else. Attention goes text by text on a CPU; on CUDA with
 flash-attn installed and in half precision it is one variable-length kernel. The states are those of the
@@ -94,9 +94,9 @@ def packed_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch
     return states_1TD[0], length_B.to(device)
 
 
-def computing_again(backbone: Any) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    """Contexts of a checkpointed layer in the forward pass, and when the backward pass recomputes it, there
-    with the attention that is set now."""
+def recompute_contexts(backbone: Any) -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """Contexts of a checkpointed layer: of its forward pass, and of its recomputation in the backward pass,
+    which needs the attention of the forward pass."""
     return nullcontext(), _attention(backbone, backbone.config._attn_implementation)
 
 

@@ -1,4 +1,4 @@
-"""Padded forward: the texts of a batch side by side, the short ones filled up. Every family can do this.
+"""Padded forward: short texts are padded to the longest of the batch. It works for every family.
 
 Legend: B texts, L tokens of the longest, T tokens of all texts together, D hidden size.
 """
@@ -12,7 +12,7 @@ import torch
 def padded_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Token states [T, D] of all texts, without those of the padding, and each text's length [B]."""
     device, longest = backbone.device, max(map(len, tokens))
-    pad = backbone.get_input_embeddings().padding_idx or 0  # by which some families number their positions
+    pad = backbone.get_input_embeddings().padding_idx or 0  # some families number their positions by it
     tokens_BL = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids in tokens])
     length_B = torch.tensor([len(ids) for ids in tokens])
     mask_BL = torch.arange(longest) < length_B.unsqueeze(1)

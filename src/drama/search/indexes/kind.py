@@ -12,17 +12,17 @@ from drama.records import Hit
 class VectorIndex(Protocol):
     """Documents' vectors in the folder of an index, ready for queries.
 
-    The vectors are in `folder/vectors` (see `drama.workspace.vectors`) and stay there. What a kind needs
-    besides, such as a graph or centroids, it keeps in its own files in `folder`.
+    The vectors are in `folder/vectors` (see `drama.workspace.vectors`) and stay there. A kind keeps what else
+    it needs, such as a graph or centroids, in its own files in `folder`.
     """
 
     @classmethod
     def build(cls, folder: Path) -> None:
-        """Write these files; `drama index` calls it once."""
+        """Write these files."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open what `build` left."""
+        """Open what `build` wrote."""
 
     def __len__(self) -> int:
         """Number of documents."""
