@@ -74,11 +74,7 @@ class Collection:
 
 
 def qrels_file(folder: Path, split: str) -> Path:
-    """The judgments of a split.
-
-    Raises:
-        FileError: the folder has no such split.
-    """
+    """The judgments of a split."""
     path = folder / "qrels" / f"{split}.tsv"
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.tsv"))) or "none"

@@ -67,11 +67,7 @@ def document_from(fields: Fields, number: int, values: Mapping[str, object], sou
 
 
 def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
-    """Stream a BEIR `corpus.jsonl` (`_id`, `text`, optional `title` and `lang`); a null text is empty.
-
-    Raises:
-        FileError: broken line, missing field, empty or duplicate id.
-    """
+    """Stream a BEIR `corpus.jsonl` (`_id`, `text`, optional `title` and `lang`); a null text is empty."""
     fields = Fields(path, "document")
     for number, row in read_jsonl(path, required=("_id", "text")):
         text = "" if row["text"] is None else row["text"]
@@ -96,11 +92,7 @@ def count_passages(path: Path) -> int:
 
 
 def read_passages(path: Path) -> Iterator[Document]:
-    """Stream the documents of a Parquet passages file.
-
-    Raises:
-        FileError: missing file, not Parquet, or a column is missing (`chunk_of` may be).
-    """
+    """Stream the documents of a Parquet passages file; its column `chunk_of` may be missing."""
     return (Document(*row) for row in read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of",)))
 
 

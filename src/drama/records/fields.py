@@ -48,9 +48,6 @@ class Fields:
     def identity(self, number: int, value: object) -> str:
         """An id: text or an integer, unique, not empty, and without the tabs and line breaks that would break
         the lines of qrels and runs.
-
-        Raises:
-            DramaError: it is none of these.
         """
         is_number = isinstance(value, int) and not isinstance(value, bool)
         identity = self.text(number, "_id", str(value) if is_number else value)

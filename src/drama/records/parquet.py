@@ -43,6 +43,11 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
     if missing:
         raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {needed}")
     names = [name for name in schema.names if name in file.schema_arrow.names]
+    yield from read_columns(file, names)
+
+
+def read_columns(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Stream the rows of an open file, with these columns in this order."""
     for batch in file.iter_batches(_ROWS_PER_GROUP, columns=names):
         yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 

@@ -17,11 +17,7 @@ class Query(NamedTuple):
 
 
 def read_queries(path: Path) -> Iterator[Query]:
-    """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`).
-
-    Raises:
-        FileError: broken line, missing field, empty or duplicate id.
-    """
+    """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`)."""
     fields = Fields(path, "query")
     for number, row in read_jsonl(path, required=("_id", "text")):
         identity = fields.identity(number, row["_id"])

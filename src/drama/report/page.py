@@ -28,11 +28,7 @@ _HISTOGRAMS = "histograms"
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` into a run's folder from its manifests, results and events.
-
-    Raises:
-        FileError: the folder holds no run.
-    """
+    """Write `report.html` into a run's folder from its manifests, results and events."""
     run = read_run(folder)
     parts = [
         f"<h1>{html.escape(folder.name)}</h1>",

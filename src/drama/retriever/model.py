@@ -126,11 +126,7 @@ class Retriever:
         return [*self.backbone.parameters(), *(self.head.parameters() if self.head is not None else ())]
 
     def check_trainable_dims(self) -> None:
-        """Refuse widths that the backbone does not have.
-
-        Raises:
-            DramaError: a width in the settings is above the hidden size, or below 1.
-        """
+        """Refuse widths that the backbone does not have."""
         bad = [d for d in self.settings.dims if not 1 <= d <= self.dim]
         if bad:
             raise DramaError(

@@ -6,8 +6,7 @@ from pathlib import Path
 from drama.corpus.readers.columns import document_columns
 from drama.errors import FileError
 from drama.records import Document, Fields, document_from, open_parquet
-
-_BATCH = 4096
+from drama.records.parquet import read_columns
 
 
 def read_parquet(path: Path, source: str) -> Iterator[Document]:
@@ -25,8 +24,5 @@ def read_parquet(path: Path, source: str) -> Iterator[Document]:
         hint = "call the column that holds the documents 'text'"
         raise FileError(path, f"no column 'text' (there are: {', '.join(names)})", hint=hint)
     fields = Fields(path, "document", unit="row")
-    number = 0
-    for batch in file.iter_batches(_BATCH, columns=list(columns.values())):
-        for row in zip(*(batch.column(column).to_pylist() for column in columns.values()), strict=True):
-            number += 1
-            yield document_from(fields, number, dict(zip(columns, row, strict=True)), source)
+    for number, row in enumerate(read_columns(file, list(columns.values())), start=1):
+        yield document_from(fields, number, dict(zip(columns, row, strict=True)), source)

@@ -30,7 +30,6 @@ _QUERY_WORDS = (5, 30)
 _REST_WORDS = 12
 _SKIPPED = {"antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "tkinter", "ensurepip"}
 _SPACE = re.compile(r"\s+")
-_SHORT, _DUPLICATE = "too short, left out", "exact duplicate, left out"
 
 
 class KnownItems(NamedTuple):
@@ -131,13 +130,7 @@ def _docstrings() -> tuple[dict[str, str], Counter[str]]:
                 dropped["source file that does not parse, left out"] += 1
                 continue
             for qualified, text in _in_module(tree, name):
-                folded = _fold(text)
-                if len(text.split()) < _MIN_WORDS:
-                    dropped[_SHORT] += 1
-                elif folded in seen:
-                    dropped[_DUPLICATE] += 1
-                else:
-                    seen.add(folded)
+                if _is_new(text, _fold(text), seen, dropped):
                     entries[qualified] = text
     return entries, dropped
 
@@ -167,13 +160,20 @@ def _topics(dropped: Counter[str]) -> Iterator[Document]:
     seen: set[str] = set()
     for name, text in sorted(topics.items()):
         for number, piece in enumerate(_pieces(text)):
-            if len(piece.split()) < _MIN_WORDS:
-                dropped[_SHORT] += 1
-            elif piece in seen:
-                dropped[_DUPLICATE] += 1
-            else:
-                seen.add(piece)
+            if _is_new(piece, piece, seen, dropped):
                 yield Document(f"topic:{name}-{number}", name, piece, "en", SOURCE)
+
+
+def _is_new(text: str, key: str, seen: set[str], dropped: Counter[str]) -> bool:
+    """Whether a text is long enough, and no earlier one has its key; counts the others."""
+    if len(text.split()) < _MIN_WORDS:
+        dropped["too short, left out"] += 1
+        return False
+    if key in seen:
+        dropped["exact duplicate, left out"] += 1
+        return False
+    seen.add(key)
+    return True
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -20,11 +20,7 @@ def first_position(model: torch.nn.Module) -> int:
 
 
 def check_length(model: torch.nn.Module, field: str, tokens: int) -> None:
-    """Refuse a setting that allows texts longer than the model can read.
-
-    Raises:
-        DramaError: there are fewer positions than tokens.
-    """
+    """Refuse a setting that allows texts longer than the model can read."""
     table = _table(model)
     if table is None:
         return
