@@ -10,8 +10,9 @@ import torch
 
 from drama.files import write_json
 from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
-from drama.prune.learn.recover import Recovery, RecoverySettings
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.recover import Recovery
+from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.learn.updates import Learner, Log, update
 from drama.prune.load import load_causal_lm
 from drama.prune.methods.shearing.learn import MaskLearner

@@ -18,7 +18,8 @@ from drama.cli import _app
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.settings import DomainSettings
 from drama.prune.learn.updates import Log, update
 from drama.prune.methods.shearing.hard_concrete import probability_of_zero, sample, without_noise
 from drama.prune.methods.shearing.learn import MaskLearner

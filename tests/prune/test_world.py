@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from drama.cli import _app
 from drama.compute import World
 from drama.errors import DramaError
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
-from drama.prune.learn.recover import Recovery, RecoverySettings
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.recover import Recovery
+from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.learn.updates import Log, update
 from drama.workspace import read_events
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from drama.errors import DramaError
 from drama.models.architectures import ARCHITECTURES, architecture
+from drama.prune.shape.shape import head_dim_of
 
 
 class Family:
@@ -137,9 +138,3 @@ def check_family(config: Any) -> type[Family]:
             f"prune: models of type '{config.model_type}' can't be pruned yet", hint=f"known types: {known}"
         )
     return FAMILIES[name]
-
-
-def head_dim_of(config: Any) -> int:
-    """Width of one attention head, also where the config does not give it."""
-    own = getattr(config, "head_dim", None)
-    return int(own or config.hidden_size // config.num_attention_heads)

@@ -22,7 +22,8 @@ from drama.prune.learn.losses import Match
 from drama.prune.learn.recover import Recovery, load_teacher
 from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, save_causal_lm
-from drama.prune.methods import METHODS, Task
+from drama.prune.methods import METHODS
+from drama.prune.methods.task import Task
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, parent_shape

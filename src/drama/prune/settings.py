@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.prune.learn.domains import DomainSettings
-from drama.prune.learn.recover import RecoverySettings
+from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.methods import METHODS
 from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.shape.target import GQA, ShapeSettings
-from drama.prune.text.calibration import CalibrationSettings
-from drama.prune.vocabulary.cut import VocabularySettings
+from drama.prune.text.settings import CalibrationSettings
+from drama.prune.vocabulary.settings import VocabularySettings
 from drama.settings import Section
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from drama.prune.planning import planned_rounds
 from drama.prune.pruning_round import PruningRound, Setup
 from drama.prune.settings import PruneSettings
 from drama.prune.text.corpus import Corpus, Domains
-from drama.prune.vocabulary.parent import cut_parent
+from drama.prune.vocabulary.cut import cut_parent
 from drama.workspace import Manifest, StageRun
 
 

@@ -7,24 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 
 from drama.compute import World, autocast, default_device, resolve_precision
 from drama.prune.learn.losses import Match, losses
-from drama.prune.learn.updates import Learner, UpdateSettings
+from drama.prune.learn.settings import RecoverySettings
+from drama.prune.learn.updates import Learner
 from drama.prune.load import load_causal_lm
-
-
-class RecoverySettings(UpdateSettings):
-    """Continued training of the pruned model on the corpus."""
-
-    max_length: int = Field(default=64, ge=8)
-    """Tokens of a packed row, here and in mask learning."""
-    kl_weight: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of KL(parent ‖ child) over the vocabulary; the rest is the LM loss."""
-    hidden_weight: float = Field(default=0.0, ge=0.0)
-    """Weight of 1 − cos between the inputs of the child's layers and head and the same channels of the
-    parent's."""
 
 
 class Recovery(Learner):

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pydantic import Field
 
 from drama.compute import (
-    Precision,
     World,
     clip,
     load_checkpoint,
@@ -26,30 +24,8 @@ from drama.console import note, progress
 from drama.errors import DramaError
 from drama.prune.learn.domains import Mixture
 from drama.prune.learn.losses import held_out_loss
-from drama.settings import Section
+from drama.prune.learn.settings import UpdateSettings
 from drama.workspace import EventLog
-
-
-class UpdateSettings(Section):
-    """A run of updates on packed rows of the corpus."""
-
-    steps: int = Field(default=0, ge=0)
-    """0: none."""
-    batch_size: int = Field(default=8, ge=1)
-    """Rows a step."""
-    micro_batch: int | None = Field(default=None, ge=1)
-    """Rows that a process computes at once; none: all of its rows. The same gradients, less memory."""
-    learning_rate: float = Field(default=3e-4, gt=0.0)
-    """Peak learning rate of the weights."""
-    warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share of the steps in which the rates rise; afterwards they fall linearly to 0."""
-    checkpoint_every: int = Field(default=50, ge=1)
-    """Steps between checkpoints."""
-    precision: Precision = "fp32"
-    """Precision of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay
-    fp32."""
-    gradient_checkpointing: bool = False
-    """Recompute each layer in the backward pass instead of keeping its activations."""
 
 
 class Learner:

@@ -4,11 +4,6 @@ import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
-from transformers import AutoModelForCausalLM
-
-from drama.prune.families import head_dim_of
-
 
 class Shape(NamedTuple):
     """`layers` × (attention with `heads` in `kv_heads` groups + MLP) on a residual stream `hidden` wide."""
@@ -47,8 +42,17 @@ def child_config(config: Any, target: Shape, layers: Sequence[int]) -> Any:
 
 def parameters(config: Any) -> tuple[int, int]:
     """(without embeddings and LM head, in all): weights of a causal LM with this config; none is made."""
+    import torch  # here, so that settings need neither
+    from transformers import AutoModelForCausalLM
+
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     whole = sum(p.numel() for p in model.parameters())
     table = config.vocab_size * config.hidden_size
     return whole - table * (1 if config.tie_word_embeddings else 2), whole
+
+
+def head_dim_of(config: Any) -> int:
+    """Width of one attention head, also where the config does not give it."""
+    own = getattr(config, "head_dim", None)
+    return int(own or config.hidden_size // config.num_attention_heads)

@@ -8,25 +8,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from pydantic import Field
 
 from drama.prune.text.rows import opening
+from drama.prune.text.settings import CalibrationSettings
 from drama.records.sample import reservoir
-from drama.settings import Section
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """(tokens [B, L], mask [B, L])."""
-
-
-class CalibrationSettings(Section):
-    """Texts on which activations are measured."""
-
-    documents: int = Field(default=64, ge=1)
-    """Texts that are drawn from the corpus."""
-    max_length: int = Field(default=128, ge=8)
-    """Tokens of each."""
-    batch_size: int = Field(default=8, ge=1)
-    """Texts in a forward pass."""
 
 
 def calibration_batches(

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.errors import DramaError
-from drama.prune.learn.domains import Domain, DomainSettings
-from drama.prune.text.calibration import Batch, CalibrationSettings, calibration_batches
+from drama.prune.learn.domains import Domain
+from drama.prune.learn.settings import DomainSettings
+from drama.prune.text.calibration import Batch, calibration_batches
 from drama.prune.text.rows import domain_of, domain_rows
+from drama.prune.text.settings import CalibrationSettings
 from drama.records import read_passages
 
 
