@@ -13,11 +13,6 @@ from drama.prune.shape.shape import Shape, parent_shape
 from drama.prune.shape.target import check_loads, target_shape
 
 
-def planned_shape(settings: PruneSettings) -> Shape:
-    """The child's shape from the parent's config alone; raises what `planned_rounds` raises."""
-    return planned_rounds(settings)[-1]
-
-
 def planned_rounds(settings: PruneSettings) -> list[Shape]:
     """The shape after each round, the child's last, from the parent's config alone.
 
@@ -25,19 +20,14 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
         DramaError: no such parent, an architecture that can't be pruned, a shape that can't be cut out of
             it, a schedule that does not lead there, or too few tokens for it.
     """
-    config = load_config(resolve(settings.parent))
-    check_family(config)
-    shapes = shapes_of_rounds(settings, config)
+    shapes = shapes_of_rounds(settings, load_config(resolve(settings.parent)))
     with_budget(settings, len(shapes))
     return shapes
 
 
 def shapes_of_rounds(settings: PruneSettings, config: Any) -> list[Shape]:
-    """The shape after each round for a parent with this config.
-
-    Raises:
-        DramaError: a shape that can't be cut out of the parent, or a schedule that does not lead there.
-    """
+    """The same for a parent with this config, whatever the tokens."""
+    check_family(config)
     parent = parent_shape(config)
     if settings.gqa == "expanded":
         parent = parent._replace(kv_heads=parent.heads)

@@ -55,24 +55,16 @@ class PruneSettings(Section):
     recovery: RecoverySettings = RecoverySettings()
 
     @model_validator(mode="after")
-    def _schedule_falls(self) -> Self:
+    def _fit_together(self) -> Self:
         shares = [1.0, *self.schedule, 0.0]
         if any(after >= before for before, after in pairwise(shares)):
             raise ValueError(
                 f"schedule: shares of the parent that are left, each below the one before, between 1 and 0 "
                 f"(given: {self.schedule})"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _steps_or_tokens(self) -> Self:
         for name, default in (("recovery", RecoverySettings()), ("shearing", ShearingSettings())):
             if self.tokens is not None and getattr(self, name).steps != default.steps:
                 raise ValueError(f"tokens sets the number of steps: leave {name}.steps out, or tokens")
-        return self
-
-    @model_validator(mode="after")
-    def _only_what_the_method_reads(self) -> Self:
         method = METHODS[self.method]
         if not method.reads_calibration and self.calibration != CalibrationSettings():
             raise ValueError(
