@@ -33,7 +33,7 @@ from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.methods import METHODS
 from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.text.calibration import calibration_batches
+from drama.prune.text.corpus import calibration_batches
 from drama.prune.text.rows import domain_rows
 from drama.records import read_passages
 from drama.workspace import Manifest, open_stage
@@ -214,7 +214,7 @@ def _peer(work: Path, passages: Path, folder: Path, settings: PruneSettings, met
         run.figures["_sliced"] = mean_loss(held_out_losses(child, domains), domains)
         log = Log(work / "events.jsonl", work / "recovery", 0)
         mixture = Mixture(domains, settings.domains, {})
-        update(Recovery(child, parent, settings.recovery), mixture, settings.recovery, log, SEED)
+        update(Recovery(child, parent, settings.recovery), mixture, log, SEED)
         run.figures[""] = mean_loss(held_out_losses(child.eval(), domains), domains)
         save_causal_lm(work / "model", child, tokenizer)
     return _of(run.manifest)

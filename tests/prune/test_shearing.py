@@ -68,7 +68,7 @@ def learnt(parent, target: Shape, folder: Path, **values) -> tuple[MaskLearner, 
     settings = ShearingSettings.parse({"steps": 120, "batch_size": 4, **values}, "prune.shearing")
     learner = MaskLearner(family_of(parent), target, settings, seed=3)
     mixture = Mixture([Domain("en", ROWS_RL, ROWS_RL)], DomainSettings(), {})
-    update(learner, mixture, settings, Log(folder / "events.jsonl", folder / "checkpoints", 0), seed=3)
+    update(learner, mixture, Log(folder / "events.jsonl", folder / "checkpoints", 0), seed=3)
     return learner, read_events(folder / "events.jsonl")
 
 

@@ -1,6 +1,6 @@
 """Recovery: continued training of the child with the LM loss and the KL to its parent (method: 2.2).
 
-Legend: B, R rows, L tokens.
+Legend: B rows, L tokens.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ from drama.prune.load import load_causal_lm
 class Recovery(Learner):
     """Trains the child; without a parent by the LM loss alone, with `kl_weight: 0`."""
 
+    settings: RecoverySettings
     name = "recovery"
     hint = "lower prune.recovery.learning_rate"
 
@@ -31,7 +32,7 @@ class Recovery(Learner):
         shard: bool = False,
     ) -> None:
         super().__init__(child.train(), settings, world, shard)
-        self.parent, self.settings, self.match = parent, settings, match
+        self.parent, self.match = parent, match
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Gradients of the LM loss and the KL to the parent; the same at every step."""
@@ -47,7 +48,8 @@ class Recovery(Learner):
 
 
 def load_teacher(folder: Path, settings: RecoverySettings) -> Any:
-    """The parent to learn from, or None. Its weights stay, so they may be in the precision of products."""
+    """The parent to learn from, or None. It is not trained, so its weights may be in the precision of
+    matrix products."""
     if settings.kl_weight == 0 and settings.hidden_weight == 0:
         return None
     device = default_device()

@@ -12,9 +12,9 @@ class UpdateSettings(Section):
     """A run of updates on packed rows of the corpus."""
 
     steps: int = Field(default=0, ge=0)
-    """0: none."""
+    """Number of updates; 0: none."""
     batch_size: int = Field(default=8, ge=1)
-    """Rows a step."""
+    """Rows in a step."""
     micro_batch: int | None = Field(default=None, ge=1)
     """Rows that a process computes at once; none: all of its rows. The same gradients, less memory."""
     learning_rate: float = Field(default=3e-4, gt=0.0)
@@ -46,7 +46,7 @@ class DomainSettings(Section):
     """Languages or corpora of the texts that mask learning and recovery read."""
 
     by: Literal["lang", "source"] = "lang"
-    """How passages are split into domains: by their language, or by their corpus."""
+    """Passages are split into domains by their language, or by their corpus."""
     leave_out: list[str] = []
     """Domains that are only measured and never read: how much does pruning without them cost them?"""
     start: Literal["data", "even"] = "data"

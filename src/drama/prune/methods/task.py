@@ -8,7 +8,7 @@ from drama.prune.learn.domains import Mixture
 from drama.prune.learn.updates import Log
 from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.shape.shape import Shape
-from drama.prune.text.calibration import Batch
+from drama.prune.text.corpus import Batch
 
 
 class Task(NamedTuple):

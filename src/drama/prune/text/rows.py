@@ -38,8 +38,19 @@ def domain_rows(
         DramaError: no domain has text for two rows.
     """
     if not folder.is_dir():
+        files: dict[str, RowFile] = {}
+        stream = iter(documents)
         with atomic_folder(folder) as partial:
-            _pack(documents, tokenizer, by, length, seed, partial)
+            while block := list(islice(stream, _BLOCK)):
+                ids = tokenizer([d.full_text for d in block], add_special_tokens=False)["input_ids"]
+                for document, own in zip(block, ids, strict=True):
+                    name = domain_of(document, by)
+                    if name not in files:
+                        files[name] = RowFile(partial / str(len(files)), length, seed, opening(tokenizer))
+                    files[name].add([*own, tokenizer.eos_token_id])
+            for file in files.values():
+                file.close()
+            write_json(partial / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])
     index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     found, too_small = [], {}
     for number, (name, texts, rows) in enumerate(index):
@@ -64,25 +75,3 @@ def opening(tokenizer: Any) -> list[int]:
 def domain_of(document: Document, by: Literal["lang", "source"]) -> str:
     """The document's language or corpus; `unknown` where it names none."""
     return getattr(document, by) or "unknown"
-
-
-def _pack(
-    documents: Iterable[Document],
-    tokenizer: Any,
-    by: Literal["lang", "source"],
-    length: int,
-    seed: int,
-    folder: Path,
-) -> None:
-    files: dict[str, RowFile] = {}
-    stream = iter(documents)
-    while block := list(islice(stream, _BLOCK)):
-        ids = tokenizer([d.full_text for d in block], add_special_tokens=False)["input_ids"]
-        for document, own in zip(block, ids, strict=True):
-            name = domain_of(document, by)
-            if name not in files:
-                files[name] = RowFile(folder / str(len(files)), length, seed, opening(tokenizer))
-            files[name].add([*own, tokenizer.eos_token_id])
-    for file in files.values():
-        file.close()
-    write_json(folder / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])

@@ -28,7 +28,7 @@ def learnt_masks(family: Family, task: Task) -> Scores:
     """Train the parent under masks, in place, and fold the final masks into its weights."""
     note(f"prune: learning masks over {task.shearing.steps} steps")
     learner = MaskLearner(family, task.target, task.shearing, task.seed, task.world, task.shard)
-    update(learner, task.mixture, task.shearing, task.log, task.seed)
+    update(learner, task.mixture, task.log, task.seed)
     family.model = unshard_model(family.model)
     masks = learner.masks(without_noise)
     fold(family, masks)
@@ -38,6 +38,7 @@ def learnt_masks(family: Family, task: Task) -> Scores:
 class MaskLearner(Learner):
     """Trains the parent's weights, log α of every mask, and λ₁ and λ₂ of every kind of part."""
 
+    settings: ShearingSettings
     name = "shearing"
     hint = "lower prune.shearing.learning_rate or mask_learning_rate"
 
@@ -51,19 +52,16 @@ class MaskLearner(Learner):
         shard: bool = False,
     ) -> None:
         super().__init__(family.model, settings, world, shard)
-        self.family, self.settings, self.seed = family, settings, seed
+        self.family, self.seed = family, seed
         self.device = family.model.device
         self.parent = parent_shape(family.config)
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
+        trained: dict[str, Any] = {"requires_grad": True, "device": self.device}
         self.log_alpha = {
-            name: torch.full(
-                (kind.rows, kind.parts), LOG_ALPHA_BOUNDS[1], requires_grad=True, device=self.device
-            )
+            name: torch.full((kind.rows, kind.parts), LOG_ALPHA_BOUNDS[1], **trained)
             for name, kind in self.kinds.items()
         }
-        self.multipliers = {
-            name: torch.zeros(2, requires_grad=True, device=self.device) for name in self.kinds
-        }
+        self.multipliers = {name: torch.zeros(2, **trained) for name in self.kinds}
         self.optimise(self.log_alpha.values(), settings.mask_learning_rate)
         self.optimise(self.multipliers.values(), settings.multiplier_learning_rate, maximize=True)
 
