@@ -25,12 +25,12 @@ from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint_path, write_json
 from drama.models import resolve
 from drama.prune import PruneSettings, prune
-from drama.prune.budget import with_budget
 from drama.prune.learn.domains import Mixture, held_out_losses, mean_loss
 from drama.prune.learn.recover import Recovery
 from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.methods import METHODS
+from drama.prune.planning import with_budget
 from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
 from drama.prune.text.corpus import calibration_batches
