@@ -9,8 +9,7 @@ from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.schedule import round_shapes
-from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.shape.target import check_loads, target_shape
+from drama.prune.shape.shape import Shape, check_loads, parent_shape, target_shape
 
 
 def planned_rounds(settings: PruneSettings) -> list[Shape]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.methods import METHODS
 from drama.prune.methods.shearing.settings import ShearingSettings
-from drama.prune.shape.target import GQA, ShapeSettings
+from drama.prune.shape.shape import GQA, ShapeSettings
 from drama.prune.text.settings import CalibrationSettings
 from drama.prune.vocabulary.settings import VocabularySettings
 from drama.settings import Section
@@ -40,14 +40,14 @@ class PruneSettings(Section):
     """What decides which parts stay: learnt masks; activations; activations, but the lowest layers;
     activations, and only layers are dropped; even spacing."""
     gqa: GQA = "kept"
-    """Heads are removed in whole kv groups, or one by one after each query head got its own copy of its kv
+    """Whether whole kv groups are removed, or single heads after each query head got its own copy of its kv
     head; the child then has `kv_heads == heads`."""
     vocabulary: VocabularySettings | None = None
-    """Cut first; none: all tokens stay."""
+    """Which tokens stay; the others are cut before anything is scored. None: all stay."""
     calibration: CalibrationSettings = CalibrationSettings()
-    """With `importance`, `first` and `depth` only."""
+    """Texts on which activations are measured; with `importance`, `first` and `depth` only."""
     shearing: ShearingSettings = ShearingSettings()
-    """With `shearing` only."""
+    """How masks are learnt; with `shearing` only."""
     shard: bool = False
     """Split the layers of what is trained over torchrun's processes (FSDP2): each holds its shard of weights,
     gradients and moments."""
@@ -59,7 +59,7 @@ class PruneSettings(Section):
         shares = [1.0, *self.schedule, 0.0]
         if any(after >= before for before, after in pairwise(shares)):
             raise ValueError(
-                f"schedule: shares of the parent that are left, each below the one before, between 1 and 0 "
+                f"schedule: the shares must fall, each below the one before it, between 1 and 0 "
                 f"(given: {self.schedule})"
             )
         for name, default in (("recovery", RecoverySettings()), ("shearing", ShearingSettings())):
