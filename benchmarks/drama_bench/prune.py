@@ -25,15 +25,15 @@ from drama.errors import DramaError, MissingExtraError
 from drama.files import fingerprint_path, write_json
 from drama.models import resolve
 from drama.prune import PruneSettings, prune
-from drama.prune.budget import with_budget
 from drama.prune.learn.domains import Mixture, held_out_losses, mean_loss
 from drama.prune.learn.recover import Recovery
 from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.methods import METHODS
+from drama.prune.planning import with_budget
 from drama.prune.shape.schedule import body_parameters, shape_between
 from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.text.calibration import calibration_batches
+from drama.prune.text.corpus import calibration_batches
 from drama.prune.text.rows import domain_rows
 from drama.records import read_passages
 from drama.workspace import Manifest, open_stage
@@ -214,7 +214,7 @@ def _peer(work: Path, passages: Path, folder: Path, settings: PruneSettings, met
         run.figures["_sliced"] = mean_loss(held_out_losses(child, domains), domains)
         log = Log(work / "events.jsonl", work / "recovery", 0)
         mixture = Mixture(domains, settings.domains, {})
-        update(Recovery(child, parent, settings.recovery), mixture, settings.recovery, log, SEED)
+        update(Recovery(child, parent, settings.recovery), mixture, log, SEED)
         run.figures[""] = mean_loss(held_out_losses(child.eval(), domains), domains)
         save_causal_lm(work / "model", child, tokenizer)
     return _of(run.manifest)

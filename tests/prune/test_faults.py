@@ -12,7 +12,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from drama.errors import DramaError, FileError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
-from drama.prune.learn.recover import Recovery, RecoverySettings
+from drama.prune.learn.recover import Recovery
+from drama.prune.learn.settings import RecoverySettings
 from drama.prune.methods.shearing.learn import MaskLearner
 from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.shape.shape import Shape

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 from drama.cli import _app
 from drama.compute import World
 from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.settings import DomainSettings
 from drama.prune.learn.updates import Log
-from drama.prune.methods import METHODS, Task
+from drama.prune.methods import METHODS
 from drama.prune.methods.shearing.settings import ShearingSettings
+from drama.prune.methods.task import Task
 from drama.prune.shape.shape import Shape, parent_shape
 from drama.prune.surgery.plan import make_plan
 from drama.prune.surgery.slice import slice_model

@@ -13,7 +13,7 @@ from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
 from drama.prune.learn.losses import Match, _chunk_losses, losses
-from drama.prune.methods.first import lowest_first
+from drama.prune.methods.importance import lowest_first
 from drama.prune.planning import shapes_of_rounds
 from drama.prune.scores import Scores, measure
 from drama.prune.shape.shape import Shape, parameters, parent_shape

@@ -18,7 +18,8 @@ from drama.cli import _app
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.settings import DomainSettings
 from drama.prune.learn.updates import Log, update
 from drama.prune.methods.shearing.hard_concrete import probability_of_zero, sample, without_noise
 from drama.prune.methods.shearing.learn import MaskLearner
@@ -67,7 +68,7 @@ def learnt(parent, target: Shape, folder: Path, **values) -> tuple[MaskLearner, 
     settings = ShearingSettings.parse({"steps": 120, "batch_size": 4, **values}, "prune.shearing")
     learner = MaskLearner(family_of(parent), target, settings, seed=3)
     mixture = Mixture([Domain("en", ROWS_RL, ROWS_RL)], DomainSettings(), {})
-    update(learner, mixture, settings, Log(folder / "events.jsonl", folder / "checkpoints", 0), seed=3)
+    update(learner, mixture, Log(folder / "events.jsonl", folder / "checkpoints", 0), seed=3)
     return learner, read_events(folder / "events.jsonl")
 
 

@@ -18,7 +18,7 @@ from transformers import (
 
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
-from drama.prune.vocabulary import cut_vocabulary
+from drama.prune.vocabulary.cut import cut_vocabulary
 from drama.records import Document, write_passages
 
 ALL = [

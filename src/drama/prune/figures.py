@@ -1,18 +1,21 @@
 """Figures of the manifest: sizes, held-out losses, what each round kept, what each language lost, tokens."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from drama.console import note
-from drama.prune.languages import compare, in_words
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
 from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.surgery.plan import PruningPlan
+
+LOST_ABOVE = 2.0
+"""A language is called lost where the child's perplexity is more than this many times the parent's. A
+convention; no study set it."""
 
 
 def describe(name: str, folder: Path, shape: Shape | None = None) -> dict[str, Any]:
@@ -44,11 +47,11 @@ def round_figures(
 def stage_figures(
     settings: PruneSettings, shapes: Sequence[Shape], parent: Mapping[str, float], out: Path
 ) -> dict[str, Any]:
-    """Those of the last round, of all rounds where there are several, of the languages, and tokens read.
+    """Figures of the last round, of all rounds where there are several, of the languages, and tokens read.
 
     Args:
         settings: the recipe's `prune` section, with its steps.
-        shapes: one a round.
+        shapes: one for each round.
         parent: its held-out loss on each domain.
         out: folder of the stage.
     """
@@ -64,7 +67,7 @@ def stage_figures(
     sliced = figures.pop("perplexity_sliced")
     pruned = figures.pop("perplexity_recovered", sliced)
     languages = compare(perplexities(parent), sliced, pruned, settings.domains.leave_out)
-    figures["perplexity_by_language"] = [language._asdict() for language in languages]
+    figures["perplexity_by_language"] = languages
     if len(languages) > 1:
         figures["languages_lost"] = in_words(languages)
         note(f"prune: {figures['languages_lost']}")
@@ -76,3 +79,45 @@ def stage_figures(
             rows = len(shapes) * part.steps * part.batch_size
             figures[f"{name}_tokens"] = rows * settings.recovery.max_length
     return figures
+
+
+def compare(
+    parent: Mapping[str, float],
+    sliced: Mapping[str, float],
+    pruned: Mapping[str, float],
+    left_out: Collection[str],
+) -> list[dict[str, Any]]:
+    """Each language's held-out perplexities, of the parent, the sliced and the finished child; their ratio;
+    whether pruning read the language, and whether it is lost. The one that lost most comes first.
+
+    >>> found = compare({"de": 20, "fi": 30}, {"de": 90, "fi": 99}, {"de": 25, "fi": 75}, ["fi"])
+    >>> [(one["name"], one["ratio"], one["read"], one["lost"]) for one in found]
+    [('fi', 2.5, False, True), ('de', 1.25, True, False)]
+    """
+    found = [
+        {
+            "name": name,
+            "parent": before,
+            "sliced": sliced[name],
+            "pruned": pruned[name],
+            "ratio": round(pruned[name] / before, 3),
+            "read": name not in left_out,
+            "lost": pruned[name] / before > LOST_ABOVE,
+        }
+        for name, before in parent.items()
+    ]
+    return sorted(found, key=lambda one: -one["ratio"])
+
+
+def in_words(languages: Sequence[Mapping[str, Any]]) -> str:
+    """Which were lost and which were kept.
+
+    >>> in_words(compare({"de": 20, "fi": 30}, {"de": 90, "fi": 99}, {"de": 25, "fi": 75}, []))
+    "lost (perplexity more than 2 times the parent's): fi (x2.5); kept: de (x1.25)"
+    """
+    lost, kept = (
+        ", ".join(f"{one['name']} (x{one['ratio']:g})" for one in languages if one["lost"] == wanted)
+        for wanted in (True, False)
+    )
+    rule = f"perplexity more than {LOST_ABOVE:g} times the parent's"
+    return f"lost ({rule}): {lost or 'none'}; kept: {kept or 'none'}"

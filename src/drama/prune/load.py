@@ -1,4 +1,4 @@
-"""Loading and saving causal LMs, as plain transformers folders."""
+"""Loading and saving causal LMs, as plain transformers folders. What can't be loaded raises DramaError."""
 
 from pathlib import Path
 from typing import Any
@@ -11,29 +11,17 @@ from drama.files import atomic_folder
 
 
 def load_causal_lm(folder: Path) -> Any:
-    """A causal LM in fp32, in evaluation mode.
-
-    Raises:
-        DramaError: transformers can't load it.
-    """
+    """A causal LM in fp32, in evaluation mode."""
     return _loaded(AutoModelForCausalLM, folder, "this as a causal LM", dtype=torch.float32).eval()
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """A model folder's tokenizer.
-
-    Raises:
-        DramaError: transformers can't load it.
-    """
+    """A model folder's tokenizer."""
     return _loaded(AutoTokenizer, folder, "its tokenizer")
 
 
 def load_config(folder: Path) -> Any:
-    """A model folder's config.
-
-    Raises:
-        DramaError: transformers can't read it.
-    """
+    """A model folder's config."""
     return _loaded(AutoConfig, folder, "its config.json")
 
 

@@ -1,21 +1,15 @@
-"""Plans the rounds from the settings and the parent's config, before any weights are read."""
+"""Plans the rounds and their updates from the settings and the parent's config, without its weights."""
 
 from typing import Any
 
+from drama.errors import DramaError
 from drama.models import resolve
-from drama.prune.budget import with_budget
 from drama.prune.families import check_family
 from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.schedule import round_shapes
-from drama.prune.shape.shape import Shape, parent_shape
-from drama.prune.shape.target import check_loads, target_shape
-
-
-def planned_shape(settings: PruneSettings) -> Shape:
-    """The child's shape from the parent's config alone; raises what `planned_rounds` raises."""
-    return planned_rounds(settings)[-1]
+from drama.prune.shape.shape import Shape, check_loads, parent_shape, target_shape
 
 
 def planned_rounds(settings: PruneSettings) -> list[Shape]:
@@ -25,19 +19,14 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
         DramaError: no such parent, an architecture that can't be pruned, a shape that can't be cut out of
             it, a schedule that does not lead there, or too few tokens for it.
     """
-    config = load_config(resolve(settings.parent))
-    check_family(config)
-    shapes = shapes_of_rounds(settings, config)
+    shapes = shapes_of_rounds(settings, load_config(resolve(settings.parent)))
     with_budget(settings, len(shapes))
     return shapes
 
 
 def shapes_of_rounds(settings: PruneSettings, config: Any) -> list[Shape]:
-    """The shape after each round for a parent with this config.
-
-    Raises:
-        DramaError: a shape that can't be cut out of the parent, or a schedule that does not lead there.
-    """
+    """The same for a parent with this config, whatever the tokens."""
+    check_family(config)
     parent = parent_shape(config)
     if settings.gqa == "expanded":
         parent = parent._replace(kv_heads=parent.heads)
@@ -45,3 +34,42 @@ def shapes_of_rounds(settings: PruneSettings, config: Any) -> list[Shape]:
     METHODS[settings.method].check(parent, target)
     check_loads(config, target)
     return round_shapes(settings.schedule, config, parent, target)
+
+
+def with_budget(settings: PruneSettings, rounds: int = 1, calibration: int = 0) -> PruneSettings:
+    """The section with the steps that `tokens` pays for in each round, and without `tokens`; unchanged where
+    there is no `tokens`.
+
+    Args:
+        settings: the recipe's `prune` section.
+        rounds: number of rounds, which share the tokens equally.
+        calibration: tokens that scoring reads in each round.
+
+    Raises:
+        DramaError: a round's tokens are too few for one update of every kind.
+
+    >>> paid = with_budget(PruneSettings(method="shearing", tokens=8192), rounds=2)
+    >>> paid.shearing.steps, paid.recovery.steps
+    (2, 6)
+    """
+    if settings.tokens is None:
+        return settings
+    length, learns = settings.recovery.max_length, METHODS[settings.method].learns
+    learning_step = settings.shearing.batch_size * length if learns else 0
+    recovery_step = settings.recovery.batch_size * length
+    own = settings.tokens // rounds
+    learning = round(settings.shearing.share_of_tokens * own / learning_step) if learns else 0
+    recovery = (own - calibration - learning * learning_step) // recovery_step
+    if recovery < 1 or (learns and learning < 1):
+        kinds = [("calibration", calibration), ("an update of masks", learning_step)]
+        costs = ", ".join(f"{cost} for {name}" for name, cost in kinds if cost)
+        raise DramaError(
+            f"prune.tokens: {settings.tokens} in {rounds} round(s) are too few; a round needs "
+            f"{recovery_step} for an update of recovery{', ' + costs if costs else ''}"
+            + (f", which may take {settings.shearing.share_of_tokens:.0%}" if learns else ""),
+            hint="raise prune.tokens, or lower prune.recovery.max_length or batch_size",
+        )
+    steps: dict[str, Any] = {"recovery": settings.recovery.model_copy(update={"steps": recovery})}
+    if learns:
+        steps["shearing"] = settings.shearing.model_copy(update={"steps": learning})
+    return settings.model_copy(update={"tokens": None, **steps})

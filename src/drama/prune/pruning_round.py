@@ -1,7 +1,7 @@
 """One round: a model's folder → score, plan, slice, recover → a smaller model's folder.
 
-Every result is written when it is done, so that a round that was interrupted resumes where it was: the sliced
-child in `sliced/`, checkpoints of mask learning and of recovery, and the child at last.
+Every result is written when it is done, so that an interrupted round resumes where it was: the sliced child
+in `sliced/`, checkpoints of mask learning and of recovery, and at last the child.
 """
 
 import shutil
@@ -22,7 +22,8 @@ from drama.prune.learn.losses import Match
 from drama.prune.learn.recover import Recovery, load_teacher
 from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, save_causal_lm
-from drama.prune.methods import METHODS, Task
+from drama.prune.methods import METHODS
+from drama.prune.methods.task import Task
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, parent_shape
@@ -71,13 +72,8 @@ class PruningRound:
         self.learning_steps = setup.settings.shearing.steps if self.method.learns else 0
 
     def run(self, last: bool) -> Path:
-        """Do what is not done yet. All processes must call this; the first one writes.
-
-        Args:
-            last: the child is the run's, and goes to `model/`; otherwise it stays in the round's folder.
-
-        Returns:
-            The child's folder.
+        """Do what is not done yet, and return the child's folder: the stage's `model/` in the last round,
+        else the round's. All processes must call this; the first one writes.
 
         Raises:
             DramaError: the loss of mask learning or recovery is not finite.
@@ -113,14 +109,7 @@ class PruningRound:
             family = expanded(family)
         family.model.to(default_device())
         note(f"prune: scoring, method {self.settings.method}")
-        scores = self.method.score(family, self._task())
-        if self.world.is_main:
-            family.model.cpu()
-            plan = self._plan(family, scores)
-            save_causal_lm(sliced, slice_model(family, plan, self.target), self.setup.tokenizer)
-
-    def _task(self) -> Task:
-        return Task(
+        task = Task(
             self.target,
             self.setup.corpus.calibration(self.setup.tokenizer, self.settings.calibration),
             self.setup.mixture(),
@@ -130,9 +119,14 @@ class PruningRound:
             self.world,
             self.settings.shard,
         )
+        scores = self.method.score(family, task)
+        if self.world.is_main:
+            family.model.cpu()
+            plan = self._plan(family, scores)
+            save_causal_lm(sliced, slice_model(family, plan, self.target), self.setup.tokenizer)
 
     def _plan(self, family: Family, scores: Scores) -> PruningPlan:
-        """The plan, with everything that shows how it came about on disk."""
+        """The plan; it is written, and so are the scores and heat maps that explain it."""
         parent = parent_shape(family.config)
         plan = make_plan(scores, parent, self.target)
         save_file(scores._asdict(), self.folder / "scores.safetensors")
@@ -145,7 +139,7 @@ class PruningRound:
         teacher = load_teacher(self.setup.teacher, settings)
         recovery = Recovery(child, teacher, settings, self.world, self._match(), self.settings.shard)
         log = self._log("recovery", self.learning_steps)
-        update(recovery, self.setup.mixture(), settings, log, self.setup.seed)
+        update(recovery, self.setup.mixture(), log, self.setup.seed)
         return unshard_model(child)
 
     def _match(self) -> Match | None:

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drama.prune.learn.domains import DomainSettings
-from drama.prune.learn.recover import RecoverySettings
+from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.methods import METHODS
 from drama.prune.methods.shearing.settings import ShearingSettings
-from drama.prune.shape.target import GQA, ShapeSettings
-from drama.prune.text.calibration import CalibrationSettings
-from drama.prune.vocabulary.cut import VocabularySettings
+from drama.prune.shape.shape import GQA, ShapeSettings
+from drama.prune.text.settings import CalibrationSettings
+from drama.prune.vocabulary.settings import VocabularySettings
 from drama.settings import Section
 
 if TYPE_CHECKING:
@@ -41,14 +40,14 @@ class PruneSettings(Section):
     """What decides which parts stay: learnt masks; activations; activations, but the lowest layers;
     activations, and only layers are dropped; even spacing."""
     gqa: GQA = "kept"
-    """Heads are removed in whole kv groups, or one by one after each query head got its own copy of its kv
+    """Whether whole kv groups are removed, or single heads after each query head got its own copy of its kv
     head; the child then has `kv_heads == heads`."""
     vocabulary: VocabularySettings | None = None
-    """Cut first; none: all tokens stay."""
+    """Which tokens stay; the others are cut before anything is scored. None: all stay."""
     calibration: CalibrationSettings = CalibrationSettings()
-    """With `importance`, `first` and `depth` only."""
+    """Texts on which activations are measured; with `importance`, `first` and `depth` only."""
     shearing: ShearingSettings = ShearingSettings()
-    """With `shearing` only."""
+    """How masks are learnt; with `shearing` only."""
     shard: bool = False
     """Split the layers of what is trained over torchrun's processes (FSDP2): each holds its shard of weights,
     gradients and moments."""
@@ -56,24 +55,16 @@ class PruneSettings(Section):
     recovery: RecoverySettings = RecoverySettings()
 
     @model_validator(mode="after")
-    def _schedule_falls(self) -> Self:
+    def _fit_together(self) -> Self:
         shares = [1.0, *self.schedule, 0.0]
         if any(after >= before for before, after in pairwise(shares)):
             raise ValueError(
-                f"schedule: shares of the parent that are left, each below the one before, between 1 and 0 "
+                f"schedule: the shares must fall, each below the one before it, between 1 and 0 "
                 f"(given: {self.schedule})"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _steps_or_tokens(self) -> Self:
         for name, default in (("recovery", RecoverySettings()), ("shearing", ShearingSettings())):
             if self.tokens is not None and getattr(self, name).steps != default.steps:
                 raise ValueError(f"tokens sets the number of steps: leave {name}.steps out, or tokens")
-        return self
-
-    @model_validator(mode="after")
-    def _only_what_the_method_reads(self) -> Self:
         method = METHODS[self.method]
         if not method.reads_calibration and self.calibration != CalibrationSettings():
             raise ValueError(

@@ -7,16 +7,15 @@ from typing import Any
 from drama.compute import World, check_sharding, open_stage_together
 from drama.console import warn
 from drama.models import resolve
-from drama.prune.budget import with_budget
 from drama.prune.figures import describe, stage_figures
 from drama.prune.learn.domains import ParentLosses, mean_loss
 from drama.prune.load import load_tokenizer
 from drama.prune.methods import METHODS
-from drama.prune.planning import planned_rounds
+from drama.prune.planning import planned_rounds, with_budget
 from drama.prune.pruning_round import PruningRound, Setup
 from drama.prune.settings import PruneSettings
 from drama.prune.text.corpus import Corpus, Domains
-from drama.prune.vocabulary.parent import cut_parent
+from drama.prune.vocabulary.cut import cut_parent
 from drama.workspace import Manifest, StageRun
 
 

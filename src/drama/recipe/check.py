@@ -99,7 +99,7 @@ def _check_widths(recipe: Recipe) -> None:
 
 def _student_width(recipe: Recipe) -> int:
     """The pruned hidden size; in the teacher's space at most the sum of the teachers' widths."""
-    hidden = prune.planned_shape(recipe.prune).hidden
+    hidden = prune.planned_rounds(recipe.prune)[-1].hidden
     if recipe.train.loss.distill.space == "own":
         return hidden
     dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]

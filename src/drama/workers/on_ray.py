@@ -1,5 +1,5 @@
-"""Ray Data: a dataset of items, mapped by a pool of actors. An actor that dies is replaced, and what it had
-in work is done again."""
+"""Ray Data: a dataset of items, mapped by a pool of actors. An actor that dies is replaced, and the items it
+was working on are redone."""
 
 import logging
 import pickle
@@ -8,29 +8,29 @@ from itertools import islice
 from typing import Any
 
 from drama.errors import DramaError, MissingExtraError
-from drama.workers.settings import RaySettings
+from drama.workers.work import RaySettings
 
 _AT_ONCE = 4096
-"""Items of one dataset, each a block of its own; further ones wait where they come from."""
+"""Items of one dataset, each its own block; the next dataset is read when these are done."""
 
 
 class _Worker:
-    """The actor: its function is made when it starts."""
+    """The actor, which makes its function when it starts."""
 
     def __init__(self, made_of: Any) -> None:
         import ray
 
-        self._work, self._failure = None, None
+        self._work: Any = None
+        self._failure: Any = None
         try:
             self._work = ray.get(made_of)()
-        except DramaError as error:  # a mistake that starting again would not mend
+        except DramaError as error:  # returned for each item: a restart would not help
             self._failure = error
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
-            if self._failure is not None:
+            if self._work is None:
                 raise self._failure
-            assert self._work is not None
             result = self._work(pickle.loads(row["item"]))
         except DramaError as error:
             result = DramaError(error.message, error.hint)
@@ -40,8 +40,8 @@ class _Worker:
 def on_ray(make: Any, items: Iterable[Any], settings: RaySettings) -> Iterator[Any]:
     """See `work_through`."""
     source = iter(items)
-    some = list(islice(source, _AT_ONCE))
-    if not some:
+    chunk = list(islice(source, _AT_ONCE))
+    if not chunk:
         return
     try:
         import ray
@@ -54,9 +54,9 @@ def on_ray(make: Any, items: Iterable[Any], settings: RaySettings) -> Iterator[A
         ray.init(address=settings.address, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     made_of = ray.put(make)  # once in the cluster's memory, however many actors read it
-    while some:
-        yield from _dataset(made_of, some, settings)
-        some = list(islice(source, _AT_ONCE))
+    while chunk:
+        yield from _dataset(made_of, chunk, settings)
+        chunk = list(islice(source, _AT_ONCE))
 
 
 def _dataset(made_of: Any, items: list[Any], settings: RaySettings) -> Iterator[Any]:

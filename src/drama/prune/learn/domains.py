@@ -11,33 +11,17 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
-from pydantic import Field
 
 from drama.compute import default_device
 from drama.files import write_json
 from drama.prune.learn.losses import held_out_loss
+from drama.prune.learn.settings import DomainSettings
 from drama.prune.load import load_causal_lm
-from drama.settings import Section
 
 _SMOOTHING = 1e-4
-
-
-class DomainSettings(Section):
-    """Languages or corpora of the texts that mask learning and recovery read."""
-
-    by: Literal["lang", "source"] = "lang"
-    """How passages are split into domains: by their language, or by their corpus."""
-    leave_out: list[str] = []
-    """Domains that are only measured and never read: how much does pruning without them cost them?"""
-    start: Literal["data", "even"] = "data"
-    """First shares of the batches: by rows of text, or the same for all domains."""
-    update_every: int = Field(default=50, ge=0)
-    """Steps between updates of the shares; 0: never. A single domain has no shares."""
-    held_out_rows: int = Field(default=4, ge=1)
-    """Rows of each domain that are measured for an update."""
 
 
 class Domain(NamedTuple):

@@ -1,35 +1,24 @@
 """Recovery: continued training of the child with the LM loss and the KL to its parent (method: 2.2).
 
-Legend: B, R rows, L tokens.
+Legend: B rows, L tokens.
 """
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 
 from drama.compute import World, autocast, default_device, resolve_precision
 from drama.prune.learn.losses import Match, losses
-from drama.prune.learn.updates import Learner, UpdateSettings
+from drama.prune.learn.settings import RecoverySettings
+from drama.prune.learn.updates import Learner
 from drama.prune.load import load_causal_lm
-
-
-class RecoverySettings(UpdateSettings):
-    """Continued training of the pruned model on the corpus."""
-
-    max_length: int = Field(default=64, ge=8)
-    """Tokens of a packed row, here and in mask learning."""
-    kl_weight: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of KL(parent ‖ child) over the vocabulary; the rest is the LM loss."""
-    hidden_weight: float = Field(default=0.0, ge=0.0)
-    """Weight of 1 − cos between the inputs of the child's layers and head and the same channels of the
-    parent's."""
 
 
 class Recovery(Learner):
     """Trains the child; without a parent by the LM loss alone, with `kl_weight: 0`."""
 
+    settings: RecoverySettings
     name = "recovery"
     hint = "lower prune.recovery.learning_rate"
 
@@ -43,7 +32,7 @@ class Recovery(Learner):
         shard: bool = False,
     ) -> None:
         super().__init__(child.train(), settings, world, shard)
-        self.parent, self.settings, self.match = parent, settings, match
+        self.parent, self.match = parent, match
 
     def backward(self, rows_BL: torch.Tensor, step: int) -> dict[str, Any]:
         """Gradients of the LM loss and the KL to the parent; the same at every step."""
@@ -59,7 +48,8 @@ class Recovery(Learner):
 
 
 def load_teacher(folder: Path, settings: RecoverySettings) -> Any:
-    """The parent to learn from, or None. Its weights stay, so they may be in the precision of products."""
+    """The parent to learn from, or None. It is not trained, so its weights may be in the precision of
+    matrix products."""
     if settings.kl_weight == 0 and settings.hidden_weight == 0:
         return None
     device = default_device()

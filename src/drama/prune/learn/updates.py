@@ -1,4 +1,4 @@
-"""The loop of updates that mask learning and recovery share: a step depends on (state, seed, step) only."""
+"""The training loop that mask learning and recovery share: a step depends on (state, seed, step) only."""
 
 import math
 import time
@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pydantic import Field
 
 from drama.compute import (
-    Precision,
     World,
     clip,
     load_checkpoint,
@@ -26,30 +24,8 @@ from drama.console import note, progress
 from drama.errors import DramaError
 from drama.prune.learn.domains import Mixture
 from drama.prune.learn.losses import held_out_loss
-from drama.settings import Section
+from drama.prune.learn.settings import UpdateSettings
 from drama.workspace import EventLog
-
-
-class UpdateSettings(Section):
-    """A run of updates on packed rows of the corpus."""
-
-    steps: int = Field(default=0, ge=0)
-    """0: none."""
-    batch_size: int = Field(default=8, ge=1)
-    """Rows a step."""
-    micro_batch: int | None = Field(default=None, ge=1)
-    """Rows that a process computes at once; none: all of its rows. The same gradients, less memory."""
-    learning_rate: float = Field(default=3e-4, gt=0.0)
-    """Peak learning rate of the weights."""
-    warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
-    """Share of the steps in which the rates rise; afterwards they fall linearly to 0."""
-    checkpoint_every: int = Field(default=50, ge=1)
-    """Steps between checkpoints."""
-    precision: Precision = "fp32"
-    """Precision of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay
-    fp32."""
-    gradient_checkpointing: bool = False
-    """Recompute each layer in the backward pass instead of keeping its activations."""
 
 
 class Learner:
@@ -57,17 +33,17 @@ class Learner:
 
     Args:
         model: on its device.
-        settings: of the subclass's section.
+        settings: the subclass's section.
         world: the processes that work on a batch together.
         shard: whether the layers are split over them.
     """
 
     name: ClassVar[str]
     hint: ClassVar[str]
-    """What to lower where the loss is not finite."""
+    """For the error where the loss is not finite."""
 
     def __init__(self, model: Any, settings: UpdateSettings, world: World | None, shard: bool) -> None:
-        self.model = model
+        self.model, self.settings = model, settings
         self.world = world or World()
         self.sharded = shard
         if settings.gradient_checkpointing:
@@ -80,13 +56,8 @@ class Learner:
 
     def optimise(self, parameters: Iterable[torch.Tensor], rate: float, maximize: bool = False) -> None:
         """Update these too, at this peak rate."""
-        adamw = torch.optim.AdamW(
-            parameters,
-            betas=(0.9, 0.95),
-            weight_decay=0.0,
-            maximize=maximize,
-            foreach=False if self.sharded else None,
-        )
+        options: dict[str, Any] = {"weight_decay": 0.0, "foreach": False if self.sharded else None}
+        adamw = torch.optim.AdamW(parameters, betas=(0.9, 0.95), maximize=maximize, **options)
         self.optimisers.append(adamw)
         self.rates.append(rate)
 
@@ -139,22 +110,22 @@ class Log(NamedTuple):
     """Steps of other learners that are in `events` already."""
 
 
-def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Log, seed: int) -> None:
+def update(learner: Learner, mixture: Mixture, log: Log, seed: int) -> None:
     """Run all steps on batches of the mixture. Resumes from the newest checkpoint; the result is that of an
     uninterrupted run.
 
     Raises:
         DramaError: the loss is not finite, or the batch can't be split over the processes.
     """
-    world = learner.world
-    _check_batch(learner, settings.batch_size)
+    settings = learner.settings
+    _check_batch(learner)
     start = _resume(learner, mixture, log)
-    events = EventLog(log.events, after=log.before + start) if world.is_main else None
+    events = EventLog(log.events, after=log.before + start) if learner.world.is_main else None
     with progress(learner.name, settings.steps) as bar:
         bar.advance(start)
         for step in range(start, settings.steps):
             begin = time.monotonic()
-            event = _step(learner, mixture, settings, step, log.before, seed)
+            event = _step(learner, mixture, step, log.before, seed)
             if mixture.due(step):
                 event |= _move_shares(learner, mixture, step)
             bar.advance(1, f"loss {event['loss']:.3f}")
@@ -168,8 +139,8 @@ def update(learner: Learner, mixture: Mixture, settings: UpdateSettings, log: Lo
         events.close()
 
 
-def _check_batch(learner: Learner, size: int) -> None:
-    processes = learner.world.size
+def _check_batch(learner: Learner) -> None:
+    size, processes = learner.settings.batch_size, learner.world.size
     if size < processes or (learner.sharded and size % processes):
         wrong = "is below" if size < processes else "is not a multiple of"
         raise DramaError(
@@ -190,10 +161,9 @@ def _resume(learner: Learner, mixture: Mixture, log: Log) -> int:
     return start
 
 
-def _step(
-    learner: Learner, mixture: Mixture, settings: UpdateSettings, step: int, before: int, seed: int
-) -> dict[str, Any]:
+def _step(learner: Learner, mixture: Mixture, step: int, before: int, seed: int) -> dict[str, Any]:
     """One update; returns its event."""
+    settings = learner.settings
     generator = torch.Generator().manual_seed(seed * 1_000_003 + before + step)
     parts = learner.backward(mixture.batch(settings.batch_size, generator), step)
     if not math.isfinite(parts["loss"]):

@@ -6,26 +6,24 @@ Legend: N layers, D hidden, K kv heads, G query heads a kv head, H = K·G, F int
 import torch
 
 from drama.prune.families import Family
-from drama.prune.methods.method import Method, Task
+from drama.prune.methods.task import Task
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import parent_shape
 
 
-class Uniform(Method):
-    """One for each part that stays, zero for the others. No text is read."""
-
-    def score(self, family: Family, task: Task) -> Scores:
-        """Marks, the same in every layer; whole kv groups, and query heads evenly spaced in each."""
-        parent, target = parent_shape(family.config), task.target
-        marks_K = _marks(parent.kv_heads, target.kv_heads)
-        marks_G = _marks(parent.heads // parent.kv_heads, target.heads // target.kv_heads)
-        return Scores(
-            _marks(parent.hidden, target.hidden),
-            marks_K.repeat(parent.layers, 1),
-            torch.outer(marks_K, marks_G).flatten().repeat(parent.layers, 1),
-            _marks(parent.intermediate, target.intermediate).repeat(parent.layers, 1),
-            _marks(parent.layers, target.layers),
-        )
+def evenly_spaced(family: Family, task: Task) -> Scores:
+    """One for each part that stays, zero for the others, the same in every layer; query heads are evenly
+    spaced in each kv group. No text is read."""
+    parent, target = parent_shape(family.config), task.target
+    marks_K = _marks(parent.kv_heads, target.kv_heads)
+    marks_G = _marks(parent.heads // parent.kv_heads, target.heads // target.kv_heads)
+    return Scores(
+        _marks(parent.hidden, target.hidden),
+        marks_K.repeat(parent.layers, 1),
+        torch.outer(marks_K, marks_G).flatten().repeat(parent.layers, 1),
+        _marks(parent.intermediate, target.intermediate).repeat(parent.layers, 1),
+        _marks(parent.layers, target.layers),
+    )
 
 
 def evenly(count: int, keep: int) -> list[int]:

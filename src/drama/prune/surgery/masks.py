@@ -14,11 +14,15 @@ from drama.prune.surgery.plan import PruningPlan
 class Masks(Scores):
     """A factor in [0, 1] for each part; 0: removed. A query head's factor is multiplied by its kv head's."""
 
+    @property
+    def combined_heads(self) -> torch.Tensor:
+        """[N, H]: each query head's factor times its kv head's."""
+        group = self.heads_NH.shape[1] // self.kv_heads_NK.shape[1]
+        return self.kv_heads_NK.repeat_interleave(group, dim=1) * self.heads_NH
+
     def heads_of(self, layer: int, head_dim: int) -> torch.Tensor:
         """[H·head_dim]: factors of the inputs of a layer's output projection."""
-        heads_H = self.heads_NH[layer]
-        group = len(heads_H) // self.kv_heads_NK.shape[1]
-        return (self.kv_heads_NK[layer].repeat_interleave(group) * heads_H).repeat_interleave(head_dim)
+        return self.combined_heads[layer].repeat_interleave(head_dim)
 
 
 def all_kept(shape: Shape) -> Masks:

@@ -1,14 +1,25 @@
-"""The passages of a run, by domain."""
+"""The passages of a run: packed rows by domain, and padded batches on which activations are measured.
 
-from collections.abc import Iterator
+Legend: B texts, L tokens.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from drama.errors import DramaError
-from drama.prune.learn.domains import Domain, DomainSettings
-from drama.prune.text.calibration import Batch, CalibrationSettings, calibration_batches
-from drama.prune.text.rows import domain_of, domain_rows
+from drama.prune.learn.domains import Domain
+from drama.prune.learn.settings import DomainSettings
+from drama.prune.text.rows import domain_of, domain_rows, opening
+from drama.prune.text.settings import CalibrationSettings
 from drama.records import read_passages
+from drama.records.sample import reservoir
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""(tokens [B, L], mask [B, L])."""
 
 
 class Domains(NamedTuple):
@@ -61,3 +72,19 @@ class Corpus:
         if not read:
             raise DramaError("prune.domains.leave_out: nothing is left to prune on", hint="leave out fewer")
         return Domains(measured, read), too_small
+
+
+def calibration_batches(
+    texts: Iterable[str], tokenizer: Any, settings: CalibrationSettings, seed: int
+) -> Iterator[Batch]:
+    """Batches of a random sample of the texts, each text after the tokenizer's opening."""
+    chosen, first = reservoir(texts, settings.documents, random.Random(seed)), opening(tokenizer)
+    ids = tokenizer(chosen, add_special_tokens=False)["input_ids"]
+    tokens = [first + own[: settings.max_length - len(first)] for own in ids if own]
+    pad = tokenizer.pad_token_id or 0
+    for start in range(0, len(tokens), settings.batch_size):
+        batch = tokens[start : start + settings.batch_size]
+        longest = max(map(len, batch))
+        rows_BL = torch.tensor([own + [pad] * (longest - len(own)) for own in batch])
+        mask_BL = torch.tensor([[1] * len(own) + [0] * (longest - len(own)) for own in batch])
+        yield rows_BL, mask_BL

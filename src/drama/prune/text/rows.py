@@ -1,21 +1,28 @@
-"""Rows of tokens packed without padding, by language or corpus.
+"""Rows of tokens packed without padding, by language or corpus. They are written to disk as they are made, so
+the corpus may be larger than memory.
 
 Legend: R rows, L tokens.
 """
 
 import json
-from collections.abc import Iterable
+import random
+from array import array
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import torch
+
 from drama.errors import DramaError
 from drama.files import atomic_folder, write_json
 from drama.prune.learn.domains import Domain
-from drama.prune.text.row_file import RowFile, read_rows
 from drama.records import Document
 
 _BLOCK, _INDEX = 512, "index.json"
+_EVERY, _HELD_OUT = 20, 32
+"""Every twentieth row may be held out, at most 32 in all."""
 
 
 def domain_rows(
@@ -38,8 +45,19 @@ def domain_rows(
         DramaError: no domain has text for two rows.
     """
     if not folder.is_dir():
+        files: dict[str, RowFile] = {}
+        stream = iter(documents)
         with atomic_folder(folder) as partial:
-            _pack(documents, tokenizer, by, length, seed, partial)
+            while block := list(islice(stream, _BLOCK)):
+                ids = tokenizer([d.full_text for d in block], add_special_tokens=False)["input_ids"]
+                for document, own in zip(block, ids, strict=True):
+                    name = domain_of(document, by)
+                    if name not in files:
+                        files[name] = RowFile(partial / str(len(files)), length, seed, opening(tokenizer))
+                    files[name].add([*own, tokenizer.eos_token_id])
+            for file in files.values():
+                file.close()
+            write_json(partial / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])
     index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     found, too_small = [], {}
     for number, (name, texts, rows) in enumerate(index):
@@ -66,23 +84,64 @@ def domain_of(document: Document, by: Literal["lang", "source"]) -> str:
     return getattr(document, by) or "unknown"
 
 
-def _pack(
-    documents: Iterable[Document],
-    tokenizer: Any,
-    by: Literal["lang", "source"],
-    length: int,
-    seed: int,
-    folder: Path,
-) -> None:
-    files: dict[str, RowFile] = {}
-    stream = iter(documents)
-    while block := list(islice(stream, _BLOCK)):
-        ids = tokenizer([d.full_text for d in block], add_special_tokens=False)["input_ids"]
-        for document, own in zip(block, ids, strict=True):
-            name = domain_of(document, by)
-            if name not in files:
-                files[name] = RowFile(folder / str(len(files)), length, seed, opening(tokenizer))
-            files[name].add([*own, tokenizer.eos_token_id])
-    for file in files.values():
-        file.close()
-    write_json(folder / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])
+class RowFile:
+    """First `add` texts, then `close`; `read_rows` returns their rows.
+
+    Args:
+        path: the rows to train on; the held-out rows are in a file next to it.
+        length: tokens of a row.
+        seed: of the choice of held-out rows.
+        opening: tokens at the start of each row.
+    """
+
+    def __init__(self, path: Path, length: int, seed: int, opening: Sequence[int] = ()) -> None:
+        self.texts = 0
+        self.rows = 0
+        self._path, self._length = path, length - len(opening)
+        self._opening = array("i", opening)
+        self._file = path.open("wb")
+        self._rest = array("i")
+        self._held: list[array[int]] = []
+        self._random = random.Random(seed)
+
+    def add(self, tokens: list[int]) -> None:
+        """Append a text; a row may hold the end of one text and the beginning of the next."""
+        self.texts += 1
+        self._rest.extend(tokens)
+        end = len(self._rest) - len(self._rest) % self._length
+        for start in range(0, end, self._length):
+            self._write_row(self._rest[start : start + self._length])
+        self._rest = self._rest[end:]
+
+    def _write_row(self, tokens: "array[int]") -> None:
+        """To the file, or held out: a uniform sample of every twentieth row, however many there are."""
+        row = self._opening + tokens
+        number, self.rows = self.rows, self.rows + 1
+        if number % _EVERY == 0:
+            place = self._random.randrange(number // _EVERY + 1)
+            if len(self._held) < _HELD_OUT:
+                self._held.append(row)
+                return
+            if place < _HELD_OUT:
+                row, self._held[place] = self._held[place], row
+        row.tofile(self._file)
+
+    def close(self) -> None:
+        """Write the held-out rows and close; everything is on disk when this returns."""
+        self._file.close()
+        with _held_out(self._path).open("wb") as file:
+            for row in self._held:
+                row.tofile(file)
+
+
+def read_rows(path: Path, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(rows to train on [R, L], read from disk when they are used; held-out rows [R, L], int64)."""
+    held_RL = torch.from_numpy(np.fromfile(_held_out(path), dtype=np.int32)).reshape(-1, length).long()
+    if path.stat().st_size == 0:
+        return torch.empty(0, length, dtype=torch.int32), held_RL
+    rows_RL = np.memmap(path, dtype=np.int32, mode="c").reshape(-1, length)
+    return torch.from_numpy(rows_RL), held_RL
+
+
+def _held_out(path: Path) -> Path:
+    return path.with_suffix(".held-out")

@@ -9,25 +9,43 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
 
+from drama.console import note
 from drama.errors import DramaError
+from drama.files import write_json
+from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
+from drama.prune.text.corpus import Corpus
 from drama.prune.vocabulary.keep import kept_tokens
 from drama.prune.vocabulary.rebuild import smaller_tokenizer
-from drama.settings import Section
+from drama.prune.vocabulary.settings import VocabularySettings
 
 _BLOCK = 512
 
 
-class VocabularySettings(Section):
-    """Which tokens stay."""
+def cut_parent(folder: Path, settings: VocabularySettings, corpus: Corpus, out: Path) -> dict[str, Any]:
+    """Leave in `out` the model with the tokens that the corpus needs; returns figures about them.
 
-    coverage: float = Field(default=0.999, gt=0.0, le=1.0)
-    """Share of the corpus's tokens that stay by frequency; bytes, special tokens and the parts of kept merges
-    stay in any case."""
+    Raises:
+        DramaError: a tokenizer whose vocabulary can't be cut.
+    """
+    record = out.with_name("vocabulary.json")
+    if not out.is_dir():
+        note("prune: cutting the vocabulary")
+        model, tokenizer, figures = cut_vocabulary(
+            load_causal_lm(folder),
+            load_tokenizer(folder),
+            corpus.named_texts,
+            settings.coverage,
+            corpus.settings.leave_out,
+        )
+        write_json(record, figures)
+        save_causal_lm(out, model, tokenizer)
+    found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+    return found
 
 
 def cut_vocabulary(

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from drama.errors import DramaError
+from drama.files import write_json
 from drama.prune.vocabulary.keep import merges_of
 
 
@@ -26,10 +27,10 @@ def smaller_tokenizer(tokenizer: Any, spec: dict[str, Any], kept: list[int]) -> 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tokenizer.save_pretrained(folder)
-        _write(folder / "tokenizer.json", _smaller_spec(spec, number))
+        write_json(folder / "tokenizer.json", _smaller_spec(spec, number))
         settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         settings.pop("added_tokens_decoder", None)  # holds the old numbers; tokenizer.json has the new ones
-        _write(folder / "tokenizer_config.json", settings)
+        write_json(folder / "tokenizer_config.json", settings)
         for old_vocabulary in ("vocab.json", "merges.txt", "tokenizer.model"):
             (folder / old_vocabulary).unlink(missing_ok=True)
         smaller = AutoTokenizer.from_pretrained(folder)
@@ -71,7 +72,3 @@ def _renumbered(processor: Any, number: dict[int, int]) -> Any:
         if side in new:
             new[side] = [new[side][0], number[new[side][1]]]
     return new
-
-
-def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")

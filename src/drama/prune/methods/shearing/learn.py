@@ -6,11 +6,9 @@ import torch
 
 from drama.compute import World, autocast, unshard_model
 from drama.console import note
-from drama.errors import DramaError
 from drama.prune.families import Family
 from drama.prune.learn.losses import held_out_loss, losses
 from drama.prune.learn.updates import Learner, update
-from drama.prune.methods.method import Method, Task
 from drama.prune.methods.shearing.constraint import Kind, kinds, penalty, ramp
 from drama.prune.methods.shearing.hard_concrete import (
     LOG_ALPHA_BOUNDS,
@@ -19,39 +17,28 @@ from drama.prune.methods.shearing.hard_concrete import (
     without_noise,
 )
 from drama.prune.methods.shearing.settings import ShearingSettings
+from drama.prune.methods.task import Task
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape, parent_shape
 from drama.prune.surgery.masked_forward import masked
 from drama.prune.surgery.masks import Masks, all_kept, fold
 
 
-class Shearing(Method):
-    """Reaches every shape that is smaller than the parent's."""
-
-    learns = True
-
-    def check(self, parent: Shape, target: Shape) -> None:
-        """Raises DramaError: nothing is to be removed, so there is nothing to learn."""
-        if not kinds(parent, target):
-            raise DramaError(
-                "prune: the shape is the parent's, and the method 'shearing' has nothing to learn",
-                hint="give prune.shape.layers, hidden, heads, kv_heads or intermediate",
-            )
-
-    def score(self, family: Family, task: Task) -> Scores:
-        """Train the parent under masks, in place, and fold the final masks into its weights."""
-        note(f"prune: learning masks over {task.shearing.steps} steps")
-        learner = MaskLearner(family, task.target, task.shearing, task.seed, task.world, task.shard)
-        update(learner, task.mixture, task.shearing, task.log, task.seed)
-        family.model = unshard_model(family.model)
-        masks = learner.masks(without_noise)
-        fold(family, masks)
-        return Scores(*(mask.detach().cpu() for mask in masks))
+def learnt_masks(family: Family, task: Task) -> Scores:
+    """Train the parent under masks, in place, and fold the final masks into its weights."""
+    note(f"prune: learning masks over {task.shearing.steps} steps")
+    learner = MaskLearner(family, task.target, task.shearing, task.seed, task.world, task.shard)
+    update(learner, task.mixture, task.log, task.seed)
+    family.model = unshard_model(family.model)
+    masks = learner.masks(without_noise)
+    fold(family, masks)
+    return Scores(*(mask.detach().cpu() for mask in masks))
 
 
 class MaskLearner(Learner):
     """Trains the parent's weights, log α of every mask, and λ₁ and λ₂ of every kind of part."""
 
+    settings: ShearingSettings
     name = "shearing"
     hint = "lower prune.shearing.learning_rate or mask_learning_rate"
 
@@ -65,19 +52,16 @@ class MaskLearner(Learner):
         shard: bool = False,
     ) -> None:
         super().__init__(family.model, settings, world, shard)
-        self.family, self.settings, self.seed = family, settings, seed
+        self.family, self.seed = family, seed
         self.device = family.model.device
         self.parent = parent_shape(family.config)
         self.kinds: dict[str, Kind] = kinds(self.parent, target)
+        trained: dict[str, Any] = {"requires_grad": True, "device": self.device}
         self.log_alpha = {
-            name: torch.full(
-                (kind.rows, kind.parts), LOG_ALPHA_BOUNDS[1], requires_grad=True, device=self.device
-            )
+            name: torch.full((kind.rows, kind.parts), LOG_ALPHA_BOUNDS[1], **trained)
             for name, kind in self.kinds.items()
         }
-        self.multipliers = {
-            name: torch.zeros(2, requires_grad=True, device=self.device) for name in self.kinds
-        }
+        self.multipliers = {name: torch.zeros(2, **trained) for name in self.kinds}
         self.optimise(self.log_alpha.values(), settings.mask_learning_rate)
         self.optimise(self.multipliers.values(), settings.multiplier_learning_rate, maximize=True)
 

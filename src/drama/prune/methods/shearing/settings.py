@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from drama.prune.learn.updates import UpdateSettings
+from drama.prune.learn.settings import UpdateSettings
 
 
 class ShearingSettings(UpdateSettings):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from drama.prune.text.row_file import RowFile, read_rows
+from drama.prune.text.rows import RowFile, read_rows
 
 
 def test_rows_hold_all_tokens_and_the_held_out_are_spread(tmp_path: Path) -> None:
