@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from drama.augment.groups import Group, describe, show
+    from drama.augment.groups import show
     from drama.augment.kinds import BY_NAME, KINDS
     from drama.augment.labels.settings import LabelSettings
     from drama.augment.mixture import MixtureSettings
@@ -24,7 +24,6 @@ __all__ = [
     "KINDS",
     "AugmentSettings",
     "CropSettings",
-    "Group",
     "LabelSettings",
     "MixtureSettings",
     "RerankSettings",
@@ -33,7 +32,6 @@ __all__ = [
     "TripletSettings",
     "add_preferences",
     "augment",
-    "describe",
     "show",
 ]
 

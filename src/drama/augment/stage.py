@@ -73,7 +73,9 @@ def augment(
             map(label_written, complete),
         )
         _write_mixture(examples, out, settings.mixture, seed, run)
-        run.figures |= scores.by(settings.label.retrievers)
+        if histogram := scores.figures():
+            title = f"scores of labels by {' + '.join(settings.label.retrievers)}"
+            run.figures["histograms"] = {title: histogram}
         run.figures["groups"] = count_groups(out / "examples.parquet", chain(documents, written))
     return run.manifest
 

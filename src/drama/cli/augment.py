@@ -62,7 +62,7 @@ def augment(
     before = read_manifest(out) if describe else None
     if before is not None and (before.stage, before.status) == ("augment", "complete"):
         note(f"{out}: shown as it is; without --describe it is rebuilt where settings have changed")
-        for line in show(examples, Path(before.paths["passages"]), before.seed):
+        for line in show(out, before):
             typer.echo(line)
         typer.echo(str(examples))
         return
@@ -87,7 +87,7 @@ def augment(
     for outcome, n in manifest.counts.items():
         note(f"  {outcome}: {n}")
     if describe:
-        for line in show(examples, passages, seed):
+        for line in show(out, manifest):
             typer.echo(line)
     typer.echo(str(examples))
 
