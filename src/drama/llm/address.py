@@ -1,4 +1,4 @@
-"""The address of an LLM on a server: `http://localhost:8000/v1#model-name`."""
+"""Names of LLMs: a server's `http://localhost:8000/v1#model-name`, vLLM's `vllm:NAME`, or a model's own."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -7,6 +7,7 @@ from drama.errors import DramaError
 
 KEY_VARIABLE = "DRAMA_LLM_API_KEY"
 """The environment variable that holds the server's API key, which is stored nowhere else."""
+VLLM = "vllm:"
 _EXAMPLE = "like http://localhost:8000/v1#model-name"
 
 
@@ -24,6 +25,24 @@ def is_server(name: str) -> bool:
     (True, False)
     """
     return name.startswith(("http://", "https://"))
+
+
+def is_vllm(name: str) -> bool:
+    """Whether an LLM's name requests vLLM.
+
+    >>> is_vllm("vllm:smollm2-135m"), is_vllm("smollm2-135m")
+    (True, False)
+    """
+    return name.startswith(VLLM)
+
+
+def model_of(name: str) -> str:
+    """The name of the weights.
+
+    >>> model_of("vllm:smollm2-135m"), model_of("smollm2-135m")
+    ('smollm2-135m', 'smollm2-135m')
+    """
+    return name.removeprefix(VLLM)
 
 
 def server_address(name: str) -> ServerAddress:

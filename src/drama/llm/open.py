@@ -1,12 +1,12 @@
 """Opens any chat LLM: a server's, or a model in this process, with or without vLLM."""
 
 from drama.compute import Precision
-from drama.llm.address import is_server
+from drama.llm.address import is_server, is_vllm
 from drama.llm.chat import LONGEST_PROMPT, ChatModel
 from drama.llm.client import ServerClient, ServerSettings
 from drama.llm.engine import load_engine
 from drama.llm.on_ray import RayEngine
-from drama.llm.vllm import VLLMEngine, is_vllm
+from drama.llm.vllm import VLLMEngine
 from drama.workers import RaySettings
 
 

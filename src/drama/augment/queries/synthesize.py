@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 from drama.augment.candidate import Candidate
 from drama.augment.context import REFUSED, Context, LLMSettings
 from drama.augment.prompts.labelled import labelled_lines
-from drama.augment.prompts.read import prompt_inputs
-from drama.augment.prompts.text_prompt import AnswerLines, Prompt, load_prompt
+from drama.augment.prompts.prompt_file import prompt_inputs
+from drama.augment.prompts.text_prompt import AnswerLines, TextPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import count_words, cut_words, plain_text, wrong_language
@@ -92,8 +92,8 @@ class SynthesizeSettings(Maker, LLMSettings):
         context.write_lines("generated.jsonl", lines)
         yield from made
 
-    def _prompt(self, name: str) -> Prompt:
-        prompt = load_prompt(name)
+    def _prompt(self, name: str) -> TextPrompt:
+        prompt = TextPrompt.load(name, "queries")
         if prompt.answer is not None and prompt.answer.tokens > self.sampling.max_new_tokens:
             raise DramaError(
                 f"prompt '{name}': its answers may take {prompt.answer.tokens} tokens",
@@ -102,7 +102,7 @@ class SynthesizeSettings(Maker, LLMSettings):
         return prompt
 
     def _answers(
-        self, documents: Sequence[Document], llm: ChatModel, prompt: Prompt, title: str, context: Context
+        self, documents: Sequence[Document], llm: ChatModel, prompt: TextPrompt, title: str, context: Context
     ) -> dict[str, str | None]:
         """Document id → raw answer, None where a server refuses; documents whose prompt is too long for the
         LLM are not among them."""

@@ -7,20 +7,20 @@ became of them are in `triplets.jsonl`.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import REFUSED, Context, LLMSettings
-from drama.augment.prompts.read import prompt_inputs
-from drama.augment.prompts.triplet_prompt import LANGUAGE, load_triplet_prompt
+from drama.augment.prompts.prompt_file import prompt_inputs
+from drama.augment.prompts.triplet_prompt import LANGUAGE, TripletPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.augment.queries.triplet_answer import Parts, parse_triplet
 from drama.errors import DramaError
 from drama.language import LANGUAGE_NAMES
 from drama.llm import Sampling
 from drama.records import Document, Documents
+from drama.settings import Names
 
 KIND = "triplet"
 SOURCE = "written"
@@ -28,27 +28,21 @@ SOURCE = "written"
 
 
 class TripletSettings(Maker, LLMSettings):
-    """Queries with passages that an LLM makes up (paper, section 3: Triplet)."""
+    """Queries and passages that an LLM makes up (paper, section 3: Triplet)."""
 
     kinds = {KIND: "count"}
     amount = 100
     from_documents = False
 
     count: int = Field(default=0, ge=0)
-    """How many are requested in each language; 0 = none."""
-    languages: list[str] = ["en"]
-    """Codes, as in the corpus."""
+    """Triplets requested in each language; 0 = none."""
+    languages: Names = ["en"]
+    """Language codes, as in the corpus."""
     prompt: str = "triplet"
-    """Or the path of a YAML file."""
+    """The built-in prompt, or the path of a YAML file."""
     language_check: LanguageCheck = "detector"
     """`detector`: leave out what is surely in another language than requested; `none`: keep it."""
     sampling: Sampling = Sampling(max_new_tokens=512)
-
-    @model_validator(mode="after")
-    def _each_language_once(self) -> Self:
-        if not all(self.languages) or not self.languages or len({*self.languages}) < len(self.languages):
-            raise ValueError(f"languages must name each language once, and one at least: {self.languages}")
-        return self
 
     def inputs(self) -> dict[str, Path]:
         """See `Maker`."""
@@ -63,7 +57,7 @@ class TripletSettings(Maker, LLMSettings):
         """
         if not self.count:
             return
-        prompt = load_triplet_prompt(self.prompt)
+        prompt = TripletPrompt.load(self.prompt, "triplets")
         asked = [
             (lang, {**values, LANGUAGE: LANGUAGE_NAMES.get(lang, lang)})
             for lang in self.languages

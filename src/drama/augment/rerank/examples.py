@@ -56,7 +56,7 @@ def load_reranker(
         DramaError: no such LLM or prompt, or an LLM that the method can't use.
     """
     method = METHODS[settings.method]
-    prompt = method.load_prompt(settings.prompt or settings.method)
+    prompt = method.prompt_type.load(settings.prompt or settings.method, "rerank")
     llm: ChatModel
     if method.needs_logits:
         llm = load_engine(settings.llm, settings.precision, LONGEST)
@@ -78,7 +78,7 @@ def rerank(
     if not chosen:
         context.count("rerank: no query to rerank")
         return
-    reranker = load_reranker(settings, context.answer_cache(), context.server, context.ray)
+    reranker = load_reranker(settings, context.answers, context.server, context.ray)
     best = [(query.candidate, query.hits[: settings.depth]) for query in chosen]
     yield from rerank_examples(best, documents, reranker, settings.text_words, context)
     context.figures["llm: rerank"] = reranker.llm.usage.figures()

@@ -1,5 +1,5 @@
 """Listwise by the first token: passages are ordered by the logits of their identifiers where the answer
-begins (FIRST, Reddy et al. 2024, section 3). One forward pass a window, and no answer that could be
+begins (FIRST, Reddy et al. 2024, section 3). One forward pass per window, and no answer that could be
 malformed: for LLMs too small to keep to a format."""
 
 import json
@@ -10,6 +10,7 @@ from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
+from drama.files import fingerprint
 from drama.llm import AnswerCache, Engine, next_token_log_probs
 
 
@@ -41,7 +42,7 @@ class FirstIdentifier(SlidingReranker):
 
     def _batch(self, windows: list[Window]) -> list[WindowOrder]:
         prompts = [self.prompt.messages(*window, self.identifiers) for window in windows]
-        keys = [AnswerCache.key(self.llm.identity, "first identifier", p, self.tokens) for p in prompts]
+        keys = [fingerprint([self.llm.identity, "first identifier", p, self.tokens]) for p in prompts]
         known = [self.cache.get(key) for key in keys]
         asked = [i for i, text in enumerate(known) if text is None and self.llm.fits(prompts[i])]
         fresh = next_token_log_probs(self.llm, [prompts[i] for i in asked], self.tokens, self.batch_size)
@@ -56,7 +57,7 @@ def _window_order(log_probs: str | None, size: int) -> WindowOrder:
     if log_probs is None:
         return WindowOrder(order, TOO_LONG)
     scores = json.loads(log_probs)
-    return WindowOrder(sorted(order, key=lambda i: (-scores[i], i)), OK)
+    return WindowOrder(sorted(order, key=lambda i: -scores[i]), OK)
 
 
 def _token(engine: Engine, letter: str) -> int:

@@ -5,8 +5,8 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from drama.augment.prompts.list_prompt import ListPrompt, load_list_prompt
-from drama.augment.rerank.reranker import Reranked, Reranker, by_rank
+from drama.augment.prompts.list_prompt import ListPrompt
+from drama.augment.rerank.reranker import Reranked, Reranker
 
 
 class Window(NamedTuple):
@@ -45,10 +45,7 @@ class SlidingReranker(Reranker):
     """Base of the methods that order a list window by window. Scores are 1 / rank: those of different windows
     can't be compared."""
 
-    @staticmethod
-    def load_prompt(name: str) -> ListPrompt:
-        """See `Reranker`."""
-        return load_list_prompt(name)
+    prompt_type = ListPrompt
 
     @abstractmethod
     def order(self, windows: list[Window]) -> list[WindowOrder]:
@@ -66,7 +63,7 @@ def slide(
     step: int,
     order_windows: Callable[[list[Window]], list[WindowOrder]],
 ) -> Iterator[Reranked]:
-    """Order all lists window by window; in each turn the next window of every list is ordered together."""
+    """Order all lists window by window; the next windows of all lists are ordered together."""
     orders = [list(range(len(texts))) for texts in documents]
     spans = [window_spans(len(texts), window, step) for texts in documents]
     outcomes: list[list[str]] = [[] for _ in documents]
@@ -84,4 +81,4 @@ def slide(
             outcomes[row].append(found.outcome)
             answers[row].append(found.answer)
     for order, each, said in zip(orders, outcomes, answers, strict=True):
-        yield by_rank(order, each, said)
+        yield Reranked(order, [1 / rank for rank in range(1, len(order) + 1)], each, said)
