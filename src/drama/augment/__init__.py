@@ -11,10 +11,7 @@ if TYPE_CHECKING:
     from drama.augment.labels.settings import LabelSettings
     from drama.augment.mixture import MixtureSettings
     from drama.augment.preferences import add_preferences
-    from drama.augment.queries.crop import CropSettings
-    from drama.augment.queries.supervised import SupervisedSettings
     from drama.augment.queries.synthesize import SynthesizeSettings
-    from drama.augment.queries.triplets import TripletSettings
     from drama.augment.rerank import RerankSettings
     from drama.augment.settings import AugmentSettings
     from drama.augment.stage import augment
@@ -23,13 +20,10 @@ __all__ = [
     "BY_NAME",
     "KINDS",
     "AugmentSettings",
-    "CropSettings",
     "LabelSettings",
     "MixtureSettings",
     "RerankSettings",
-    "SupervisedSettings",
     "SynthesizeSettings",
-    "TripletSettings",
     "add_preferences",
     "augment",
     "show",

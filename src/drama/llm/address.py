@@ -1,6 +1,5 @@
 """Names of LLMs: a server's `http://localhost:8000/v1#model-name`, vLLM's `vllm:NAME`, or a model's own."""
 
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from drama.errors import DramaError
@@ -9,13 +8,6 @@ KEY_VARIABLE = "DRAMA_LLM_API_KEY"
 """The environment variable that holds the server's API key, which is stored nowhere else."""
 VLLM = "vllm:"
 _EXAMPLE = "like http://localhost:8000/v1#model-name"
-
-
-class ServerAddress(NamedTuple):
-    """A server, and one of its models."""
-
-    url: str
-    model: str
 
 
 def is_server(name: str) -> bool:
@@ -45,11 +37,11 @@ def model_of(name: str) -> str:
     return name.removeprefix(VLLM)
 
 
-def server_address(name: str) -> ServerAddress:
+def server_address(name: str) -> tuple[str, str]:
     """Split an address into the server's URL and the model's name.
 
     >>> server_address("http://localhost:8000/v1/#Qwen/Qwen3-8B")
-    ServerAddress(url='http://localhost:8000/v1', model='Qwen/Qwen3-8B')
+    ('http://localhost:8000/v1', 'Qwen/Qwen3-8B')
 
     Raises:
         DramaError: no host, no model, or a key or password in the address.
@@ -66,4 +58,4 @@ def server_address(name: str) -> ServerAddress:
         )
     if not host or not parts.fragment:
         raise DramaError(f"{name}: names no model of a server", _EXAMPLE)
-    return ServerAddress(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment)
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment

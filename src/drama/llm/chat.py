@@ -1,7 +1,7 @@
 """Chats and the protocol of the LLMs that answer them, in this process or on a server, with their usage."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, asdict, dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from pydantic import Field
@@ -37,11 +37,8 @@ class Usage:
     retries: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    prices: InitVar[tuple[float, float] | None] = None
+    prices: tuple[float, float] | None = None
     """Price per million tokens of prompts, and of answers."""
-
-    def __post_init__(self, prices: tuple[float, float] | None) -> None:
-        self._prices = prices
 
     def add(self, other: "Usage") -> None:
         """Add the usage of another process."""
@@ -52,11 +49,10 @@ class Usage:
 
     def figures(self) -> dict[str, float]:
         """The figures of a stage's manifest; with prices, `cost` too, in their currency."""
-        figures: dict[str, float] = asdict(self)
-        if self._prices is not None:
-            prompts, answers = self._prices
-            cost = (self.prompt_tokens * prompts + self.completion_tokens * answers) / 1e6
-            figures["cost"] = round(cost, 6)
+        figures = asdict(self)
+        if prices := figures.pop("prices"):
+            cost = self.prompt_tokens * prices[0] + self.completion_tokens * prices[1]
+            figures["cost"] = round(cost / 1e6, 6)
         return figures
 
 

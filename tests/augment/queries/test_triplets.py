@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
 from drama.augment.prompts.triplet_prompt import TripletPrompt
-from drama.augment.queries.triplet_answer import parse_triplet
+from drama.augment.queries.triplets import parse_triplet
 from drama.errors import DramaError
 from drama.records import Document, read_examples, read_passages, write_passages
 from drama.train import TrainSettings, train

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drama.augment.prompts.list_prompt import ListPrompt
 from drama.augment.rerank.listwise import Listwise, parse_ranking
-from drama.augment.rerank.sliding import WindowOrder, slide, window_spans
+from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder, window_spans
 from drama.errors import DramaError
 from drama.llm import AnswerCache, Messages, Sampling, Usage
 
@@ -63,11 +63,12 @@ def test_windows_cover_the_list_and_a_perfect_window_brings_up_the_best(
     values = data.draw(st.permutations(range(length)))
     assert {i for a, b in window_spans(length, window, step) for i in range(a, b)} == {*range(length)}
 
-    def perfect(windows):
-        orders = [sorted(range(len(w.texts)), key=lambda i: -int(w.texts[i])) for w in windows]
-        return [WindowOrder(order, "ok") for order in orders]
+    class Perfect(SlidingReranker):
+        def order(self, windows: list[Window]) -> list[WindowOrder]:
+            orders = [sorted(range(len(w.texts)), key=lambda i: -int(w.texts[i])) for w in windows]
+            return [WindowOrder(order, "ok") for order in orders]
 
-    (found,) = slide(["q"], [[str(v) for v in values]], window, step, perfect)
+    (found,) = Perfect(None, None, None, 1, window, step).rerank(["q"], [[str(v) for v in values]])
     assert sorted(found.order) == list(range(length))
     # At least as many texts as the windows overlap by climb with them.
     best = min(window - step, length)

@@ -1,7 +1,7 @@
 """QGen: queries that an LLM writes for documents (paper, section 3).
 
 Every answer is kept in the store's `answers.sqlite` with its batch; a rerun asks only for what is missing.
-The raw answers and what became of them are in `generated.jsonl`.
+The raw answers and their outcomes are in `generated.jsonl`.
 """
 
 import random
@@ -35,9 +35,9 @@ class SynthesizeSettings(Maker, LLMSettings):
     batch_size: int = Field(default=32, ge=1)
     """Prompts at once."""
     documents: int = Field(default=0, ge=0)
-    """How many documents get a query, by a seeded choice; 0 = none."""
+    """Documents that get a query, by a seeded choice; 0 = none."""
     prompts: list[str] = ["question"]
-    """One query for each, of every chosen document: `question`, `question-any-language`, `keyword`, `claim`,
+    """One query for each chosen document and prompt: `question`, `question-any-language`, `keyword`, `claim`,
     `title`, `code`, `search-agent` (after the paper's), or the path of a YAML file."""
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""
@@ -60,11 +60,7 @@ class SynthesizeSettings(Maker, LLMSettings):
         return prompt_inputs(self.prompts) if self.documents else {}
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
-        """Yield a query by each prompt for each of `documents` documents, by a seeded choice.
-
-        Raises:
-            DramaError: no such LLM or prompt, no room for a prompt's answers, or the server does not answer.
-        """
+        """Yield a query by each prompt for each of `documents` documents, by a seeded choice."""
         if not self.documents:
             return
         prompts = {Path(name).stem: self._prompt(name) for name in self.prompts}

@@ -5,13 +5,12 @@ malformed: for LLMs too small to keep to a format."""
 import json
 from string import ascii_uppercase
 
-from drama.augment.prompts.list_prompt import ListPrompt
 from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
 from drama.files import fingerprint
-from drama.llm import AnswerCache, Engine, next_token_log_probs
+from drama.llm import Engine, next_token_log_probs
 
 
 class FirstIdentifier(SlidingReranker):
@@ -23,12 +22,9 @@ class FirstIdentifier(SlidingReranker):
 
     largest_window = len(ascii_uppercase)
 
-    def __init__(
-        self, llm: Engine, prompt: ListPrompt, cache: AnswerCache, batch_size: int, window: int, step: int
-    ) -> None:
-        super().__init__(llm, prompt, cache, batch_size, window, step)
-        self.identifiers = list(ascii_uppercase[:window])
-        self.tokens = [_token(llm, letter) for letter in self.identifiers]
+    def __post_init__(self) -> None:
+        self.identifiers = list(ascii_uppercase[: self.window])
+        self.tokens = [_token(self.llm, letter) for letter in self.identifiers]
 
     def order(self, windows: list[Window]) -> list[WindowOrder]:
         """See `SlidingReranker`."""

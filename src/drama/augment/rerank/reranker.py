@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from drama.augment.prompts.prompt_file import PromptFile
@@ -24,17 +25,9 @@ class Reranked(NamedTuple):
     answers: list[str]
 
 
+@dataclass
 class Reranker(ABC):
-    """Orders the documents of each query.
-
-    Args:
-        llm: a `ChatModel`; an `Engine` where `needs_logits`.
-        prompt: a `prompt_type`.
-        cache: gets every answer and score.
-        batch_size: prompts at once.
-        window: passages in one prompt, where there are windows.
-        step: how far a window moves up the list.
-    """
+    """Orders the documents of each query."""
 
     prompt_type: ClassVar[type[PromptFile]]
     """The kind of prompt; each method's own has the method's name."""
@@ -43,11 +36,18 @@ class Reranker(ABC):
     largest_window: ClassVar[int | None] = None
     """Passages that fit into one prompt; None: any number, 0: it scores passages one by one."""
 
-    def __init__(
-        self, llm: Any, prompt: Any, cache: AnswerCache, batch_size: int, window: int, step: int
-    ) -> None:
-        self.llm, self.prompt, self.cache = llm, prompt, cache
-        self.batch_size, self.window, self.step = batch_size, window, step
+    llm: Any
+    """A `ChatModel`; an `Engine` where `needs_logits`."""
+    prompt: Any
+    """A `prompt_type`."""
+    cache: AnswerCache
+    """Gets every answer and score."""
+    batch_size: int
+    """Prompts at once."""
+    window: int
+    """Passages in one prompt, where there are windows."""
+    step: int
+    """How far a window moves up the list."""
 
     @abstractmethod
     def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
