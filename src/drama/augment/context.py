@@ -1,7 +1,7 @@
 """What the steps of the stage share: its folder, its counters, and access to LLMs."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +11,7 @@ from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.files import write_text
-from drama.llm import (
-    AnswerCache,
-    ChatModel,
-    Messages,
-    Sampling,
-    ServerSettings,
-    cached_answers,
-    is_server,
-    open_chat,
-)
+from drama.llm import AnswerCache, ChatModel, ServerSettings, is_server, open_chat
 from drama.settings import Section
 from drama.workers import RaySettings
 
@@ -32,7 +23,7 @@ class LLMSettings(Section):
     """Base of the sections that ask an LLM."""
 
     llm: str = "smollm2-135m"
-    """A model for this process, or a server's: `http://localhost:8000/v1#model-name`."""
+    """A model for this process, or one on a server: `http://localhost:8000/v1#model-name`."""
     precision: Precision = "auto"
     """Precision of an LLM in this process: `fp32`, `bf16`, or `auto` (bf16 where the processor has it)."""
     batch_size: int = Field(default=8, ge=1)
@@ -52,7 +43,7 @@ class Context:
     """Where results and answers are written, and how LLMs are reached."""
 
     folder: Path
-    """The stage's folder, for raw answers and what became of them."""
+    """The stage's folder, for raw answers and their outcomes."""
     store: Path
     """The folder of `answers.sqlite`."""
     seed: int
@@ -74,12 +65,6 @@ class Context:
     def answers(self) -> AnswerCache:
         """The answers and scores of all LLMs, by content."""
         return AnswerCache(self.store / "answers.sqlite")
-
-    def ask(
-        self, llm: ChatModel, chats: Sequence[Messages], sampling: Sampling, batch_size: int, title: str
-    ) -> list[str | None]:
-        """See `cached_answers`."""
-        return cached_answers(llm, chats, sampling, batch_size, self.seed, self.answers, title)
 
     def write_lines(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
         """Write a JSONL file into the stage's folder."""

@@ -19,7 +19,7 @@ from drama.augment.prompts.text_prompt import AnswerLines, TextPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import count_words, cut_words, plain_text, wrong_language
-from drama.llm import ChatModel, Sampling
+from drama.llm import ChatModel, Sampling, cached_answers
 from drama.records import Document, Documents
 
 _LONGEST_WORDS = 40
@@ -52,7 +52,7 @@ class SynthesizeSettings(Maker, LLMSettings):
     def _each_prompt_once(self) -> Self:
         stems = [Path(name).stem for name in self.prompts]
         if not stems or len({*stems}) < len(stems):
-            raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
+            raise ValueError(f"prompts must name at least one prompt, and each prompt once: {self.prompts}")
         return self
 
     def inputs(self) -> dict[str, Path]:
@@ -104,7 +104,8 @@ class SynthesizeSettings(Maker, LLMSettings):
         LLM are not among them."""
         chats = {d.id: prompt.messages(cut_words(d.full_text, self.text_words)) for d in documents}
         chats = {identity: messages for identity, messages in chats.items() if llm.fits(messages)}
-        answers = context.ask(llm, list(chats.values()), self.sampling, self.batch_size, title)
+        how = self.sampling, self.batch_size, context.seed
+        answers = cached_answers(llm, list(chats.values()), *how, context.answers, title)
         return dict(zip(chats, answers, strict=True))
 
 
@@ -124,7 +125,7 @@ def parse_query(
 ) -> tuple[str, str]:
     """(query, outcome) of an LLM's answer about a text in a language.
 
-    Outcomes: `ok`; `repaired` (a label, quotes, an announcement or further lines were taken off); `malformed`
+    Outcomes: `ok`; `repaired` (a label, quotes, an announcement or further lines were removed); `malformed`
     (not the lines that the prompt asks for); `empty`; `too short` (one word of under 6 letters); `too long`
     (over 40 words); `copied` (the text's own words, in order); `wrong language` (see `wrong_language`).
 
@@ -137,12 +138,12 @@ def parse_query(
     >>> parse_query("cats purr when content", "Cats purr when content.")[1]
     'copied'
     """
-    said: str | None = answer.strip()
-    if lines is not None and said:
-        said = lines.read(answer)
-        if said is None:
+    given: str | None = answer.strip()
+    if lines is not None and given:
+        given = lines.read(answer)
+        if given is None:
             return "", "malformed"
-    written = [line.strip() for line in (said or "").splitlines() if line.strip()]
+    written = [line.strip() for line in (given or "").splitlines() if line.strip()]
     if not written:
         return "", "empty"
     announced = len(written) > 1 and written[0].endswith((":", "："))
@@ -159,4 +160,4 @@ def parse_query(
         return query, "copied"
     if check != "none" and wrong_language(query, text, lang):
         return query, "wrong language"
-    return query, "ok" if query == said else "repaired"
+    return query, "ok" if query == given else "repaired"

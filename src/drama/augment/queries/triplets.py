@@ -19,7 +19,7 @@ from drama.augment.prompts.triplet_prompt import LANGUAGE, TripletPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import LANGUAGE_NAMES, count_words, plain_text, surely_another_language
-from drama.llm import Sampling
+from drama.llm import Sampling, cached_answers
 from drama.records import Document, Documents
 from drama.settings import Names
 
@@ -75,7 +75,8 @@ class TripletSettings(Maker, LLMSettings):
         chats = [prompt.messages(values) for _, values in asked]
         if not all(map(llm.fits, chats)):
             raise DramaError(f"augment.triplets.prompt: '{self.prompt}' is too long for {self.llm}")
-        answers = context.ask(llm, chats, self.sampling, self.batch_size, "write triplets")
+        how = self.sampling, self.batch_size, context.seed
+        answers = cached_answers(llm, chats, *how, context.answers, "write triplets")
         context.figures["llm: triplets"] = llm.usage.figures()
         lines, made = [], []
         for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):

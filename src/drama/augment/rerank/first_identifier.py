@@ -3,6 +3,7 @@ begins (FIRST, Reddy et al. 2024, section 3). One forward pass per window, and n
 malformed: for LLMs too small to keep to a format."""
 
 import json
+from dataclasses import dataclass
 from string import ascii_uppercase
 
 from drama.augment.rerank.reranker import OK, TOO_LONG
@@ -13,6 +14,7 @@ from drama.files import fingerprint
 from drama.llm import Engine, next_token_log_probs
 
 
+@dataclass
 class FirstIdentifier(SlidingReranker):
     """Letters as identifiers; each must be one token of the LLM.
 
