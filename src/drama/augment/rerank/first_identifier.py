@@ -5,13 +5,16 @@ malformed: for LLMs too small to keep to a format."""
 import json
 from dataclasses import dataclass
 from string import ascii_uppercase
+from typing import TYPE_CHECKING
 
 from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
 from drama.files import fingerprint
-from drama.llm import Engine, next_token_log_probs
+
+if TYPE_CHECKING:
+    from drama.llm import Engine
 
 
 @dataclass
@@ -39,6 +42,8 @@ class FirstIdentifier(SlidingReranker):
         return found
 
     def _batch(self, windows: list[Window]) -> list[WindowOrder]:
+        from drama.llm.score import next_token_log_probs  # loads torch
+
         prompts = [self.prompt.messages(*window, self.identifiers) for window in windows]
         keys = [fingerprint([self.llm.identity, "first identifier", p, self.tokens]) for p in prompts]
         known = [self.cache.get(key) for key in keys]
@@ -58,7 +63,7 @@ def _window_order(log_probs: str | None, size: int) -> WindowOrder:
     return WindowOrder(sorted(order, key=lambda i: -scores[i]), OK)
 
 
-def _token(engine: Engine, letter: str) -> int:
+def _token(engine: "Engine", letter: str) -> int:
     ids: list[int] = engine.tokenizer(letter, add_special_tokens=False)["input_ids"]
     if len(ids) != 1:
         raise DramaError(

@@ -9,7 +9,6 @@ from drama.augment.prompts.text_prompt import TextPrompt
 from drama.augment.rerank.reranker import OK, TOO_LONG, Reranked, Reranker
 from drama.console import progress
 from drama.files import fingerprint
-from drama.llm import answer_log_likelihoods
 
 
 class Likelihood(Reranker):
@@ -23,6 +22,8 @@ class Likelihood(Reranker):
 
     def scores(self, document: str, queries: Sequence[str]) -> list[float | None]:
         """The score of each (distinct) query after the document; None where both are too long for the LLM."""
+        from drama.llm.score import answer_log_likelihoods  # loads torch
+
         prompt = self.prompt.messages(document)
         keys = {q: fingerprint([self.llm.identity, "likelihood", prompt, q]) for q in queries}
         known = {query: self.cache.get(key) for query, key in keys.items()}
