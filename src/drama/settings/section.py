@@ -2,9 +2,9 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from drama.errors import DramaError
 
@@ -81,3 +81,13 @@ def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
         if nested:
             current = nested[0]
     return current
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if not all(names) or not names or len({*names}) < len(names):
+        raise ValueError(f"must name at least one, and each once: {names}")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_each_once)]
+"""A list of at least one name, without repetition."""

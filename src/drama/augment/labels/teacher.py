@@ -24,8 +24,8 @@ Array = npt.NDArray[Any]
 
 
 class ModelVectors(NamedTuple):
-    """One dense model's vectors of all queries, of the corpus, and of the passages written with queries; and
-    the model's fingerprint."""
+    """One dense model's vectors of all queries, the corpus, and the passages written with queries; and its
+    fingerprint."""
 
     queries_QD: Array
     documents_ND: Blocks
@@ -49,11 +49,7 @@ def embed(
     store_folder: Path | None,
     ray: RaySettings | None,
 ) -> ModelVectors:
-    """Encode the queries, the corpus, and the passages that were written with queries.
-
-    Raises:
-        DramaError: the model is missing.
-    """
+    """Encode the queries, the corpus, and the passages that were written with queries."""
     encoder: Encoder
     store = EmbeddingStore(store_folder)
     if name == LSA_NAME:
@@ -78,13 +74,12 @@ def with_ids(ids: Sequence[str], documents_ND: Blocks) -> Iterator[tuple[list[st
 
 
 def keep_vectors(folder: Path, rows: Mapping[str, int], vectors: TeacherVectors) -> None:
-    """Write the vectors for distillation; those of several models are concatenated, so that the cosine of two
-    texts is the mean of the models' cosines.
+    """Write the vectors for distillation; see `LabelSettings.keep_vectors`.
 
     Args:
         folder: `queries/` and `documents/` go here.
         rows: example id → the row of its query's vector.
-        vectors: of the labelling models.
+        vectors: those of the labelling models.
     """
     models, documents, written = vectors
     made_by = {"models": [m.made_by for m in models]}
