@@ -14,9 +14,9 @@ from drama.records import Document, Example, read_examples, write_examples, writ
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
 from drama.train.batches.settings import BatchSettings
-from drama.train.forward import ComputeSettings
-from drama.train.optimiser import Optimiser, OptimiserSettings
-from drama.train.phases import Phase, PhaseSettings, TrainData
+from drama.train.optimiser import Optimiser
+from drama.train.phases import Phase, TrainData
+from drama.train.settings import ComputeSettings, OptimiserSettings, PhaseSettings
 from drama.train.trainer import Trainer
 from drama.workspace import read_events
 

@@ -7,25 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from pydantic import Field
 
 from drama.compute import clip, is_sharded, load_optimisers, optimiser_state, schedule
-from drama.settings import Section
-
-
-class OptimiserSettings(Section):
-    """Learning rates and their schedule: linear warm-up, then linear decay to 0."""
-
-    learning_rate: float = Field(default=5e-4, gt=0.0)
-    """Peak learning rate of the layers."""
-    embedding_learning_rate: float = Field(default=0.0, ge=0.0)
-    """Peak learning rate of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
-    weight_decay: float = Field(default=0.01, ge=0.0)
-    """Weight decay of the layers' matrices; vectors have none."""
-    warmup: float = Field(default=0.05, ge=0.0, lt=1.0)
-    """Share of the steps in which the learning rate rises; after them it falls linearly to 0."""
-    clip: float = Field(default=1.0, gt=0.0)
-    """Largest gradient norm of the layers."""
+from drama.train.settings import OptimiserSettings
 
 
 class Optimiser:

@@ -12,12 +12,13 @@ from drama.retriever import Retriever
 from drama.train.backbone import layers_of
 from drama.train.batches.batch import draw_batch
 from drama.train.batches.sampler import Sampler, cut
-from drama.train.forward import ComputeSettings, Forward
-from drama.train.lora import LoraSettings, add_factors
+from drama.train.forward import Forward, configure
+from drama.train.lora import add_factors
 from drama.train.losses.objective import Objective
 from drama.train.losses.teacher import enter_teacher_space
 from drama.train.optimiser import Optimiser
 from drama.train.phases import Phase
+from drama.train.settings import ComputeSettings, LoraSettings
 
 
 class Trainer:
@@ -51,7 +52,7 @@ class Trainer:
         self.sampler = Sampler(
             data.examples, data.documents, settings.batch, phase.steps, seed, self.world.size
         )
-        compute.apply(retriever, lora is not None)
+        configure(retriever, compute, lora is not None)
         if lora is not None:
             add_factors(retriever.backbone, lora, seed)
         teacher = data.teacher

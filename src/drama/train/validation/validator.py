@@ -11,11 +11,11 @@ from drama.retriever import Retriever
 from drama.train.batches.batch import draw_batch
 from drama.train.batches.order import consecutive
 from drama.train.batches.settings import BatchSettings
-from drama.train.forward import ComputeSettings
 from drama.train.losses.pairs import Pairs
 from drama.train.losses.settings import DistillSettings, LossSettings
 from drama.train.losses.terms import ranking_loss
 from drama.train.phases import TrainData
+from drama.train.settings import ComputeSettings
 from drama.train.validation.ranking import (
     Ranking,
     encode,
