@@ -90,14 +90,14 @@ def test_resume_equals_an_uninterrupted_run(
         patch.setattr(Trainer, "step", stops)
         with pytest.raises(KeyboardInterrupt):
             inputs.train(tmp_path / "cut", **changes)
-    assert (tmp_path / "cut/tokens").is_dir()
+    assert (tmp_path / "cut/tokens.arrow").is_file()
     newest = sorted((tmp_path / "cut/checkpoints").iterdir())[-1]
     (newest / "state.safetensors").write_bytes(b"torn")  # the one before must be used
     cut = inputs.train(tmp_path / "cut", **changes)
     for name, tensor in weights(whole).items():
         assert torch.equal(tensor, weights(cut)[name]), name
     assert losses(cut) == losses(whole)
-    assert not (cut / "tokens").exists()
+    assert not (cut / "tokens.arrow").exists()
 
 
 @pytest.mark.parametrize(

@@ -30,22 +30,20 @@ class Optimiser:
         table.weight.requires_grad_(table.sparse)
         self._settings, self._steps = settings, steps
         self.layers = [p for p in backbone.parameters() if p is not table.weight]
+        matrices = [p for p in self.layers if p.dim() > 1]
+        vectors = [p for p in self.layers if p.dim() <= 1]
+        whole = not any(map(is_sharded, self.layers))  # torch's fused AdamW can't mix whole and sharded ones
         self._all: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
                 [
-                    {
-                        "params": [p for p in self.layers if p.dim() > 1],
-                        "weight_decay": settings.weight_decay,
-                    },
-                    {"params": [p for p in self.layers if p.dim() <= 1], "weight_decay": 0.0},
+                    {"params": matrices, "weight_decay": settings.weight_decay},
+                    {"params": vectors, "weight_decay": 0.0},
                     *({"weight_decay": 0.0, **group} for group in groups),
                 ],
                 lr=settings.learning_rate,
                 betas=(0.9, 0.98),
                 foreach=False,
-                fused=not any(
-                    map(is_sharded, self.layers)
-                ),  # one call can't mix whole and sharded parameters
+                fused=whole,
             )
         ]
         if table.sparse:

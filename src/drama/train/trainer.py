@@ -22,15 +22,7 @@ from drama.train.settings import ComputeSettings, LoraSettings
 
 
 class Trainer:
-    """Trains a retriever in place, in one process or several.
-
-    Args:
-        retriever: the model.
-        phase: what to train on, and how.
-        compute: the section `train.compute`.
-        lora: the section `train.lora`.
-        seed: of batches and draws.
-        world: the processes that share the work.
+    """Trains a retriever in place on one phase, in one process or several.
 
     Raises:
         DramaError: a batch smaller than the number of processes, or widths, layers or LoRA targets that the

@@ -81,9 +81,9 @@ def document_to_query(pairs: Pairs) -> torch.Tensor:
 
     Queries that share the document, or have it among their positives, are no negatives of it.
     """
-    scores_BB = (pairs.cosines_BN / pairs.temperature)[
-        :, pairs.positive_B
-    ].T  # row: a positive, column: a query
+    scores_BB = (
+        pairs.cosines_BN[:, pairs.positive_B].T / pairs.temperature
+    )  # rows: positives, columns: queries
     shared_BB = shared_positives(pairs.positive_B, pairs.mask_BN).T
     own_B = torch.arange(len(pairs.positive_B), device=scores_BB.device)
     shared_BB[own_B, own_B] = False
