@@ -15,10 +15,8 @@ from safetensors.torch import load_file, save_file
 from drama.console import warn
 from drama.files import PARTIAL, atomic_folder
 
-_KEPT = 2
 
-
-def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor], kept: int = _KEPT) -> None:
+def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor], kept: int = 2) -> None:
     """Write `step-NNNNNN/state.safetensors` atomically, then drop all but the newest `kept`."""
     with atomic_folder(folder / f"step-{step:06d}") as partial:
         save_file({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, _file(partial))

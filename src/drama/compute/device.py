@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 
-from drama.compute.precision import Precision
+from drama.compute import Precision
 
 
 def default_device() -> torch.device:

@@ -81,23 +81,23 @@ class PhaseSettings(Section):
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: LossSettings = LossSettings()
 
-    @classmethod
-    def completed(cls, phase: Any, train: Mapping[str, Any]) -> Any:
-        """A phase as it was written, with the keys of `train` where its sections have none of their own.
 
-        >>> PhaseSettings.completed({"batch": {"negatives": 0}}, {"batch": {"size": 8, "negatives": 3}})
-        {'batch': {'size': 8, 'negatives': 0}}
-        """
-        if not isinstance(phase, dict):
-            return phase
-        found = dict(phase)
-        for name in ("batch", "optimiser", "loss"):
-            under, over = train.get(name), phase.get(name, {})
-            if isinstance(under, dict) and isinstance(over, dict):
-                found[name] = {**under, **over}
-            elif under is not None and name not in phase:
-                found[name] = under
-        return found
+def _completed(phase: Any, train: Mapping[str, Any]) -> Any:
+    """A phase as it was written, with the keys of `train` where its sections have none of their own.
+
+    >>> _completed({"batch": {"negatives": 0}}, {"batch": {"size": 8, "negatives": 3}})
+    {'batch': {'size': 8, 'negatives': 0}}
+    """
+    if not isinstance(phase, dict):
+        return phase
+    found = dict(phase)
+    for name in ("batch", "optimiser", "loss"):
+        under, over = train.get(name), phase.get(name, {})
+        if isinstance(under, dict) and isinstance(over, dict):
+            found[name] = under | over
+        elif under is not None:
+            found.setdefault(name, under)
+    return found
 
 
 def phase_ends(phases: Sequence[PhaseSettings], steps: int) -> list[int]:
@@ -155,7 +155,7 @@ class TrainSettings(Section):
     @classmethod
     def _complete_phases(cls, values: Any) -> Any:
         if isinstance(values, dict) and isinstance(values.get("phases"), list):
-            return values | {"phases": [PhaseSettings.completed(p, values) for p in values["phases"]]}
+            return values | {"phases": [_completed(phase, values) for phase in values["phases"]]}
         return values
 
     @model_validator(mode="after")

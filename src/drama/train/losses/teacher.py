@@ -59,8 +59,7 @@ def enter_teacher_space(
     seed: int,
 ) -> None:
     """Rotate the teacher to the principal axes of its documents, cut to the backbone's width, and give the
-    retriever a head into that space (in place of any other), fitted on a sample of the queries. Both are changed
-    in place.
+    retriever a head into that space (in place of any other), fitted on a sample of the queries.
     """
     axes_EE = principal_axes(teacher.documents_NE)
     teacher.rotate(axes_EE[:, : retriever.backbone.config.hidden_size])

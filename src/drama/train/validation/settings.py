@@ -22,7 +22,7 @@ class ValidationSettings(Section):
     collection: str | None = None
     """A BEIR folder whose judged queries rank its whole corpus."""
     split: str = "dev"
-    """Which judgments of the collection."""
+    """Split of the collection's judgments."""
     measure: str = "nDCG@10"
     """The measure that `keep` and `patience` use: `loss`, that of the held-out share, or one of the ranking
     (`nDCG@10`, …), of the collection where there is one, else of the share."""
