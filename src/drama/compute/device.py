@@ -1,4 +1,4 @@
-"""Where models compute, and in which arithmetic. Weights, sums, losses and optimisers stay in float32."""
+"""Devices and precision. Weights, sums, losses and optimisers stay in float32."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext

@@ -48,12 +48,8 @@ def optimiser_state(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, to
 
     Where they are sharded, all processes must call this.
     """
-    found = {}
-    for o, optimiser in enumerate(optimisers):
-        for p, state in optimiser.state_dict()["state"].items():
-            for key, value in state.items():
-                found[f"optimiser.{o}.{p}.{key}"] = torch.as_tensor(value)
-    return unshard(found)
+    states = [(o, p, s) for o, each in enumerate(optimisers) for p, s in each.state_dict()["state"].items()]
+    return unshard({f"optimiser.{o}.{p}.{k}": torch.as_tensor(v) for o, p, s in states for k, v in s.items()})
 
 
 def load_optimisers(optimisers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, torch.Tensor]) -> None:

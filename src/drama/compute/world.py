@@ -62,7 +62,7 @@ class World:
         return self.rank == 0
 
     def broadcast(self, values: list[float]) -> list[float]:
-        """The main process's values; the others must pass as many."""
+        """The main process's values; the others must pass the same number."""
         if self.size == 1:
             return values
         sent = torch.tensor(values, device=default_device(), dtype=torch.float64)
@@ -80,7 +80,7 @@ class World:
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:
-        """The main process goes through the block, then the others, which find its files."""
+        """The main process runs the block, then the others, which find its files."""
         if not self.is_main:
             self.barrier()
         yield
@@ -138,7 +138,7 @@ class World:
         return [(part_BL, len(part_BL) / len(rows_BL)) for part_BL in parts]
 
     def share(self, lengths: Sequence[int]) -> list[list[int]]:
-        """Which texts each process encodes, with about as many tokens each.
+        """The texts that each process encodes, balanced by their numbers of tokens.
 
         >>> World(size=2).share([9, 1, 8, 3])
         [[0, 1], [2, 3]]
@@ -161,10 +161,10 @@ class World:
         return torch.cat(parts)[back_T]
 
     def leave(self) -> None:
-        """Call after the last message. A group of processes that was there before `join` stays.
+        """Leave the group of processes that `join` started; one that existed before it stays.
 
         Sharded layers still hold the group after it ends (DTensor caches its mesh), so gloo's threads may
-        live on; the collection gives them the time to let go of the last tensors.
+        live on; garbage collection gives them the time to release the last tensors.
         """
         if self._joined:
             dist.destroy_process_group()

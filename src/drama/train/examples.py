@@ -126,5 +126,5 @@ def judged_texts(collections: Iterable[str], split: str) -> list[str]:
 
 
 def describe_leaks(found: Sequence[Example]) -> str:
-    """The number of leaks, and one of them."""
+    """The number of leaks and one of them, for a message."""
     return f"{len(found)} training examples ask a judged query, e.g. '{found[0].query[:80]}'"

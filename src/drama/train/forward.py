@@ -74,13 +74,7 @@ def computed(rows: Sequence[int], lengths: Sequence[int], padded: bool) -> int:
 
 
 class Forward:
-    """One batch's forward pass, shared by all processes, and what its backward pass needs.
-
-    Args:
-        retriever: the model.
-        tokens: token ids of the T texts, the same on every process.
-        settings: the section `train.compute`.
-        world: the processes.
+    """The forward pass of T texts, the same on every process, shared by all processes.
 
     Use: compute a loss from `vectors_TD`, call its `backward()`, then `finish()`.
     """

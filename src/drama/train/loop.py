@@ -87,14 +87,14 @@ class Loop:
         self._enter_phase(done)
         if done > self.phases[self.phase].first:
             self.trainer.load(tensors)
-        else:  # it was the last step of the phase before
+        else:  # that was the last step of the previous phase
             self.trainer.load_weights(tensors)
         self._remember(done)
         note(f"train: resuming after step {done}")
         return done
 
     def _enter_phase(self, done: int) -> None:
-        """Have the trainer of the phase that makes the step after `done`."""
+        """Switch to the phase of the step after `done`, with a new trainer."""
         due = sum(phase.first <= done for phase in self.phases) - 1
         if due != self.phase:
             self.phase = due
@@ -131,7 +131,7 @@ class Loop:
                 self.warned.add(kind)
 
     def _remember(self, done: int) -> None:
-        """Read what was measured up to a step from the log."""
+        """Read the measurements up to a step from the log."""
         if self.settings.validation is None:
             return
         for event in read_events(self.out / EVENTS):
@@ -168,9 +168,10 @@ class Loop:
 
     def _best(self, step: int) -> dict[str, torch.Tensor]:
         """The weights saved after a step."""
-        found = load_checkpoint(self.out / BEST)
+        folder = self.out / BEST
+        found = load_checkpoint(folder)
         if found is None or found[0] != step:
             raise FileError(
-                self.out / BEST, f"can't read the weights of step {step}", hint="remove the stage's folder"
+                folder, f"can't read the weights of step {step}", hint="remove the stage's folder"
             )
         return found[1]

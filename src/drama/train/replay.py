@@ -26,11 +26,7 @@ class Replay(NamedTuple):
 
 
 def replay(folder: Path, out: Path) -> Replay | None:
-    """Repeat a finished run. Of several processes, all but the main one get None.
-
-    Args:
-        folder: of the run, with its manifest, events and model.
-        out: of the repetition.
+    """Repeat the finished run in `folder`. With several processes, all but the main one return None.
 
     Raises:
         FileError: the folder holds no finished training, or an input is missing or has changed.

@@ -51,7 +51,7 @@ class ComputeSettings(Section):
 
 
 class LoraSettings(Section):
-    """Factors of linear layers; no dropout, since texts may be computed twice in a step."""
+    """Low-rank factors of linear layers; no dropout, since texts may be computed twice in a step."""
 
     rank: int = Field(default=16, ge=1)
     alpha: float = Field(default=32.0, gt=0.0)
@@ -61,8 +61,7 @@ class LoraSettings(Section):
 
 
 class PhaseSettings(Section):
-    """One part of a run in several phases: its share, its examples, and what differs from `train`. A key that
-    its `batch`, `optimiser` or `loss` does not have is that of `train`."""
+    """One part of a run in several phases; keys missing in `batch`, `optimiser` or `loss` are those of `train`."""
 
     moved: ClassVar[Mapping[str, str]] = {
         "batch_size": "batch.size in the phase",
@@ -119,12 +118,11 @@ class TrainSettings(Section):
         "query_query": "query_to_query in train.loss.directions",
         "document_document": "document_to_document in train.loss.directions",
         **{
-            name: f"train.batch.{name}"
-            for name in ("negatives", "query_length", "document_length", "weights", "long")
+            k: f"train.batch.{k}" for k in ("negatives", "query_length", "document_length", "weights", "long")
         },
-        **{name: f"train.optimiser.{name}" for name in OptimiserSettings.model_fields},
-        **{name: f"train.compute.{name}" for name in ComputeSettings.model_fields},
-        **{name: f"train.loss.{name}" for name in ("temperature", "temperature_learning_rate", "distill")},
+        **{k: f"train.loss.{k}" for k in ("temperature", "temperature_learning_rate", "distill")},
+        **{k: f"train.optimiser.{k}" for k in OptimiserSettings.model_fields},
+        **{k: f"train.compute.{k}" for k in ComputeSettings.model_fields},
         **dict.fromkeys(("positives", "curriculum", "compile"), ""),
     }
 
@@ -136,7 +134,7 @@ class TrainSettings(Section):
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: LossSettings = LossSettings()
     phases: list[PhaseSettings] = []
-    """Parts of the run, each with its own schedule and optimiser; empty: one."""
+    """Parts of the run, each with its own schedule and optimiser; empty: a single one."""
     validation: ValidationSettings | None = None
     """Measures during training, on data that is not trained on."""
     leaks: LeakSettings | None = None

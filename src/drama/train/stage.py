@@ -45,7 +45,7 @@ def train(
         examples: queries with positive and hard negative ids, Parquet; passages that an LLM wrote for them
             are next to it, in `written.parquet`.
         out: `model/`, `checkpoints/`, `events.jsonl` and the manifest go here.
-        seed: of batches and draws.
+        seed: for batches and draws.
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
 
     Raises:

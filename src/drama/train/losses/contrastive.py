@@ -22,7 +22,7 @@ def info_nce(
     Args:
         scores_BN: cosine / temperature.
         positive_B, mask_BN: as in `Pairs`.
-        further_BM: scores of further negatives, of whatever kind; −inf where there is none.
+        further_BM: scores of further negatives; −inf where there is none.
 
     >>> s = torch.tensor([[2.0, 0.0, 5.0]])
     >>> full = info_nce(s[:, :2], torch.tensor([0]), torch.zeros(1, 2, dtype=torch.bool))

@@ -68,10 +68,7 @@ TERMS: dict[str, Callable[[Pairs, LossSettings], torch.Tensor]] = {
 def ranking_loss(pairs: Pairs, dims: Sequence[int], settings: LossSettings) -> torch.Tensor:
     """The weighted sum of the terms at each Matryoshka width, mean over widths (equal weights).
 
-    Args:
-        pairs: vectors that are not normalised yet.
-        dims: the widths.
-        settings: weights and temperatures of the terms.
+    The vectors of `pairs` need not be normalised.
 
     Source: paper, section 4 (Matryoshka representation learning: cut, renormalise, same loss).
     """

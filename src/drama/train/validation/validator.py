@@ -27,7 +27,7 @@ from drama.train.validation.settings import LOSS, ValidationSettings
 
 
 class Validator:
-    """Measures the held-out share and the judged collection, tokenised once.
+    """Tokenises the held-out share and the judged collection once, and measures them.
 
     Args:
         retriever: the model in training.
