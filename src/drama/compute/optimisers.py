@@ -48,8 +48,11 @@ def optimiser_state(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, to
 
     Where they are sharded, all processes must call this.
     """
-    states = [(o, p, s) for o, each in enumerate(optimisers) for p, s in each.state_dict()["state"].items()]
-    return unshard({f"optimiser.{o}.{p}.{k}": torch.as_tensor(v) for o, p, s in states for k, v in s.items()})
+    found: dict[str, torch.Tensor] = {}
+    for o, optimiser in enumerate(optimisers):
+        for p, state in optimiser.state_dict()["state"].items():
+            found |= {f"optimiser.{o}.{p}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    return unshard(found)
 
 
 def load_optimisers(optimisers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, torch.Tensor]) -> None:

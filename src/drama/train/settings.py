@@ -61,7 +61,7 @@ class LoraSettings(Section):
 
 
 class PhaseSettings(Section):
-    """One part of a run in several phases; keys missing in `batch`, `optimiser` or `loss` are those of `train`."""
+    """One part of a run in several phases; keys missing in `batch`, `optimiser`, `loss` come from `train`."""
 
     moved: ClassVar[Mapping[str, str]] = {
         "batch_size": "batch.size in the phase",
