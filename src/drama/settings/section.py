@@ -26,15 +26,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     moved: ClassVar[Mapping[str, str]] = {}
-    """Old key of this section → full name of its replacement, "" if it was removed; for the error message."""
+    """Old key of this section → full name of its replacement, or "" if it was removed; for error messages."""
 
     @classmethod
     def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
-        """Validate a mapping.
-
-        Args:
-            values: the keys as a user wrote them.
-            where: what to call this section in an error (`prune`, or a file's name).
+        """Validate the keys that a user wrote; errors name them under `where` (`prune`, or a file's name).
 
         Raises:
             DramaError: an unknown key (with the nearest valid one) or a value of the wrong type or range.
@@ -77,9 +73,7 @@ def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
         if field is None:
             continue
         kinds = [field.annotation, *get_args(field.annotation)]
-        nested = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
-        if nested:
-            current = nested[0]
+        current = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), current)
     return current
 
 
