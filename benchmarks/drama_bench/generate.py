@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from drama.augment.prompts.text_prompt import Prompt, load_prompt
+from drama.augment.prompts.text_prompt import TextPrompt
 from drama.errors import DramaError
 from drama.language import count_words, cut_words
 from drama.llm import Engine, Messages, Sampling, load_engine
@@ -102,8 +102,8 @@ def summary(raw: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _prompts(data: Iterable[str]) -> list[Messages]:
     """A seeded choice of documents, ordered by length as in `augment`."""
-    prompt = load_prompt("question")
-    prompt = Prompt(system=prompt.system, user=prompt.user, shots=prompt.shots[:_SHOTS])
+    prompt = TextPrompt.load("question", "queries")
+    prompt = TextPrompt(system=prompt.system, user=prompt.user, shots=prompt.shots[:_SHOTS])
     texts = [d.full_text for d in documents(data) if count_words(d.full_text) >= _WORDS]
     if len(texts) < _PROMPTS:
         raise DramaError(

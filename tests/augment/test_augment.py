@@ -17,7 +17,7 @@ from drama.augment.candidate import Candidate
 from drama.augment.context import Context
 from drama.augment.kinds import MAKERS
 from drama.augment.labels.label import scale_windows
-from drama.augment.prompts.text_prompt import load_prompt
+from drama.augment.prompts.text_prompt import TextPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.augment.queries.synthesize import parse_query
 from drama.errors import DramaError
@@ -181,7 +181,7 @@ def test_vectors_of_several_models_give_the_mean_of_their_cosines(
     ],
 )
 def test_answers_in_lines(answer: str, expected: tuple[str, str]) -> None:
-    lines = load_prompt("search-agent").answer
+    lines = TextPrompt.load("search-agent", "queries").answer
     assert parse_query(answer, "The wing produces lift.", "en", "none", lines) == expected
 
 

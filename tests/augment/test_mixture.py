@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from drama.augment import AugmentSettings, MixtureSettings, augment, describe
+from drama.augment import AugmentSettings, MixtureSettings, augment
 from drama.augment.candidate import Candidate
+from drama.augment.groups import count_groups
 from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.label import label
 from drama.augment.labels.rankings import HitList, RankedQuery
@@ -242,4 +243,4 @@ def test_describe(several: Path, tmp_path: Path) -> None:
     ]
     assert CliRunner().invoke(_app(), command).stdout == first.stdout  # done: only shown
     with pytest.raises(FileError):
-        describe(tmp_path / "missing.parquet", {})
+        count_groups(tmp_path / "missing.parquet", [])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from drama.augment.prompts.text_prompt import Prompt, Shot, load_prompt
+from drama.augment.prompts.text_prompt import Shot, TextPrompt
 from drama.errors import DramaError, FileError
 from drama.llm import (
     AnswerCache,
@@ -33,7 +33,7 @@ def engine(tiny_llm: Path) -> Engine:
 
 @pytest.fixture
 def prompts(texts: list[str]) -> list[list[dict[str, str]]]:
-    prompt = Prompt(system="Ask.", user="Text: {text}", shots=[Shot(text="tea", answer="what is tea")])
+    prompt = TextPrompt(system="Ask.", user="Text: {text}", shots=[Shot(text="tea", answer="what is tea")])
     return [prompt.messages(text[: 5 + 7 * i]) for i, text in enumerate(texts)]
 
 
@@ -92,25 +92,25 @@ def test_the_caller_keeps_its_own_torch_state_between_batches(engine: Engine, pr
 
 def test_the_cache_survives_closing(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
-    cache.put({AnswerCache.key("m", 1): "yes"})
-    cache.close()
+    cache.put({"m 1": "yes"})
+    del cache
     again = AnswerCache(tmp_path / "answers.sqlite")
-    assert again.get(AnswerCache.key("m", 1)) == "yes"
-    assert again.get(AnswerCache.key("m", 2)) is None
+    assert again.get("m 1") == "yes"
+    assert again.get("m 2") is None
 
 
 def test_prompt_errors(tmp_path: Path) -> None:
     with pytest.raises(DramaError, match="no prompt 'qestion'"):
-        load_prompt("qestion")
+        TextPrompt.load("qestion", "queries")
     path = tmp_path / "mine.yaml"
     path.write_text("system: s\nuser: no place\n")
     with pytest.raises(DramaError, match="user holds no"):
-        load_prompt(str(path))
+        TextPrompt.load(str(path), "queries")
     path.write_text("system: [unclosed\n")
     with pytest.raises(FileError, match="line 2"):
-        load_prompt(str(path))
+        TextPrompt.load(str(path), "queries")
     for name in ("question", "keyword", "claim", "title"):
-        assert len(load_prompt(name).shots) == 3
+        assert len(TextPrompt.load(name, "queries").shots) == 3
 
 
 def test_without_a_chat_template_a_prompt_is_text_and_an_answer_a_line(

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from drama.errors import DramaError
 from drama.settings.section import _section_at
 from drama.train import TrainSettings
-from drama.train.phases import PhaseSettings
+from drama.train.settings import PhaseSettings
 
 
 def exists(name: str) -> bool:

@@ -14,9 +14,9 @@ from drama.records import Document, Example, read_examples, write_examples, writ
 from drama.retriever import Retriever, RetrieverSettings
 from drama.train import TrainSettings, train
 from drama.train.batches.settings import BatchSettings
-from drama.train.forward import ComputeSettings
-from drama.train.optimiser import Optimiser, OptimiserSettings
-from drama.train.phases import Phase, PhaseSettings, TrainData
+from drama.train.optimiser import Optimiser
+from drama.train.phases import Phase, TrainData
+from drama.train.settings import ComputeSettings, OptimiserSettings, PhaseSettings
 from drama.train.trainer import Trainer
 from drama.workspace import read_events
 
@@ -90,14 +90,14 @@ def test_resume_equals_an_uninterrupted_run(
         patch.setattr(Trainer, "step", stops)
         with pytest.raises(KeyboardInterrupt):
             inputs.train(tmp_path / "cut", **changes)
-    assert (tmp_path / "cut/tokens").is_dir()
+    assert (tmp_path / "cut/tokens.arrow").is_file()
     newest = sorted((tmp_path / "cut/checkpoints").iterdir())[-1]
     (newest / "state.safetensors").write_bytes(b"torn")  # the one before must be used
     cut = inputs.train(tmp_path / "cut", **changes)
     for name, tensor in weights(whole).items():
         assert torch.equal(tensor, weights(cut)[name]), name
     assert losses(cut) == losses(whole)
-    assert not (cut / "tokens").exists()
+    assert not (cut / "tokens.arrow").exists()
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from drama.errors import DramaError
 from drama.records import Document, Example, write_examples, write_passages
 from drama.train import TrainSettings, train
 from drama.train.batches.settings import BatchSettings
-from drama.train.forward import ComputeSettings
-from drama.train.phases import Phase, PhaseSettings, TrainData
+from drama.train.phases import Phase, TrainData
+from drama.train.settings import ComputeSettings, PhaseSettings
 from drama.train.trainer import Trainer
 from drama.workspace import read_events, read_manifest, write_vectors
 

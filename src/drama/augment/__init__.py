@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from drama.augment.groups import Group, describe, show
+    from drama.augment.groups import show
     from drama.augment.kinds import BY_NAME, KINDS
     from drama.augment.labels.settings import LabelSettings
     from drama.augment.mixture import MixtureSettings
     from drama.augment.preferences import add_preferences
-    from drama.augment.queries.crop import CropSettings
-    from drama.augment.queries.supervised import SupervisedSettings
     from drama.augment.queries.synthesize import SynthesizeSettings
-    from drama.augment.queries.triplets import TripletSettings
     from drama.augment.rerank import RerankSettings
     from drama.augment.settings import AugmentSettings
     from drama.augment.stage import augment
@@ -23,17 +20,12 @@ __all__ = [
     "BY_NAME",
     "KINDS",
     "AugmentSettings",
-    "CropSettings",
-    "Group",
     "LabelSettings",
     "MixtureSettings",
     "RerankSettings",
-    "SupervisedSettings",
     "SynthesizeSettings",
-    "TripletSettings",
     "add_preferences",
     "augment",
-    "describe",
     "show",
 ]
 

@@ -1,4 +1,4 @@
-"""Candidate: a query that waits for its labels."""
+"""Candidate: a query without its labels yet."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,25 +7,21 @@ from drama.records import Document, Example
 
 
 class Candidate(NamedTuple):
-    """A query, how it was made, and the document it was made from, with its language and corpus.
-
-    A query that people judged was made from no document: `document_id` is then the first of the `judged`.
-    """
+    """A query, how it was made, and the document it was made from, with its language and corpus."""
 
     id: str
     query: str
     kind: str
-    document_id: str
+    origin: str
+    """Id of the document it was made from; empty for a judged query."""
     lang: str = ""
     source: str = ""
     judged: tuple[str, ...] = ()
     """Ids of the documents that people call relevant."""
     written: tuple[Document, ...] = ()
-    """Passages that an LLM wrote together with the query: its positive and its hard negative. Such a query is
-    not searched for in the corpus."""
+    """The positive and the hard negative that an LLM wrote with the query, which is then not searched for."""
 
     def example(self, positives: Mapping[str, float], negatives: Mapping[str, float]) -> Example:
         """The row of this query, with the ids and scores of its labels."""
         ids, scores = (list(positives), list(negatives)), (list(positives.values()), list(negatives.values()))
-        origin = "" if self.judged else self.document_id
-        return Example(self.id, self.query, *ids, *scores, self.kind, self.lang, self.source, origin)
+        return Example(self.id, self.query, *ids, *scores, self.kind, self.lang, self.source, self.origin)

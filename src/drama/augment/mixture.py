@@ -18,7 +18,7 @@ Group = tuple[str, str, str]
 
 
 class MixtureSettings(Section):
-    """How much of what the finished file holds; with nothing set, every row once."""
+    """Which rows the finished file holds, and how many; with nothing set, every row once."""
 
     sources: dict[str, float] = {}
     """Shares of the corpora, by name: {web: 2, wiki: 1}. Empty: as many rows as there are."""
@@ -28,9 +28,9 @@ class MixtureSettings(Section):
     """A language of n rows gets a share of n ** (1 / temperature), inside each kind and, where sources have
     shares, each source."""
     repeats: int = Field(default=1, ge=1)
-    """How often a row may be in the file, so that what is rare does not make the whole small."""
+    """How often a row may be in the file, so that a rare group need not make the file small."""
     examples: int | None = Field(default=None, ge=2)
-    """Rows to write, at most; None: as many as the shares and `repeats` allow."""
+    """Most rows to write; None: as many as the shares and `repeats` allow."""
 
     @property
     def on(self) -> bool:
@@ -38,14 +38,10 @@ class MixtureSettings(Section):
         return self != MixtureSettings()
 
     @model_validator(mode="after")
-    def _known_kinds(self) -> Self:
+    def _known_kinds_and_shares(self) -> Self:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown:
             raise ValueError(f"kinds: no kind '{unknown[0]}', known are {', '.join(KINDS)}")
-        return self
-
-    @model_validator(mode="after")
-    def _shares(self) -> Self:
         for name, shares in (("sources", self.sources), ("kinds", self.kinds)):
             if shares and (min(shares.values()) < 0 or max(shares.values()) == 0):
                 raise ValueError(f"{name}: shares must not be negative, and one must be above 0")
@@ -57,16 +53,11 @@ def mix(
 ) -> Iterator[Example]:
     """Draw the rows of the finished file from the labelled ones: a function of those and the seed.
 
-    Rows keep their order; further copies of repeated rows follow at the end.
-
-    Args:
-        path: the labelled rows.
-        settings: shares and limits.
-        seed: of the draw.
-        count: gets the rows left out and the copies added, by source, kind and language.
+    Rows keep their order; further copies of repeated rows follow at the end. `count` gets the rows left out
+    and the copies added, by source, kind and language.
 
     Raises:
-        DramaError: the settings name a source or kind that is not there, miss one, or leave no row.
+        DramaError: the settings name a source or kind that is not there, leave one out, or leave no row.
     """
     rows: dict[Group, list[int]] = {}
     for number, example in enumerate(read_examples(path)):
@@ -96,7 +87,7 @@ def mix(
 def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, int]:
     """How many rows each group gets: as many as its share allows while every group holds enough.
 
-    Where every row can be in once, there are no more: repeating them all would add nothing.
+    Rows are not repeated where every row can be in once.
 
     >>> sizes = {("web", "sent", "en"): 90, ("wiki", "sent", "en"): 60, ("wiki", "sent", "fi"): 30}
     >>> list(allot(sizes, MixtureSettings(sources={"web": 2, "wiki": 1})).values())
@@ -107,7 +98,7 @@ def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, 
     [36, 24, 60]
 
     Raises:
-        DramaError: the settings name a source or kind that is not there, or miss one.
+        DramaError: the settings name a source or kind that is not there, or leave one out.
     """
     _check_names("sources", settings.sources, {source for source, _, _ in sizes})
     _check_names("kinds", settings.kinds, {kind for _, kind, _ in sizes})
@@ -118,19 +109,15 @@ def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, 
     def by_language(name: str, size: int) -> float:
         return float(size ** (1 / settings.language_temperature))
 
-    shares: dict[Group, float]
     if settings.sources:
-        found = _shares(
-            {(*group,): size for group, size in sizes.items()},
-            [lambda name, size: settings.sources[name], by_kind, by_language],
-        )
-        shares = {group: found[group] for group in sizes}
+        order = (0, 1, 2)  # source, kind, language
+        weights = [lambda name, size: settings.sources[name], by_kind, by_language]
     else:
-        found = _shares(
-            {(kind, lang, source): size for (source, kind, lang), size in sizes.items()},
-            [by_kind, by_language, lambda name, size: size],
-        )
-        shares = {(source, kind, lang): found[kind, lang, source] for source, kind, lang in sizes}
+        order = (1, 2, 0)
+        weights = [by_kind, by_language, lambda name, size: size]
+    paths = {group: tuple(group[i] for i in order) for group in sizes}
+    found = _shares({paths[group]: size for group, size in sizes.items()}, weights)
+    shares = {group: found[path] for group, path in paths.items()}
     enough = [sizes[g] / share for g, share in shares.items() if share > 0]
     total = min(settings.repeats * min(enough), max(enough)) if enough else 0.0
     total = min(total, settings.examples or total)
@@ -138,8 +125,8 @@ def allot(sizes: Mapping[Group, int], settings: MixtureSettings) -> dict[Group, 
 
 
 def _whole(wanted: Mapping[Group, float]) -> dict[Group, int]:
-    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders, and
-    not to some of those that are equal."""
+    """Whole rows, in all no more than wanted: what rounding down leaves goes to the largest remainders; equal
+    remainders get a row each, or none does."""
     almost = 1e-9
     rows = {group: int(number + almost) for group, number in wanted.items()}
     left = int(sum(wanted.values()) + almost) - sum(rows.values())
@@ -159,11 +146,7 @@ def _shares(
     sizes: Mapping[tuple[str, ...], int], weights: Sequence[Callable[[str, int], float]]
 ) -> dict[tuple[str, ...], float]:
     """Share of each path in the whole: at each step parts are weighed against their siblings.
-
-    Args:
-        sizes: path → rows.
-        weights: for each step, from a part's name and rows to its weight.
-    """
+    `sizes` gives the rows of each path; `weights`, for each step, a part's weight by its name and rows."""
     if not weights:
         return {(): 1.0}
     parts: dict[str, dict[tuple[str, ...], int]] = {}

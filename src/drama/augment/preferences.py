@@ -13,10 +13,6 @@ from drama.workspace import Manifest, open_stage
 _MARK = "preferred/"
 
 
-class PreferenceSettings(Section):
-    """There is nothing to set: as many preferences as judged queries, as in the paper."""
-
-
 def add_preferences(
     judged: Path, judged_passages: Path, preferred: Path, preferred_passages: Path, out: Path, seed: int = 0
 ) -> Manifest:
@@ -31,7 +27,7 @@ def add_preferences(
         preferred: examples with rows of kind `rerank`; others are ignored.
         preferred_passages: their corpus.
         out: `examples.parquet` and `passages.parquet` (what the examples name, and no more) go here.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Raises:
         FileError: a file is missing or broken, or `preferred` holds no reranked row.
@@ -42,7 +38,7 @@ def add_preferences(
         "preferred": preferred,
         "preferred passages": preferred_passages,
     }
-    with open_stage(out, "preferences", PreferenceSettings(), inputs, seed) as run:
+    with open_stage(out, "preferences", Section(), inputs, seed) as run:
         if run.done:
             return run.manifest
         rows = list(read_examples(judged))
@@ -56,17 +52,12 @@ def add_preferences(
         run.count("preferred", len(chosen))
         run.count("preferred: not in the draw", len(found) - len(chosen))
         preferences = [_marked(found[row]) for row in chosen]
-        named = _named(rows)
-        wanted = _named(preferences)
-        theirs = (d._replace(id=_MARK + d.id) for d in read_passages(preferred_passages))
-        write_passages(
-            out / "passages.parquet",
-            chain(
-                (d for d in read_passages(judged_passages) if d.id in named),
-                (d for d in theirs if d.id in wanted),
-            ),
-        )
-        run.figures["examples"] = write_examples(out / "examples.parquet", [*rows, *preferences])
+        marked = (d._replace(id=_MARK + d.id) for d in read_passages(preferred_passages))
+        rows += preferences
+        named = {i for row in rows for i in (*row.positive_ids, *row.negative_ids)}
+        passages = chain(read_passages(judged_passages), marked)
+        write_passages(out / "passages.parquet", (d for d in passages if d.id in named))
+        run.figures["examples"] = write_examples(out / "examples.parquet", rows)
     return run.manifest
 
 
@@ -77,7 +68,3 @@ def _marked(row: Example) -> Example:
         negative_ids=[_MARK + i for i in row.negative_ids],
         origin=_MARK + row.origin if row.origin else "",
     )
-
-
-def _named(rows: list[Example]) -> set[str]:
-    return {i for row in rows for i in (*row.positive_ids, *row.negative_ids)}

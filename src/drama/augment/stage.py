@@ -15,7 +15,7 @@ from drama.augment.mixture import MixtureSettings, mix
 from drama.augment.rerank import choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
 from drama.errors import DramaError
-from drama.records import WRITTEN, Document, Example, Passages, write_examples, write_passages
+from drama.records import WRITTEN, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
 _STORE = "embeddings"
@@ -30,8 +30,8 @@ def augment(
 ) -> Manifest:
     """Make queries from passages, label them, and draw the mixture that is trained on.
 
-    Cut off, it resumes: answers of the LLM and blocks of vectors are on disk as they are made; the rest is
-    recomputed to the same result.
+    Interrupted, it resumes: the LLM's answers and blocks of vectors are on disk as they are made; the rest is
+    recomputed with the same result.
 
     Args:
         settings: the recipe's `augment` section.
@@ -39,9 +39,9 @@ def augment(
         out: `examples.parquet`, `generated.jsonl`, `teacher/` and the manifest go here; with a mixture also
             `labelled.parquet`, the rows that it is drawn from; with triplets `written.parquet`, their
             passages.
-        seed: of every draw.
-        store: a folder that outlives changed settings and may be shared with other stages: vectors and
-            the LLM's answers by content. Without one, `out/embeddings`, which changed settings leave alone.
+        seed: seed of every draw.
+        store: a folder for vectors and the LLM's answers, by content; other stages may share it. By default
+            `out/embeddings`, which survives changed settings.
 
     Raises:
         DramaError: no query could be made or labelled, a model is missing, a server does not answer, a
@@ -56,8 +56,17 @@ def augment(
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers())
-        queries, complete = _split(_deduplicated(made, run.count))
-        written = _write_passages(complete, out / WRITTEN)
+        candidates = list(_deduplicated(made, run.count))
+        if not candidates:
+            raise DramaError(
+                "augment: no query could be made from these passages",
+                hint="lower augment.crop.min_words, or turn augment.synthesize on",
+            )
+        queries = [candidate for candidate in candidates if not candidate.written]
+        complete = [candidate for candidate in candidates if candidate.written]
+        written = [document for candidate in complete for document in candidate.written]
+        if written:
+            write_passages(out / WRITTEN, written)
         ranked, vectors = rank_corpus(queries, complete, documents, settings.label, store, settings.ray)
         k = settings.synthesize.round_trip
         kept = [query for query in ranked if survives_round_trip(query, k, run.count, scores)]
@@ -73,13 +82,15 @@ def augment(
             map(label_written, complete),
         )
         _write_mixture(examples, out, settings.mixture, seed, run)
-        run.figures |= scores.by(settings.label.retrievers)
+        if histogram := scores.figures():
+            title = f"scores of labels by {' + '.join(settings.label.retrievers)}"
+            run.figures["histograms"] = {title: histogram}
         run.figures["groups"] = count_groups(out / "examples.parquet", chain(documents, written))
     return run.manifest
 
 
 def _deduplicated(candidates: Iterable[Candidate], count: Callable[[str], None]) -> Iterator[Candidate]:
-    """Each query once: the labels of two that are the same word for word would contradict each other."""
+    """Each query once: the labels of two equal ones would contradict each other."""
     seen: set[str] = set()
     for candidate in candidates:
         key = " ".join(candidate.query.lower().split())
@@ -90,40 +101,10 @@ def _deduplicated(candidates: Iterable[Candidate], count: Callable[[str], None])
         yield candidate
 
 
-def _split(candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """The queries to search for, and those whose passages were written with them.
-
-    Raises:
-        DramaError: there is no query at all.
-    """
-    queries: list[Candidate] = []
-    complete: list[Candidate] = []
-    for candidate in candidates:
-        (complete if candidate.written else queries).append(candidate)
-    if not queries and not complete:
-        raise DramaError(
-            "augment: no query could be made from these passages",
-            hint="lower augment.crop.min_words, or turn augment.synthesize on",
-        )
-    return queries, complete
-
-
-def _write_passages(candidates: Iterable[Candidate], path: Path) -> list[Document]:
-    """Write the passages that came with queries, if there are any. Returns them."""
-    written = [document for candidate in candidates for document in candidate.written]
-    if written:
-        write_passages(path, written)
-    return written
-
-
 def _write_mixture(
     examples: Iterable[Example], out: Path, settings: MixtureSettings, seed: int, run: StageRun
 ) -> None:
-    """Write the examples; with a mixture, all of them first, and then those that are drawn from them.
-
-    Raises:
-        DramaError: there are none, or the mixture names what is not there.
-    """
+    """Write the examples; with a mixture, first all of them, then those drawn from them."""
     path = out / "examples.parquet"
     labelled = out / "labelled.parquet" if settings.on else path
     rows = write_examples(labelled, examples)

@@ -48,7 +48,7 @@ def augment(
         bool,
         typer.Option(help="Show what will be trained on, with samples; a finished folder is shown as it is."),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
 ) -> None:
     """Make queries from unlabelled passages and label them with retrievers."""
     from drama.augment import AugmentSettings, show
@@ -62,7 +62,7 @@ def augment(
     before = read_manifest(out) if describe else None
     if before is not None and (before.stage, before.status) == ("augment", "complete"):
         note(f"{out}: shown as it is; without --describe it is rebuilt where settings have changed")
-        for line in show(examples, Path(before.paths["passages"]), before.seed):
+        for line in show(out, before):
             typer.echo(line)
         typer.echo(str(examples))
         return
@@ -87,7 +87,7 @@ def augment(
     for outcome, n in manifest.counts.items():
         note(f"  {outcome}: {n}")
     if describe:
-        for line in show(examples, passages, seed):
+        for line in show(out, manifest):
             typer.echo(line)
     typer.echo(str(examples))
 
@@ -102,15 +102,15 @@ def _sections(
     from drama.records import count_passages
 
     llm = llm or SynthesizeSettings().llm
-    kinds = ["sent", "qgen"] if names is None else [name.strip() for name in names.split(",")]
-    counts = (("--crops", crops, "sent"), ("--synthesize", synthesize, "qgen"))
+    kinds = ["sent", "qgen"]
     if names is None:
         synthesize = synthesize or 0
     else:
+        kinds = [name.strip() for name in names.split(",")]
         unknown = [kind for kind in kinds if kind not in BY_NAME]
         if unknown:
             raise DramaError(f"--kinds: no kind '{unknown[0]}'", hint=f"there are: {', '.join(BY_NAME)}")
-        for option, value, kind in counts:
+        for option, value, kind in (("--crops", crops, "sent"), ("--synthesize", synthesize, "qgen")):
             if value is not None and kind not in kinds:
                 raise DramaError(f"{option} is for {kind}, which --kinds does not name", hint=f"add {kind}")
             if value == 0:

@@ -24,20 +24,20 @@ def teach(
     llm: Annotated[str, typer.Argument(help="A decoder LLM: folder, short name, GGUF file or hub id.")],
     collections: Annotated[list[Path], typer.Argument(help="BEIR folders whose judgments are trained on.")],
     out: Annotated[Path, typer.Option(help="Folder for the stages and the model.")],
-    split: Annotated[str, typer.Option(help="Of the judgments; never a test split.")] = "train",
+    split: Annotated[str, typer.Option(help="Split of the judgments; never a test split.")] = "train",
     pooling: Annotated[
         Literal["last", "mean"], typer.Option(help="last: the state of EOS, causal; mean: bidirectional.")
     ] = "last",
     steps: Annotated[int, typer.Option(help="Updates.", min=1)] = 200,
     examples: Annotated[
         Path | None,
-        typer.Option(help="Improvement round: examples.parquet with reranked rows, as many as are judged."),
+        typer.Option(help="Improvement round: examples.parquet with reranked rows, to join the judged ones."),
     ] = None,
     passages: Annotated[Path | None, typer.Option(help="The passages.parquet that they name.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the train section: batch.negatives=15.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
 ) -> None:
     """Fine-tune an LLM as a retriever that labels corpora: LoRA, InfoNCE, BM25's best as hard negatives."""
     from drama.augment import AugmentSettings, add_preferences, augment

@@ -1,8 +1,7 @@
 """Devices, precision, processes: the group that torchrun starts, sharded layers, checkpoints, schedules."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from drama.compute.precision import Precision
 from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -12,6 +11,9 @@ if TYPE_CHECKING:
     from drama.compute.shards import is_sharded, shard_layers, shard_like, unshard, unshard_model
     from drama.compute.stage import check_sharding, open_stage_together
     from drama.compute.world import World
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""Precision of matrix products; `auto` is resolved for a device by `resolve_precision`."""
 
 __all__ = [
     "Precision",

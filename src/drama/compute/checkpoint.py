@@ -15,30 +15,30 @@ from safetensors.torch import load_file, save_file
 from drama.console import warn
 from drama.files import PARTIAL, atomic_folder
 
-_KEPT = 2
+_STATE = "state.safetensors"
 
 
-def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor], kept: int = _KEPT) -> None:
+def save_checkpoint(folder: Path, step: int, tensors: dict[str, torch.Tensor], kept: int = 2) -> None:
     """Write `step-NNNNNN/state.safetensors` atomically, then drop all but the newest `kept`."""
     with atomic_folder(folder / f"step-{step:06d}") as partial:
-        save_file({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, _file(partial))
-    for old in _steps(folder)[:-kept]:
-        shutil.rmtree(old)
+        save_file({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, partial / _STATE)
+    for old in checkpoint_files(folder)[:-kept]:
+        shutil.rmtree(old.parent)
 
 
 def load_checkpoint(folder: Path) -> tuple[int, dict[str, torch.Tensor]] | None:
     """The newest readable checkpoint: (steps done, tensors). A damaged one is skipped with a warning."""
-    for path in reversed(_steps(folder)):
+    for file in reversed(checkpoint_files(folder)):
         try:
-            return int(path.name.removeprefix("step-")), load_file(_file(path))
+            return int(file.parent.name.removeprefix("step-")), load_file(file)
         except (OSError, SafetensorError) as error:
-            warn(f"{path}: damaged checkpoint skipped ({error})")
+            warn(f"{file.parent}: damaged checkpoint skipped ({error})")
     return None
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
     """The checkpoints' files, oldest first."""
-    return [_file(path) for path in _steps(folder)]
+    return sorted(path / _STATE for path in folder.glob("step-*") if not path.name.endswith(PARTIAL))
 
 
 def average(own: dict[str, torch.Tensor], checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
@@ -52,11 +52,3 @@ def average(own: dict[str, torch.Tensor], checkpoints: Sequence[Path]) -> dict[s
             for name, tensor in total.items():
                 tensor += file.get_tensor(name).to(tensor.device)
     return {name: tensor / (1 + len(checkpoints)) for name, tensor in total.items()}
-
-
-def _steps(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("step-*") if p.is_dir() and not p.name.endswith(PARTIAL))
-
-
-def _file(folder: Path) -> Path:
-    return folder / "state.safetensors"

@@ -1,4 +1,4 @@
-"""Where models compute, and in which arithmetic. Weights, sums, losses and optimisers stay in float32."""
+"""Devices and precision. Weights, sums, losses and optimisers stay in float32."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 
-from drama.compute.precision import Precision
+from drama.compute import Precision
 
 
 def default_device() -> torch.device:

@@ -48,11 +48,10 @@ def optimiser_state(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, to
 
     Where they are sharded, all processes must call this.
     """
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     for o, optimiser in enumerate(optimisers):
         for p, state in optimiser.state_dict()["state"].items():
-            for key, value in state.items():
-                found[f"optimiser.{o}.{p}.{key}"] = torch.as_tensor(value)
+            found |= {f"optimiser.{o}.{p}.{key}": torch.as_tensor(value) for key, value in state.items()}
     return unshard(found)
 
 
@@ -60,16 +59,12 @@ def load_optimisers(optimisers: Sequence[torch.optim.Optimizer], tensors: Mappin
     """Load what `optimiser_state` returned, sharded as the parameters are; other names are ignored."""
     for o, optimiser in enumerate(optimisers):
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
-        whole = optimiser.state_dict()
         state: dict[int, dict[str, Any]] = {}
         for name, value in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind != "optimiser":
+            if not name.startswith(f"optimiser.{o}."):
                 continue
-            own, index, key = rest.split(".")
-            if int(own) == o:
-                plain = isinstance(optimiser, torch.optim.SparseAdam) and key == "step"
-                moments = shard_like(value, parameters[int(index)]) if value.dim() > 0 else value
-                state.setdefault(int(index), {})[key] = int(value) if plain else moments
-        whole["state"] = state
-        optimiser.load_state_dict(whole)
+            index, key = name.split(".")[2:]
+            plain = isinstance(optimiser, torch.optim.SparseAdam) and key == "step"
+            moments = shard_like(value, parameters[int(index)]) if value.dim() > 0 else value
+            state.setdefault(int(index), {})[key] = int(value) if plain else moments
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": state})

@@ -51,11 +51,7 @@ def _followed(world: World, out: Path) -> Iterator[StageRun]:
 
 
 def check_sharding(stage: str, shard: bool, world: World) -> None:
-    """Refuse to shard layers over a single process.
-
-    Raises:
-        DramaError: `shard` is set and there is one process.
-    """
+    """Refuse to shard layers over a single process, with a DramaError."""
     if shard and world.size == 1:
         raise DramaError(
             f"{stage}.shard: there is only one process", hint="start several with torchrun, or leave it out"

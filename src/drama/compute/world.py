@@ -6,7 +6,7 @@ encodes its share of the texts and `gather`s the vectors of all, so negatives re
 gradient is lost or counted twice. The main process writes; the others wait for its files, so all of them must
 see one folder.
 
-Legend: B rows of a batch, L tokens, T texts, M rows sent, D dimensions.
+Legend: B rows of a batch, L tokens, T texts, N those of one process, D dimensions.
 """
 
 import gc
@@ -62,7 +62,7 @@ class World:
         return self.rank == 0
 
     def broadcast(self, values: list[float]) -> list[float]:
-        """The main process's values; the others must pass as many."""
+        """The main process's values; the others must pass the same number."""
         if self.size == 1:
             return values
         sent = torch.tensor(values, device=default_device(), dtype=torch.float64)
@@ -80,7 +80,7 @@ class World:
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:
-        """The main process goes through the block, then the others, which find its files."""
+        """The main process runs the block, then the others, which find its files."""
         if not self.is_main:
             self.barrier()
         yield
@@ -113,24 +113,19 @@ class World:
 
     def _sum_sparse(self, gradient: torch.Tensor) -> torch.Tensor:
         """Sum of row-sparse gradients, by exchanging rows: backends differ in what they can reduce."""
-        count = torch.tensor([gradient.values().shape[0]], device=gradient.device)
-        counts = [torch.empty_like(count) for _ in range(self.size)]
-        dist.all_gather(counts, count)
-        most = max(int(c) for c in counts)
-        index_M = gradient.indices().new_zeros(most)
-        value_MD = gradient.values().new_zeros(most, gradient.shape[1])
-        index_M[: int(count)] = gradient.indices()[0]
-        value_MD[: int(count)] = gradient.values()
-        indices = [torch.empty_like(index_M) for _ in range(self.size)]
-        values = [torch.empty_like(value_MD) for _ in range(self.size)]
-        dist.all_gather(indices, index_M)
-        dist.all_gather(values, value_MD)
-        kept = list(zip(indices, values, counts, strict=True))
-        return torch.sparse_coo_tensor(
-            torch.cat([i[: int(c)] for i, _, c in kept]).unsqueeze(0),
-            torch.cat([v[: int(c)] for _, v, c in kept]),
-            gradient.shape,
-        ).coalesce()
+        count = torch.tensor([len(gradient.values())], device=gradient.device)
+        sizes = [int(each) for each in self._all_gather(count, [1] * self.size)]
+        indices = torch.cat(self._all_gather(gradient.indices()[0], sizes))
+        values = torch.cat(self._all_gather(gradient.values(), sizes))
+        return torch.sparse_coo_tensor(indices.unsqueeze(0), values, gradient.shape).coalesce()
+
+    def _all_gather(self, own: torch.Tensor, sizes: Sequence[int]) -> list[torch.Tensor]:
+        """The tensors of all processes, which may differ in their number of rows, `sizes`."""
+        sent = own.new_zeros(max(sizes), *own.shape[1:])
+        sent[: len(own)] = own
+        received = [torch.empty_like(sent) for _ in sizes]
+        dist.all_gather(received, sent)
+        return [each[:size] for each, size in zip(received, sizes, strict=True)]
 
     def micro_batches(self, rows_BL: torch.Tensor, most: int | None) -> list[tuple[torch.Tensor, float]]:
         """This process's rows of a batch, at most `most` at once, and each part's share of the batch.
@@ -143,7 +138,7 @@ class World:
         return [(part_BL, len(part_BL) / len(rows_BL)) for part_BL in parts]
 
     def share(self, lengths: Sequence[int]) -> list[list[int]]:
-        """Which texts each process encodes, with about as many tokens each.
+        """The texts that each process encodes, balanced by their numbers of tokens.
 
         >>> World(size=2).share([9, 1, 8, 3])
         [[0, 1], [2, 3]]
@@ -160,21 +155,16 @@ class World:
         """The vectors [T, D] of all processes, in the order of the texts; gradients flow to our own."""
         if self.size == 1:
             return own_ND
-        most = max(map(len, rows))
-        sent_MD = own_ND.new_zeros(most, own_ND.shape[1])
-        sent_MD[: len(own_ND)] = own_ND.detach()
-        got = [torch.empty_like(sent_MD) for _ in rows]
-        dist.all_gather(got, sent_MD)
-        parts = [got[r][: len(each)] for r, each in enumerate(rows)]
+        parts = self._all_gather(own_ND.detach(), [len(each) for each in rows])
         parts[self.rank] = own_ND
         back_T = torch.argsort(torch.tensor([row for each in rows for row in each], device=own_ND.device))
         return torch.cat(parts)[back_T]
 
     def leave(self) -> None:
-        """Call after the last message. A group of processes that was there before `join` stays.
+        """Leave the group of processes that `join` started; one that existed before it stays.
 
         Sharded layers still hold the group after it ends (DTensor caches its mesh), so gloo's threads may
-        live on; the collection gives them the time to let go of the last tensors.
+        live on; garbage collection gives them the time to release the last tensors.
         """
         if self._joined:
             dist.destroy_process_group()

@@ -11,7 +11,7 @@ from drama.errors import DramaError
 _READ = 1000
 """Characters of a text that are read."""
 _SURE = 0.9
-"""The probability from which the detector is believed about a text as short as a query."""
+"""The least probability at which the detector is trusted on a text as short as a query."""
 
 LANGUAGE_NAMES = {
     "ar": "Arabic", "bn": "Bengali", "de": "German", "en": "English", "es": "Spanish", "fa": "Persian",
@@ -57,7 +57,7 @@ class LanguageDetector:
 
 
 def most_likely_language(texts: Iterable[str]) -> str:
-    """The language in which most of the texts are, by the sum of its probabilities; empty without letters.
+    """The language with the largest sum of probabilities over the texts; empty without letters.
 
     >>> most_likely_language(["Der Flügel gibt Auftrieb.", "red apples", "Die Luft strömt um den Flügel."])
     'de'
@@ -69,10 +69,10 @@ def most_likely_language(texts: Iterable[str]) -> str:
 
 
 def surely_another_language(text: str, lang: str) -> bool:
-    """Whether a text, even one as short as a query, is beyond reasonable doubt not in this language.
+    """Whether a text, even one as short as a query, is almost certainly not in this language.
 
-    The detector must give another language nine tenths of the probability, or English nine tenths of what
-    it gives English and this one: where an LLM slips, it slips into English. A language that the detector
+    The detector must give another language at least 0.9 of the probability, or English 0.9 of what it gives
+    English and this one together: an LLM that slips, slips into English. A language that the detector
     does not know is never doubted.
 
     >>> surely_another_language("how do wings produce lift", "de"), surely_another_language("Flügel", "de")
@@ -88,7 +88,7 @@ def surely_another_language(text: str, lang: str) -> bool:
 
 
 def _probabilities(text: str) -> dict[str, float]:
-    """Of each known language; empty for a text without letters."""
+    """The probability of each known language; empty for a text without letters."""
     return dict(_normalised().rank(text[:_READ])) if _has_letters(text) else {}
 
 
@@ -108,12 +108,8 @@ def _load(norm_probs: bool) -> Any:
 
 
 def wrong_language(query: str, text: str, lang: str) -> bool:
-    """Whether a query is not in the language of its text: by its script, or surely by the detector.
-
-    Args:
-        query: what an LLM wrote.
-        text: what it read.
-        lang: the text's language; empty where it is not known.
+    """Whether a query is not in the language of its text, by its script or by the detector.
+    `lang` is the text's language; empty where it is not known.
 
     >>> wrong_language("how do wings lift a plane", "Der Flügel", "de")
     True
@@ -124,7 +120,7 @@ def wrong_language(query: str, text: str, lang: str) -> bool:
 
 
 def wrong_script(query: str, text: str) -> bool:
-    """Whether a query has no letter of the script that most of its text is in.
+    """Whether a query has no letter of the script of most of its text.
 
     Scripts are Unicode's; those of Japanese and Chinese are one. Digits and signs don't count. A query or
     text without letters is never wrong; nor is a foreign name next to words of the right script.
@@ -146,6 +142,6 @@ def _scripts(text: str) -> Counter[str]:
 
 @lru_cache(maxsize=8192)
 def _script(letter: str) -> str:
-    """The first word of the letter's Unicode name, which is its script's."""
+    """The first word of the letter's Unicode name, which names its script."""
     script = unicodedata.name(letter, "").partition(" ")[0]
     return "CJK" if script in ("HIRAGANA", "KATAKANA") else script

@@ -60,9 +60,8 @@ def _joined(pieces: list[str], text: str, lang: str) -> list[str]:
 
 
 def _thai(text: str) -> list[str]:
-    os.environ.setdefault(
-        "PYTHAINLP_READ_ONLY", "1"
-    )  # importing it would create a folder in the home directory
+    # Importing it would create a folder in the home directory.
+    os.environ.setdefault("PYTHAINLP_READ_ONLY", "1")
     try:
         import pycrfsuite  # noqa: F401  a dependency of its splitter that it does not declare
         from pythainlp.tokenize import sent_tokenize

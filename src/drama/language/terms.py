@@ -33,11 +33,7 @@ _IN_BIGRAMS = re.compile(f"[{_BIGRAMS}]")
 
 
 def analyse(text: str, lang: str) -> list[str]:
-    """The terms of a text.
-
-    Args:
-        text: any text.
-        lang: ISO 639-1 code; an unknown one means no stemming and no stop words.
+    """The terms of a text in a language (ISO 639-1); an unknown one means no stemming and no stop words.
 
     >>> analyse("The wings of an aircraft", "en")
     ['wing', 'aircraft']

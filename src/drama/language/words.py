@@ -13,16 +13,15 @@ THAI_LAO_BURMESE_KHMER = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _WORD = re.compile(
     rf"[{KANA_HAN}]{{1,2}}|[{THAI_LAO_BURMESE_KHMER}]{{1,4}}|[^\s{THAI_LAO_BURMESE_KHMER}{KANA_HAN}]+"
 )
-_SPACE = re.compile(r"\s+")
 
 
 def count_words(text: str) -> int:
-    """How many words a text holds.
+    """The number of words in a text.
 
     >>> count_words("how do wings lift"), count_words("今日は晴れです")
     (4, 4)
     """
-    return sum(1 for _ in _WORD.finditer(text))
+    return len(_WORD.findall(text))
 
 
 def cut_words(text: str, most: int) -> str:
@@ -31,20 +30,16 @@ def cut_words(text: str, most: int) -> str:
     >>> cut_words("one two  three", 2), cut_words("今日は晴れです", 2)
     ('one two', '今日は晴')
     """
-    folded = _SPACE.sub(" ", text).strip()
-    for number, word in enumerate(_WORD.finditer(folded), start=1):
-        if number == most:
-            return folded[: word.end()]
-    return folded
+    return next(iter(split_words(text, most)), "")
 
 
 def split_words(text: str, most: int) -> list[str]:
-    """Pieces of `most` words, the last one of the rest, white space folded.
+    """Pieces of `most` words, the last one shorter, white space folded.
 
     >>> split_words("one two  three", 2), split_words("今日は晴れです", 3)
     (['one two', 'three'], ['今日は晴れで', 'す'])
     """
-    folded = _SPACE.sub(" ", text).strip()
+    folded = " ".join(text.split())
     words = list(_WORD.finditer(folded))
     groups = (words[i : i + most] for i in range(0, len(words), most))
     return [folded[group[0].start() : group[-1].end()] for group in groups]

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from drama.llm.address import is_server, server_address
+    from drama.llm.address import is_server, is_vllm, model_of, server_address
     from drama.llm.answers import AnswerCache, cached_answers
-    from drama.llm.chat import ChatModel, Sampling, Usage
+    from drama.llm.chat import ChatModel, Messages, Sampling, Usage
     from drama.llm.client import ServerClient, ServerSettings
     from drama.llm.engine import Engine, load_engine
     from drama.llm.open import open_chat
-    from drama.llm.prompt import Messages
     from drama.llm.score import answer_log_likelihoods, next_token_log_probs
-    from drama.llm.vllm import VLLMEngine, is_vllm, model_of
+    from drama.llm.vllm import VLLMEngine
 
 __all__ = [
     "AnswerCache",

@@ -1,20 +1,13 @@
-"""The address of an LLM on a server: `http://localhost:8000/v1#model-name`."""
+"""Names of LLMs: a server's `http://localhost:8000/v1#model-name`, vLLM's `vllm:NAME`, or a model's own."""
 
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from drama.errors import DramaError
 
 KEY_VARIABLE = "DRAMA_LLM_API_KEY"
 """The environment variable that holds the server's API key, which is stored nowhere else."""
+VLLM = "vllm:"
 _EXAMPLE = "like http://localhost:8000/v1#model-name"
-
-
-class ServerAddress(NamedTuple):
-    """A server, and one of its models."""
-
-    url: str
-    model: str
 
 
 def is_server(name: str) -> bool:
@@ -26,11 +19,29 @@ def is_server(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
-def server_address(name: str) -> ServerAddress:
+def is_vllm(name: str) -> bool:
+    """Whether an LLM's name requests vLLM.
+
+    >>> is_vllm("vllm:smollm2-135m"), is_vllm("smollm2-135m")
+    (True, False)
+    """
+    return name.startswith(VLLM)
+
+
+def model_of(name: str) -> str:
+    """The name of the weights.
+
+    >>> model_of("vllm:smollm2-135m"), model_of("smollm2-135m")
+    ('smollm2-135m', 'smollm2-135m')
+    """
+    return name.removeprefix(VLLM)
+
+
+def server_address(name: str) -> tuple[str, str]:
     """Split an address into the server's URL and the model's name.
 
     >>> server_address("http://localhost:8000/v1/#Qwen/Qwen3-8B")
-    ServerAddress(url='http://localhost:8000/v1', model='Qwen/Qwen3-8B')
+    ('http://localhost:8000/v1', 'Qwen/Qwen3-8B')
 
     Raises:
         DramaError: no host, no model, or a key or password in the address.
@@ -47,4 +58,4 @@ def server_address(name: str) -> ServerAddress:
         )
     if not host or not parts.fragment:
         raise DramaError(f"{name}: names no model of a server", _EXAMPLE)
-    return ServerAddress(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment)
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from drama.console import progress
 from drama.files import fingerprint
-from drama.llm.chat import ChatModel, Sampling
-from drama.llm.prompt import Messages
+from drama.llm.chat import ChatModel, Messages, Sampling
 
 
 class AnswerCache:
-    """A sqlite file of request → answer; every answer is on disk when `put` returns."""
+    """A sqlite file of request → answer; every answer is on disk when `put` returns.
+
+    A request is a fingerprint of everything that the answer depends on.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,13 +23,8 @@ class AnswerCache:
         )
         self._db.commit()
 
-    @staticmethod
-    def key(*parts: object) -> str:
-        """The key of a request: everything the answer depends on."""
-        return fingerprint(list(parts))
-
     def get(self, request: str) -> str | None:
-        """The answer, or None where there is none yet."""
+        """The answer, or None."""
         row = self._db.execute("select answer from answers where request = ?", (request,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -35,10 +32,6 @@ class AnswerCache:
         """Store answers, all or none."""
         with self._db:
             self._db.executemany("insert or replace into answers values (?, ?)", answers.items())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
 
 
 def cached_answers(
@@ -64,7 +57,7 @@ def cached_answers(
     for start in starts:
         batch = list(prompts[start : start + size])
         request = [model.identity, sampling.model_dump(), seed, fingerprint(batch)]
-        keys += [AnswerCache.key(*request, i) for i in range(len(batch))]
+        keys += [fingerprint([*request, i]) for i in range(len(batch))]
     known = {key: answer for key in dict.fromkeys(keys) if (answer := cache.get(key)) is not None}
     # Whole batches are generated, so that each is the same as in a run that never stopped.
     missing = {keys[s]: s for s in starts if any(key not in known for key in keys[s : s + size])}

@@ -1,20 +1,22 @@
-"""The protocol of chat LLMs, in this process or on a server, and the count of their requests and tokens."""
+"""Chats and the protocol of the LLMs that answer them, in this process or on a server, with their usage."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, asdict, dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from pydantic import Field
 
-from drama.llm.prompt import Messages
 from drama.settings import Section
 
+Messages = list[dict[str, str]]
+"""The turns of a chat: `role` and `content` of each."""
+
 LONGEST_PROMPT = 1536
-"""Tokens of a prompt; far more than a few-shot prompt needs, and what bounds the memory of a batch."""
+"""Tokens of a prompt, which bounds the memory of a batch; a few-shot prompt needs far fewer."""
 
 
 class Sampling(Section):
-    """How answers are drawn. Temperature 0 is greedy."""
+    """How answers are sampled. Temperature 0 is greedy."""
 
     max_new_tokens: int = Field(default=32, ge=1)
     temperature: float = Field(default=0.8, ge=0.0)
@@ -23,7 +25,7 @@ class Sampling(Section):
 
 @dataclass
 class Usage:
-    """Requests and tokens of this process; answers from the cache cost nothing and are not counted.
+    """Requests and tokens of this process; answers from the cache are not counted.
 
     >>> Usage(requests=2, prompt_tokens=30).figures()["prompt_tokens"]
     30
@@ -35,11 +37,8 @@ class Usage:
     retries: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    prices: InitVar[tuple[float, float] | None] = None
-    """Per million tokens of prompts, and of answers."""
-
-    def __post_init__(self, prices: tuple[float, float] | None) -> None:
-        self._prices = prices
+    prices: tuple[float, float] | None = None
+    """Price per million tokens of prompts, and of answers."""
 
     def add(self, other: "Usage") -> None:
         """Add the usage of another process."""
@@ -50,11 +49,10 @@ class Usage:
 
     def figures(self) -> dict[str, float]:
         """The figures of a stage's manifest; with prices, `cost` too, in their currency."""
-        figures: dict[str, float] = asdict(self)
-        if self._prices is not None:
-            prompts, answers = self._prices
-            cost = (self.prompt_tokens * prompts + self.completion_tokens * answers) / 1e6
-            figures["cost"] = round(cost, 6)
+        figures = asdict(self)
+        if prices := figures.pop("prices"):
+            cost = self.prompt_tokens * prices[0] + self.completion_tokens * prices[1]
+            figures["cost"] = round(cost / 1e6, 6)
         return figures
 
 
@@ -69,12 +67,41 @@ class ChatModel(Protocol):
         """Identifies the model and its arithmetic: part of every cached answer's key."""
 
     def fits(self, prompt: Messages) -> bool:
-        """Whether the model takes a prompt of this length."""
+        """Whether the model accepts a prompt of this length; a server may still refuse it."""
+        return True
 
     def together(self, batch_size: int) -> int:
-        """How many prompts an answer depends on: all of its batch, or only its own (1)."""
+        """How many prompts an answer depends on: all of its batch, or (here) only its own."""
+        return 1
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[Sequence[str | None]]:
         """Yield the answers of each batch, in the order of the prompts; None: a server refuses the prompt."""
+
+
+def as_text(messages: Messages) -> str:
+    """A chat as plain text, for an LLM that was not trained on chats: each answer follows its question,
+    and turns are separated by a blank line.
+
+    >>> shot = [{"role": "user", "content": "Tea. Query:"}, {"role": "assistant", "content": "a cup"}]
+    >>> as_text([*shot, {"role": "user", "content": "Rain. Query:"}])
+    'Tea. Query: a cup\\n\\nRain. Query:'
+    """
+    text = ""
+    for message in messages:
+        gap = " " if message["role"] == "assistant" else "\n\n" if text else ""
+        text += gap + message["content"].strip()
+    return text
+
+
+def without_system(messages: Messages) -> Messages:
+    """A chat whose system turn is part of the first question, for templates that know no system turn.
+
+    >>> without_system([{"role": "system", "content": "Ask."}, {"role": "user", "content": "Tea."}])
+    [{'role': 'user', 'content': 'Ask.\\n\\nTea.'}]
+    """
+    if messages[0]["role"] != "system":
+        return messages
+    system, first, *rest = messages
+    return [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]

@@ -21,16 +21,15 @@ from pydantic import Field
 from drama.console import note
 from drama.errors import DramaError
 from drama.llm.address import KEY_VARIABLE, server_address
-from drama.llm.chat import Sampling, Usage
+from drama.llm.chat import ChatModel, Messages, Sampling, Usage
 from drama.llm.pace import Pace
-from drama.llm.prompt import Messages
 from drama.settings import Section
 
 NonNegative = Annotated[float, Field(ge=0)]
 _PROMPT_REFUSED = {400, 413, 422}
 """Status of a request that is too long, or that a filter rejects."""
 _MOST_REFUSED = 8
-"""If more prompts than this are refused, and more than are answered, the prompts are not to blame."""
+"""If more prompts than this are refused, and more than are answered, something else is wrong."""
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504, 529}
 _LONGEST_WAIT = 600.0
 _LONGEST_BACKOFF = 60.0
@@ -46,15 +45,15 @@ class ServerSettings(Section):
     concurrency: int = Field(default=8, ge=1)
     """Requests at once."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """None sets no limit; the server's own (status 429) is kept in any case."""
+    """None sets no limit. The server's own limit (status 429) is always respected."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds without a byte from the server until a request counts as failed."""
     retries: int = Field(default=5, ge=0)
-    """After a time-out, a broken connection, or status 408, 425, 429, 500, 502, 503, 504, 529."""
+    """Retries after a time-out, a broken connection, or status 408, 425, 429, 500, 502, 503, 504, 529."""
     backoff: float = Field(default=1.0, ge=0)
     """Seconds before the first retry, doubled each time. A longer Retry-After is honoured."""
     prices: tuple[NonNegative, NonNegative] | None = None
-    """Per million tokens of prompts, and of answers, in any currency: the figures then include the `cost`."""
+    """Prices per million tokens of prompts and of answers, in any currency, for the figure `cost`."""
 
 
 class TransientError(Exception):
@@ -66,11 +65,11 @@ class TransientError(Exception):
 
 
 class RefusedError(Exception):
-    """The server does not take this prompt; it may take others."""
+    """The server does not accept this prompt; it may accept others."""
 
 
-class ServerClient:
-    """A chat LLM on a server; see `ChatModel`. An answer depends on its own prompt only."""
+class ServerClient(ChatModel):
+    """A chat LLM on a server. An answer depends only on its own prompt; only the server knows what fits."""
 
     def __init__(self, name: str, settings: ServerSettings | None = None) -> None:
         self.name = name
@@ -84,14 +83,6 @@ class ServerClient:
     def identity(self) -> str:
         """The address and the model's name: the weights can't be seen from here."""
         return f"{self.url}#{self.model}"
-
-    def fits(self, prompt: Messages) -> bool:
-        """Always true: only the server knows, and refuses (see `generate`)."""
-        return True
-
-    def together(self, batch_size: int) -> int:
-        """1: each answer depends on its own request."""
-        return 1
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0

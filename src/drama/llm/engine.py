@@ -16,17 +16,16 @@ from drama.compute import Precision, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint, fingerprint_path
-from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
+from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage, as_text, without_system
 from drama.llm.prefix import Prefix, common_prefix, keeps_prefixes, padded, token_bytes
-from drama.llm.prompt import Messages, as_text, without_system
 from drama.models import resolve
 
 LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is split."""
 
 
-class Engine:
-    """An LLM. Answers depend on the prompts of their batch and the seed only, not on what came before."""
+class Engine(ChatModel):
+    """An LLM. Answers depend only on the prompts of their batch and the seed, not on earlier batches."""
 
     def __init__(
         self,
@@ -42,7 +41,7 @@ class Engine:
         self.chat = bool(tokenizer.chat_template)
         """Whether it was trained on chats; if not, a prompt is plain text, and an answer one line."""
         self.share_prefix = keeps_prefixes(model)
-        """Whether what the prompts of a batch begin with goes through the model once."""
+        """Whether the common prefix of a batch goes through the model only once."""
         self.longest = longest
         self.precision = precision
         self.usage = Usage()
@@ -64,11 +63,11 @@ class Engine:
         return f"{self.weights}-{self.precision}"
 
     def fits(self, prompt: Messages) -> bool:
-        """Whether the engine takes a prompt of this length."""
+        """Whether the engine accepts a prompt of this length."""
         return len(self.tokens(prompt)) <= self.longest
 
     def together(self, batch_size: int) -> int:
-        """The batch size: padding changes the rounding, and the draws."""
+        """The whole batch: padding changes the rounding, and so the draws."""
         return batch_size
 
     def generate(
@@ -77,7 +76,7 @@ class Engine:
         """Yield the answers of each batch, in the order of the prompts.
 
         Raises:
-            DramaError: a prompt is longer than the engine takes.
+            DramaError: a prompt is longer than the engine accepts.
         """
         tokens = [self.tokens(p) for p in prompts]
         self.check_length(tokens)
@@ -102,12 +101,8 @@ class Engine:
         """The new tokens of each row, without the token that ends it."""
         how: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
-            how = {
-                "do_sample": True,
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "top_k": 0,
-            }
+            how = {"do_sample": True, "top_k": 0}
+            how |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         answers = []
         for inputs in self.inputs(batch, sampling.max_new_tokens):
             done_BL = self.model.generate(
@@ -146,10 +141,10 @@ class Engine:
             yield inputs | ({"past_key_values": prefix.repeated(len(part))} if prefix else {})
 
     def _shared_prefix(self, rows: Sequence[list[int]], longest: int) -> Prefix | None:
-        """What all rows of a batch begin with, as read by the model; kept for the next batch.
+        """The common prefix of a batch, with its keys and values; kept for the next batch.
 
-        It depends on the batch alone, so that its rounding, and with it the answers, depend on nothing else.
-        None where padding between the prefix and the rest would use up places of a sliding window.
+        It depends on the batch alone, and so do its rounding and the answers. None where padding between the
+        prefix and the rest would use up positions of a sliding window.
         """
         if not self.share_prefix or len(rows) < 2 or not (shared := common_prefix(rows)):
             return None
@@ -162,14 +157,14 @@ class Engine:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """Tokens that end an answer: the model's own, and the end of the line where it is no chat model."""
+        """Tokens that end an answer: the model's own; for a base model also the end of the line."""
         ends = self.model.generation_config.eos_token_id
         own = ends if isinstance(ends, list) else [] if ends is None else [ends]
         return frozenset(own if self.chat else [*own, *_line_ends(self.tokenizer)])
 
     @cached_property
     def _takes_system(self) -> bool:
-        """Whether the chat template has a system turn; Gemma 2's and Mistral's first ones refuse it."""
+        """Whether the chat template has a system turn; those of Gemma 2 and the first Mistral refuse it."""
         from jinja2 import TemplateError
 
         chat = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
@@ -198,8 +193,8 @@ def load_engine(
     Args:
         name: see `drama.models.resolve`.
         precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
-        longest: tokens of a prompt at most; above LONGEST_PROMPT the model's own context is a bound too.
-        weights: without them the engine knows tokens, lengths and its identity, but can't generate.
+        longest: most tokens of a prompt; above LONGEST_PROMPT the model's own context is a limit too.
+        weights: without them the engine can tokenize and has an identity, but can't generate.
 
     Raises:
         DramaError: no such model.

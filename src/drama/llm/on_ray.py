@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from drama.compute import Precision
-from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
+from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage
 from drama.llm.engine import load_engine
-from drama.llm.prompt import Messages
 from drama.workers import RaySettings, work_through
 
 Batch = list[Messages]
 
 
-class RayEngine:
-    """See `ChatModel`. This process holds the tokenizer; each actor loads the LLM."""
+class RayEngine(ChatModel):
+    """This process holds the tokenizer; each actor loads the LLM."""
 
     def __init__(
         self, name: str, ray: RaySettings, precision: Precision = "auto", longest: int = LONGEST_PROMPT
@@ -25,25 +24,21 @@ class RayEngine:
 
     @property
     def identity(self) -> str:
-        """That of the LLM in this process, so that both can use each other's cached answers."""
+        """The same as in this process, so that the two share cached answers."""
         return self._here.identity
 
     def fits(self, prompt: Messages) -> bool:
-        """Whether the LLM takes a prompt of this length."""
+        """See `ChatModel`."""
         return self._here.fits(prompt)
 
     def together(self, batch_size: int) -> int:
-        """An answer depends on its whole batch."""
+        """See `Engine`."""
         return self._here.together(batch_size)
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[list[str]]:
-        """Yield the answers of each batch, in the order of the prompts.
-
-        Raises:
-            DramaError: a prompt is longer than the LLM takes.
-        """
+        """See `Engine`."""
         batches = [list(prompts[i : i + batch_size]) for i in range(0, len(prompts), batch_size)]
         make = partial(_answerer, self.name, self._here.precision, self._longest, sampling, seed)
         for answers, usage in work_through(make, batches, self._ray):

@@ -1,12 +1,10 @@
-"""Opens any chat LLM: a server's, or a model in this process, with or without vLLM."""
+"""Opens any chat LLM: a server's, or a model in this process, with or without vLLM. Only what is opened is
+imported: most of it loads torch."""
 
 from drama.compute import Precision
-from drama.llm.address import is_server
+from drama.llm.address import is_server, is_vllm
 from drama.llm.chat import LONGEST_PROMPT, ChatModel
 from drama.llm.client import ServerClient, ServerSettings
-from drama.llm.engine import load_engine
-from drama.llm.on_ray import RayEngine
-from drama.llm.vllm import VLLMEngine, is_vllm
 from drama.workers import RaySettings
 
 
@@ -32,7 +30,13 @@ def open_chat(
     if is_server(name):
         return ServerClient(name, server)
     if is_vllm(name):
+        from drama.llm.vllm import VLLMEngine
+
         return VLLMEngine(name, precision, longest)
     if ray is not None:
+        from drama.llm.on_ray import RayEngine
+
         return RayEngine(name, ray, precision, longest)
+    from drama.llm.engine import load_engine
+
     return load_engine(name, precision, longest)

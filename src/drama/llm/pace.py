@@ -1,4 +1,4 @@
-"""Pace: when the next request to a server may be sent, for all threads."""
+"""When the next request to a server may be sent, across threads."""
 
 import threading
 import time

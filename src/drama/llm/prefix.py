@@ -1,4 +1,4 @@
-"""What the prompts of a batch begin with goes through the model once and stays in transformers' cache.
+"""The common prefix of a batch goes through the model once and stays in transformers' cache.
 
 Legend: B rows, L tokens of the longest row.
 """
@@ -13,7 +13,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 
 class Prefix:
-    """The keys and values of some first tokens.
+    """The keys and values of a prefix.
 
     Args:
         model: a causal LM that `keeps_prefixes`.
@@ -36,13 +36,13 @@ class Prefix:
 
 
 def keeps_prefixes(model: Any) -> bool:
-    """Whether keys and values are all that the model keeps of the tokens before: no recurrent state."""
+    """Whether the model's only state is keys and values: it is not recurrent."""
     kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
     return not model._is_stateful and kinds <= {DynamicLayer, DynamicSlidingWindowLayer}
 
 
 def common_prefix(rows: Sequence[Sequence[int]]) -> int:
-    """How many first tokens all rows share; at least one token of each row is left over.
+    """Length of the common prefix; at least one token of each row is left over.
 
     >>> common_prefix([[1, 2, 3], [1, 2, 4, 5]]), common_prefix([[1, 2], [1, 2]])
     (2, 1)

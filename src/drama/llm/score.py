@@ -3,8 +3,8 @@
 Legend: B prompts, L tokens of the longest, C last positions whose logits are computed, W wanted positions of
 all prompts, V vocabulary.
 
-Logits are computed only where they are needed. What the prompts of a batch share goes through the model once:
-the whole prompt, where several answers to the same one are scored.
+Logits are computed only where they are needed. The common prefix of a batch goes through the model once: the
+whole prompt, where several answers to it are scored.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 
 from drama.errors import DramaError
+from drama.llm.chat import Messages
 from drama.llm.engine import Engine
 from drama.llm.prefix import last_logits
-from drama.llm.prompt import Messages
 
 LARGEST_LOGITS = 1 << 26
-"""Logits of one forward pass, at most (256 MiB as float32)."""
+"""Most logits of one forward pass (256 MiB as float32)."""
 
 
 def answer_log_likelihoods(
@@ -29,11 +29,11 @@ def answer_log_likelihoods(
     Args:
         engine: an LLM in this process.
         prompts: chats, each ending with the user's turn.
-        answers: as many texts; the end token is not counted.
+        answers: one for each prompt; the end token is not scored.
         batch_size: pairs at once; fewer where the logits would outgrow LARGEST_LOGITS.
 
     Raises:
-        DramaError: an answer without tokens, or a prompt and answer longer than the engine takes.
+        DramaError: an answer without tokens, or a prompt and answer longer than the engine accepts.
     """
     starts = [engine.tokens(p) for p in prompts]
     gap = "" if engine.chat else " "
@@ -57,7 +57,7 @@ def next_token_log_probs(
     """Log-probabilities of `tokens` as the first of the answer, renormalised among themselves: B lists.
 
     Raises:
-        DramaError: a prompt is longer than the engine takes.
+        DramaError: a prompt is longer than the engine accepts.
     """
     texts = [engine.tokens(p) for p in prompts]
     engine.check_length(texts)

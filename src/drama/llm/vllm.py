@@ -7,36 +7,19 @@ from typing import Any
 
 from drama.compute import Precision
 from drama.errors import DramaError, MissingExtraError
-from drama.llm.chat import LONGEST_PROMPT, Sampling, Usage
-from drama.llm.prompt import Messages
+from drama.llm.address import VLLM, model_of
+from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage
+from drama.llm.engine import load_engine
 
-PREFIX = "vllm:"
 _AT_ONCE = 512
 """Prompts of one call: those in flight, which are lost when the process is killed."""
 _LONGEST_ANSWER = 1024
 _TYPES = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16"}
 
 
-def is_vllm(name: str) -> bool:
-    """Whether an LLM's name requests vLLM.
-
-    >>> is_vllm("vllm:smollm2-135m"), is_vllm("smollm2-135m")
-    (True, False)
-    """
-    return name.startswith(PREFIX)
-
-
-def model_of(name: str) -> str:
-    """The name of the weights.
-
-    >>> model_of("vllm:smollm2-135m"), model_of("smollm2-135m")
-    ('smollm2-135m', 'smollm2-135m')
-    """
-    return name.removeprefix(PREFIX)
-
-
-class VLLMEngine:
-    """See `ChatModel`. vLLM loads the weights at the first request: a rerun from the cache loads none.
+class VLLMEngine(ChatModel):
+    """An answer depends only on its own prompt and the seed. vLLM loads the weights at the first request: a
+    rerun from the cache loads none.
 
     Args:
         name: `vllm:` and the model's name.
@@ -51,22 +34,16 @@ class VLLMEngine:
         self.name = name
         self.usage = Usage()
         self._precision = precision
-        from drama.llm.engine import load_engine
-
         self._here = load_engine(model_of(name), "fp32", longest, weights=False)
 
     @property
     def identity(self) -> str:
         """The fingerprint of the model's files, and vLLM: it rounds, and draws, in its own way."""
-        return f"{PREFIX}{self._here.weights}-{self._precision}"
+        return f"{VLLM}{self._here.weights}-{self._precision}"
 
     def fits(self, prompt: Messages) -> bool:
-        """Whether the LLM takes a prompt of this length."""
+        """See `ChatModel`."""
         return self._here.fits(prompt)
-
-    def together(self, batch_size: int) -> int:
-        """1: each answer depends on its own request, which has its own seed."""
-        return 1
 
     def generate(
         self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
@@ -79,7 +56,7 @@ class VLLMEngine:
         """
         if sampling.max_new_tokens > _LONGEST_ANSWER:
             raise DramaError(
-                f"max_new_tokens {sampling.max_new_tokens}: {PREFIX} answers with at most {_LONGEST_ANSWER}"
+                f"max_new_tokens {sampling.max_new_tokens}: {VLLM} answers with at most {_LONGEST_ANSWER}"
             )
         ids = [self._here.tokens(prompt) for prompt in prompts]
         self._here.check_length(ids)

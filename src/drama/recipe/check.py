@@ -72,16 +72,13 @@ def _check_needs(needed: Needs) -> None:
 def _check_sources(recipe: Recipe) -> None:
     """Supervised sets and the mixture's sources are inputs of the corpus."""
     names = [input_name(name) for name in recipe.corpus.inputs]
-    wanted = {"supervised.collections": [Path(place).name for place in recipe.augment.supervised.collections]}
-    wanted["mixture.sources"] = list(recipe.augment.mixture.sources)
-    written = ["written"] if recipe.augment.triplets.count else []
-    for setting, sources in wanted.items():
-        for source in sources:
-            if source not in [*names, *written]:
-                raise DramaError(
-                    f"augment.{setting}: '{source}' is not among corpus.inputs",
-                    hint=f"inputs: {', '.join(names)}",
-                )
+    known = [*names, "written"] if recipe.augment.triplets.count else names
+    supervised = [("supervised.collections", Path(p).name) for p in recipe.augment.supervised.collections]
+    for setting, source in [*supervised, *(("mixture.sources", s) for s in recipe.augment.mixture.sources)]:
+        if source not in known:
+            raise DramaError(
+                f"augment.{setting}: '{source}' is not among corpus.inputs", f"inputs: {', '.join(names)}"
+            )
 
 
 def _check_widths(recipe: Recipe) -> None:

@@ -5,43 +5,39 @@ from typing import Any
 
 from drama.errors import DramaError
 
+
+def _first_layers(max_length: int) -> dict[str, Any]:
+    """For a CPU: the lowest two layers of a small LLM."""
+    return {
+        "prune": {"shape": {"layers": 2}, "method": "first"},
+        "train": {"batch": {"size": 32}, "retriever": {"dims": [64, 128, 256], "max_length": max_length}},
+    }
+
+
+def _paper(layers: int, hidden: int, batch_size: int, learning_rate: float) -> dict[str, Any]:
+    """One of the paper's pruned shapes, from Llama-3.2-1B, with its batch (in the paper over 32 GPUs).
+
+    Heads stay in kv groups; the paper expands GQA to MHA first (its kv heads equal its heads).
+    """
+    shape = {"layers": layers, "hidden": hidden, "heads": hidden // 64, "kv_heads": 4}
+    dims = [dim for dim in (64, 128, 256, 512, 768, 1024) if dim <= hidden]
+    return {
+        "prune": {"parent": "meta-llama/Llama-3.2-1B", "shape": {**shape, "intermediate": 4 * hidden}},
+        "train": {
+            "steps": 200_000,
+            "batch": {"size": batch_size, "negatives": 7, "query_length": 64, "document_length": 256},
+            "optimiser": {"learning_rate": learning_rate},
+            "retriever": {"dims": dims, "max_length": 8192},
+        },
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
-    # For a CPU: the lowest layers of a small LLM.
-    "tiny": {
-        "prune": {"shape": {"layers": 2}, "method": "first"},
-        "train": {"batch": {"size": 32}, "retriever": {"dims": [64, 128, 256], "max_length": 128}},
-    },
-    "small": {
-        "prune": {"shape": {"layers": 2}, "method": "first"},
-        "train": {"batch": {"size": 32}, "retriever": {"dims": [64, 128, 256], "max_length": 256}},
-    },
-    # The paper's two pruned shapes and batches (its 2048/7 and 1024/7 are over 32 GPUs), from Llama-3.2-1B.
-    # Heads stay in kv groups; the paper expands GQA to MHA first (its kv heads equal its heads).
-    "drama-0.1b": {
-        "prune": {
-            "parent": "meta-llama/Llama-3.2-1B",
-            "shape": {"layers": 12, "hidden": 768, "heads": 12, "kv_heads": 4, "intermediate": 3072},
-        },
-        "train": {
-            "steps": 200_000,
-            "batch": {"size": 2048, "negatives": 7, "query_length": 64, "document_length": 256},
-            "optimiser": {"learning_rate": 1e-4},
-            "retriever": {"dims": [64, 128, 256, 512, 768], "max_length": 8192},
-        },
-    },
-    "drama-0.3b": {
-        "prune": {
-            "parent": "meta-llama/Llama-3.2-1B",
-            "shape": {"layers": 16, "hidden": 1024, "heads": 16, "kv_heads": 4, "intermediate": 4096},
-        },
-        "train": {
-            "steps": 200_000,
-            "batch": {"size": 1024, "negatives": 7, "query_length": 64, "document_length": 256},
-            "optimiser": {"learning_rate": 5e-5},
-            "retriever": {"dims": [64, 128, 256, 512, 768, 1024], "max_length": 8192},
-        },
-    },
-}  # fmt: skip
+    "tiny": _first_layers(max_length=128),
+    "small": _first_layers(max_length=256),
+    "drama-0.1b": _paper(layers=12, hidden=768, batch_size=2048, learning_rate=1e-4),
+    "drama-0.3b": _paper(layers=16, hidden=1024, batch_size=1024, learning_rate=5e-5),
+}
 
 
 def with_preset(values: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     passages = folder / "corpus" / "passages.parquet"
     prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
     augment.augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
-    _warn_of_leaks(recipe, folder)
+    judged = _judged(recipe, folder)
+    _warn_of_leaks(recipe, judged, folder)
     teacher = folder / "augment" / "teacher"
     train.train(
         recipe.train,
@@ -45,13 +46,12 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         recipe.seed,
         teacher if recipe.augment.label.keep_vectors else None,
     )
-    if recipe.evaluate.collections:
+    if judged:
         own = (folder / "train" / "model", folder / "prune" / "model", resolve(recipe.prune.parent))
         places = dict(zip(OWN_MODELS, map(str, own), strict=True))
         labels = {place: name for name, place in places.items()}
-        evaluate.evaluate(
-            _placed(recipe.evaluate, places, folder), folder / "evaluate", recipe.seed, store, labels
-        )
+        settings = _placed(recipe.evaluate, places, judged)
+        evaluate.evaluate(settings, folder / "evaluate", recipe.seed, store, labels)
     else:
         note("evaluate: no collections named, skipped")
     index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index", store)
@@ -68,27 +68,24 @@ def _counted(recipe: Recipe) -> CorpusSettings:
     return recipe.corpus.model_copy(update={"chunk": own})
 
 
-def _warn_of_leaks(recipe: Recipe, folder: Path) -> None:
-    """Warn of training queries that evaluation asks too; `train.leaks` can leave them out."""
-    if recipe.train.leaks is not None or not recipe.evaluate.collections:
-        return
+def _judged(recipe: Recipe, folder: Path) -> list[str]:
+    """The collections of `evaluate`, with the path of `known-items`."""
     known = str(folder / "corpus" / "known-items")
-    places = [known if place == KNOWN_ITEMS else place for place in recipe.evaluate.collections]
-    queries = judged_texts(places, recipe.evaluate.split)
+    return [known if place == KNOWN_ITEMS else place for place in recipe.evaluate.collections]
+
+
+def _warn_of_leaks(recipe: Recipe, collections: list[str], folder: Path) -> None:
+    """Warn of training queries that evaluation asks too; `train.leaks` can leave them out."""
+    if recipe.train.leaks is not None or not collections:
+        return
+    queries = judged_texts(collections, recipe.evaluate.split)
     found = leaked(read_examples(folder / "augment" / "examples.parquet"), queries)
     if found:
         warn(f"{describe_leaks(found)}; train.leaks can leave them out")
 
 
-def _placed(settings: EvaluateSettings, places: dict[str, str], folder: Path) -> EvaluateSettings:
-    """The section with the paths of `student`, `untrained`, `llm` and `known-items`."""
-    known = str(folder / "corpus" / "known-items")
-    return settings.model_copy(
-        update={
-            "models": [places.get(m, m) for m in settings.models],
-            "collections": [known if c == KNOWN_ITEMS else c for c in settings.collections],
-            "fusion": settings.fusion.model_copy(
-                update={"models": [places.get(m, m) for m in settings.fusion.models]}
-            ),
-        }
-    )
+def _placed(settings: EvaluateSettings, places: dict[str, str], collections: list[str]) -> EvaluateSettings:
+    """The section with the paths of `student`, `untrained` and `llm`, and of the collections."""
+    models, fused = ([places.get(m, m) for m in names] for names in (settings.models, settings.fusion.models))
+    fusion = settings.fusion.model_copy(update={"models": fused})
+    return settings.model_copy(update={"models": models, "collections": collections, "fusion": fusion})

@@ -7,7 +7,7 @@ from pathlib import Path
 from drama.files import write_text
 from drama.report.plots import bars, heat_maps, histogram, loss_curve, pruning_curves, small_curves, widths
 from drama.report.read import RunFiles, read_run
-from drama.report.tables import RESULT_COLUMNS, result_cells
+from drama.report.tables import result_cells, result_columns
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -54,7 +54,7 @@ def write_report(folder: Path) -> Path:
 def _results(run: RunFiles) -> str:
     if not run.results:
         return "<p>Nothing was evaluated: the recipe names no collections.</p>"
-    return _table("Results", RESULT_COLUMNS, map(result_cells, run.results))
+    return _table("Results", result_columns(), map(result_cells, run.results))
 
 
 def _plots(run: RunFiles) -> list[str]:

@@ -12,7 +12,6 @@ from rich.table import Table
 from drama.records.measures import MEASURES
 from drama.report.read import read_run
 
-RESULT_COLUMNS = ("collection", "model", "dim", *MEASURES, "p vs bm25", "documents/s")
 _WIDTH = 140
 
 
@@ -34,7 +33,7 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
     """One table of results; `p` is the paired randomisation test against BM25 on the main measure."""
     out = _console()
     table = Table(box=None, header_style="bold")
-    for name in RESULT_COLUMNS:
+    for name in result_columns():
         table.add_column(name, justify="left" if name in ("collection", "model") else "right")
     for row in results:
         table.add_row(*map(escape, result_cells(row)))
@@ -47,8 +46,13 @@ def _console() -> Console:
     return Console(highlight=False, width=None if terminal else _WIDTH)
 
 
+def result_columns() -> list[str]:
+    """The columns of the table of results, on the terminal and in the report."""
+    return ["collection", "model", "dim", *MEASURES, "p vs bm25", "documents/s"]
+
+
 def result_cells(row: dict[str, Any]) -> list[str]:
-    """A row of results.json under `RESULT_COLUMNS`; a measure that an older run lacks is empty."""
+    """A row of results.json under `result_columns`; a measure that an older run lacks is empty."""
     return [
         row["collection"],
         short_name(row["model"]),

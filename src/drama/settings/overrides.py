@@ -1,5 +1,6 @@
 """`--set a.b=c`: change one value of a recipe from the command line."""
 
+from copy import deepcopy
 from typing import Any
 
 import yaml
@@ -16,7 +17,7 @@ def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str,
     Raises:
         DramaError: no `=`, an empty name, a value that is not valid YAML, or a path through a plain value.
     """
-    result = _copy(values)
+    result = deepcopy(values)
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         parts = name.strip().split(".")
@@ -35,7 +36,3 @@ def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str,
                 raise DramaError(f"--set {assignment}: '{part}' is a value, not a section")
         target[parts[-1]] = value
     return result
-
-
-def _copy(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: _copy(v) if isinstance(v, dict) else v for k, v in values.items()}

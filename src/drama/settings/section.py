@@ -2,9 +2,9 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from drama.errors import DramaError
 
@@ -26,15 +26,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     moved: ClassVar[Mapping[str, str]] = {}
-    """Old key of this section → full name of its replacement, "" if it was removed; for the error message."""
+    """Old key of this section → full name of its replacement, or "" if it was removed; for error messages."""
 
     @classmethod
     def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
-        """Validate a mapping.
-
-        Args:
-            values: the keys as a user wrote them.
-            where: what to call this section in an error (`prune`, or a file's name).
+        """Validate the keys that a user wrote; errors name them under `where` (`prune`, or a file's name).
 
         Raises:
             DramaError: an unknown key (with the nearest valid one) or a value of the wrong type or range.
@@ -77,7 +73,15 @@ def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
         if field is None:
             continue
         kinds = [field.annotation, *get_args(field.annotation)]
-        nested = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
-        if nested:
-            current = nested[0]
+        current = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), current)
     return current
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if not all(names) or not names or len({*names}) < len(names):
+        raise ValueError(f"must name at least one, and each once: {names}")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_each_once)]
+"""A list of at least one name, without repetition."""

@@ -19,24 +19,21 @@ def layers_of(backbone: Any) -> torch.nn.ModuleList:
     Raises:
         DramaError: the model has no list of layers.
     """
-    layers = getattr(backbone, "layers", None)
+    layers: torch.nn.ModuleList | None = getattr(backbone, "layers", None)
     if layers is None:
         raise DramaError(
             f"train.compute.shard: a {backbone.config.model_type} backbone can't be sharded",
             hint="leave train.compute.shard out: each process then holds the whole model",
         )
-    found: torch.nn.ModuleList = layers
-    return found
+    return layers
 
 
 @contextmanager
 def no_dropout(backbone: torch.nn.Module) -> Iterator[None]:
     """Set every dropout probability to 0 in the block: in layers, in what modules keep of their config, and
     in the config, which some read in each pass. Afterwards all have their values again."""
-    holders: dict[int, Any] = {}
-    for module in backbone.modules():
-        config = getattr(module, "config", None)
-        holders |= {id(module): module} | ({} if config is None else {id(config): config})
+    configs = [m.config for m in backbone.modules() if getattr(m, "config", None) is not None]
+    holders = {id(holder): holder for holder in (*backbone.modules(), *configs)}
     before = [
         (holder, name, value)
         for holder in holders.values()

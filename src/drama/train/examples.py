@@ -28,7 +28,7 @@ class LeakSettings(Section):
     collections: list[str] = Field(min_length=1)
     """BEIR folders."""
     split: str = "test"
-    """Which of their judgments."""
+    """Split of their judgments."""
     action: Literal["refuse", "leave_out", "warn"] = "refuse"
     """What happens when a training query is one of theirs: the run is refused, its examples are left out, or
     they are trained on with a warning."""
@@ -37,14 +37,7 @@ class LeakSettings(Section):
 def training_examples(
     path: Path, leaks: LeakSettings | None, share: float, seed: int, run: StageRun
 ) -> tuple[list[Example], list[Example]]:
-    """The examples to train on and those held out; the run counts both, and what is left out.
-
-    Args:
-        path: the file of examples.
-        leaks: the section `train.leaks`.
-        share: of the queries, to hold out.
-        seed: of the choice of these.
-        run: the stage.
+    """The examples to train on and those of a share of the queries, held out; the run counts both.
 
     Raises:
         FileError: fewer than 2 examples are left to train on, or the file or a judged collection is broken.
@@ -103,12 +96,7 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
 
 
 def without_leaks(examples: list[Example], settings: LeakSettings, run: StageRun) -> list[Example]:
-    """The examples to train on; the run counts the leaks.
-
-    Raises:
-        DramaError: there are leaks, and `action` is `refuse`.
-        FileError: a collection is missing or broken.
-    """
+    """The examples to train on; the run counts the leaks, or is refused."""
     found = leaked(examples, judged_texts(settings.collections, settings.split))
     leave_out = settings.action == "leave_out"
     run.count(f"examples: judged query, {'left out' if leave_out else 'trained on'}", len(found))
@@ -138,5 +126,5 @@ def judged_texts(collections: Iterable[str], split: str) -> list[str]:
 
 
 def describe_leaks(found: Sequence[Example]) -> str:
-    """The number of leaks, and one of them."""
+    """The number of leaks and one of them, for a message."""
     return f"{len(found)} training examples ask a judged query, e.g. '{found[0].query[:80]}'"

@@ -12,45 +12,24 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from pydantic import Field
 
-from drama.compute import Precision, World
+from drama.compute import World
 from drama.retriever import Retriever
 from drama.retriever.forward.packed import recompute_contexts
 from drama.retriever.model import length_batches
-from drama.settings import Section
+from drama.train.settings import ComputeSettings
 
 Tokens = Sequence[Sequence[int]]
 
 
-class ComputeSettings(Section):
-    """Speed and memory; the results are the same to rounding."""
-
-    precision: Precision = "auto"
-    """Precision of matrix products: `fp32`, `bf16`, or `auto` (bf16 where the hardware has it). Weights stay
-    fp32."""
-    padding_free: bool = True
-    """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
-    fused: bool = True
-    """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
-    gradient_checkpointing: bool = False
-    """Keep only each layer's input and compute the layer again in the backward pass."""
-    chunk_tokens: int = Field(default=1024, ge=64)
-    """Tokens in one forward pass; texts of similar length go together."""
-    kept_tokens: int = Field(default=12288, ge=0)
-    """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
-    (gradient caching), so that memory does not grow with the batch."""
-    shard: bool = False
-    """Shard the layers over the processes (FSDP2): for a model that does not fit into one's memory."""
-
-    def apply(self, retriever: Retriever, lora: bool) -> None:
-        """Set precision, fused layers and gradient checkpointing of a model, in place."""
-        retriever.precision = self.precision
-        # LoRA's factors and sharded layers are in the modules, which fused layers bypass.
-        retriever.fused = self.fused and not lora and not self.shard
-        if self.gradient_checkpointing:
-            how = {"use_reentrant": False, "context_fn": partial(recompute_contexts, retriever.backbone)}
-            retriever.backbone.gradient_checkpointing_enable(how)
+def configure(retriever: Retriever, settings: ComputeSettings, lora: bool) -> None:
+    """Set precision, fused layers and gradient checkpointing of a model, in place."""
+    retriever.precision = settings.precision
+    # LoRA's factors and sharded layers are in the modules, which fused layers bypass.
+    retriever.fused = settings.fused and not lora and not settings.shard
+    if settings.gradient_checkpointing:
+        how = {"use_reentrant": False, "context_fn": partial(recompute_contexts, retriever.backbone)}
+        retriever.backbone.gradient_checkpointing_enable(how)
 
 
 class Pass(NamedTuple):
@@ -95,13 +74,7 @@ def computed(rows: Sequence[int], lengths: Sequence[int], padded: bool) -> int:
 
 
 class Forward:
-    """One batch's forward pass, shared by all processes, and what its backward pass needs.
-
-    Args:
-        retriever: the model.
-        tokens: token ids of the T texts, the same on every process.
-        settings: the section `train.compute`.
-        world: the processes.
+    """The forward pass of T texts, the same on every process, shared by all processes.
 
     Use: compute a loss from `vectors_TD`, call its `backward()`, then `finish()`.
     """

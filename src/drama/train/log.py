@@ -1,11 +1,10 @@
-"""A run's reports: events.jsonl, TensorBoard, the line on the screen, and the manifest's figures."""
+"""A run's reports: events.jsonl, TensorBoard, and the manifest's figures."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drama.console import Bar
 from drama.errors import MissingExtraError
 from drama.retriever import Retriever
 from drama.retriever.backbone import parameters_without_embeddings
@@ -16,12 +15,8 @@ EVENTS = "events.jsonl"
 
 
 class Log:
-    """`events.jsonl`, and the same numbers for TensorBoard, by tensorboardX, which does not need TensorBoard.
-
-    Args:
-        out: the stage's folder.
-        after: steps that are done; later events are dropped.
-        tensorboard: whether to write `tensorboard/`, on a resume from the first event on.
+    """`events.jsonl` up to step `after`, continued; and the same numbers for TensorBoard in `tensorboard/`,
+    written by tensorboardX, which does not need TensorBoard.
 
     Raises:
         MissingExtraError: tensorboardX is not installed.
@@ -70,30 +65,18 @@ def numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield name, value
 
 
-def show(bar: Bar, event: Mapping[str, Any]) -> None:
-    """Advance the bar by one step."""
-    bar.advance(1, f"loss {event['loss']:.3f}, {event['tokens'] / event['seconds']:.0f} tokens/s")
-
-
 def figures(events: Sequence[Mapping[str, Any]], retriever: Retriever, steps: int) -> dict[str, Any]:
-    """The manifest's figures of a finished run.
-
-    Args:
-        events: one a step.
-        retriever: the finished model.
-        steps: those that the settings ask for.
-    """
+    """The manifest's figures of a finished run, from its events; `steps` is the number requested."""
     tail = events[-max(1, len(events) // 10) :]
-    total = {key: sum(e[key] for e in events) for key in ("seconds", "tokens", "queries")}
-    seconds = max(total["seconds"], 1e-9)
+    seconds, tokens, queries = (sum(e[key] for e in events) for key in ("seconds", "tokens", "queries"))
     found = {
         "parameters": sum(p.numel() for p in retriever.backbone.parameters()),
         "parameters_without_embeddings": parameters_without_embeddings(retriever.backbone),
         "loss_first": events[0]["loss"],
         "loss_last_tenth": round(sum(e["loss"] for e in tail) / len(tail), 4),
-        "tokens": total["tokens"],
-        "tokens_per_second": round(total["tokens"] / seconds, 1),
-        "pairs_per_second": round(total["queries"] / seconds, 2),
+        "tokens": tokens,
+        "tokens_per_second": round(tokens / max(seconds, 1e-9), 1),
+        "pairs_per_second": round(queries / max(seconds, 1e-9), 2),
         "padding": round(sum(e["padding"] for e in events) / len(events), 4),
         "masked_negatives": sum(e["masked"] for e in events),
         "masked_share": round(sum(e["masked_share"] for e in events) / len(events), 6),

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from drama.console import note, progress, warn
 from drama.errors import FileError
 from drama.retriever import Retriever
 from drama.train.backbone import no_dropout
-from drama.train.log import EVENTS, Log, show
+from drama.train.log import EVENTS, Log
 from drama.train.losses.health import WINDOW, suspicions
 from drama.train.phases import Phase
 from drama.train.settings import TrainSettings
@@ -25,52 +26,33 @@ CHECKPOINTS = "checkpoints"
 BEST = "best"
 
 
-class Ending(NamedTuple):
-    """Where the run ended, and with which weights."""
-
-    steps: int
-    """Steps done."""
-    best: tuple[int, float] | None
-    """Step and value of the best measurement, if any was made; higher is better."""
-    averaged: int
-    """Number of weights that the model is the mean of."""
-    weights: dict[str, torch.Tensor]
-    """The model's, on the main process."""
-
-
+@dataclass
 class Loop:
-    """The steps of one run in its folder.
+    """The steps of one run in its folder."""
 
-    Args:
-        retriever: the model, trained in place.
-        phases: the run's phases, in order.
-        settings: the `train` section.
-        seed: of batches and draws.
-        world: the processes that share the work.
-        out: the stage's folder.
-        validator: measures, where `settings.validation` asks for it.
-    """
+    retriever: Retriever
+    """The model, trained in place."""
+    phases: Sequence[Phase]
+    settings: TrainSettings
+    seed: int
+    world: World
+    out: Path
+    """The stage's folder."""
+    validator: Validator | None
 
-    def __init__(
-        self,
-        retriever: Retriever,
-        phases: Sequence[Phase],
-        settings: TrainSettings,
-        seed: int,
-        world: World,
-        out: Path,
-        validator: Validator | None,
-    ) -> None:
-        self.retriever, self.phases, self.settings, self.seed = retriever, phases, settings, seed
-        self.world, self.out, self.validator = world, out, validator
+    def __post_init__(self) -> None:
         self.phase = 0
         self.trainer = self._trainer()
         self.history: list[tuple[int, float]] = []
+        """Step and value of each measurement; higher is better."""
         self.recent: deque[dict[str, Any]] = deque(maxlen=WINDOW)
         self.warned: set[str] = set()
 
-    def run(self) -> Ending:
-        """Continue from the last checkpoint to the end."""
+    def run(self) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+        """Continue from the last checkpoint to the end.
+
+        Returns the model's weights, on the main process, and figures of how the run ended.
+        """
         s, done = self.settings, self._resume()
         log = Log(self.out, done, s.tensorboard) if self.world.is_main else None
         with no_dropout(self.retriever.backbone.train()), progress("train", s.steps) as bar:
@@ -86,7 +68,8 @@ class Loop:
                     log.write(event)
                 if done % s.checkpoint_every == 0 and done < s.steps:
                     self._checkpoint(done)
-                show(bar, event)
+                rate = event["tokens"] / event["seconds"]
+                bar.advance(1, f"loss {event['loss']:.3f}, {rate:.0f} tokens/s")
         if log is not None:
             log.close()
         return self._ending(done)
@@ -104,14 +87,14 @@ class Loop:
         self._enter_phase(done)
         if done > self.phases[self.phase].first:
             self.trainer.load(tensors)
-        else:  # it was the last step of the phase before
+        else:  # that was the last step of the previous phase
             self.trainer.load_weights(tensors)
         self._remember(done)
         note(f"train: resuming after step {done}")
         return done
 
     def _enter_phase(self, done: int) -> None:
-        """Have the trainer of the phase that makes the step after `done`."""
+        """Switch to the phase of the step after `done`, with a new trainer."""
         due = sum(phase.first <= done for phase in self.phases) - 1
         if due != self.phase:
             self.phase = due
@@ -124,16 +107,20 @@ class Loop:
             if self.world.is_main:
                 save_checkpoint(self.out / CHECKPOINTS, done, state, max(2, self.settings.average - 1))
 
-    def _ending(self, done: int) -> Ending:
-        s = self.settings
-        best = best_of(self.history) if self.history else None
+    def _ending(self, done: int) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+        s, chosen = self.settings, self.settings.validation
         weights = self.trainer.weights()  # a collective call where layers are sharded
-        if not self.world.is_main:
-            return Ending(done, best, 1, weights)
-        if best is not None and s.validation is not None and s.validation.keep == "best":
-            weights = self._best(best[0])
-        files = checkpoint_files(self.out / CHECKPOINTS)[-(s.average - 1) :] if s.average > 1 else []
-        return Ending(done, best, 1 + len(files), average(weights, files) if files else weights)
+        found: dict[str, object] = {} if done == s.steps else {"ended_early_after": done}
+        if chosen is not None and self.history:
+            step, value = best_of(self.history)
+            found |= {"best_step": step, "best_measure": abs(value)}
+            if chosen.keep == "best" and self.world.is_main:
+                weights = self._best(step)
+        if s.average > 1 and self.world.is_main:
+            files = checkpoint_files(self.out / CHECKPOINTS)[1 - s.average :]
+            weights = average(weights, files)
+            found["averaged"] = 1 + len(files)
+        return weights, found
 
     def _watch(self, event: dict[str, Any]) -> None:
         """Warn of anything suspicious, once for each kind."""
@@ -144,7 +131,7 @@ class Loop:
                 self.warned.add(kind)
 
     def _remember(self, done: int) -> None:
-        """Read what was measured up to a step from the log."""
+        """Read the measurements up to a step from the log."""
         if self.settings.validation is None:
             return
         for event in read_events(self.out / EVENTS):
@@ -165,9 +152,7 @@ class Loop:
     def _measured(self, done: int) -> dict[str, Any]:
         """The measurements due after a step; the best weights so far are saved."""
         chosen = self.settings.validation
-        if self.validator is None or chosen is None:
-            return {}
-        if done % chosen.every and done < self.settings.steps:
+        if self.validator is None or chosen is None or (done % chosen.every and done < self.settings.steps):
             return {}
         found = self.validator.measure()
         value = chosen.value(found)
@@ -183,9 +168,10 @@ class Loop:
 
     def _best(self, step: int) -> dict[str, torch.Tensor]:
         """The weights saved after a step."""
-        found = load_checkpoint(self.out / BEST)
+        folder = self.out / BEST
+        found = load_checkpoint(folder)
         if found is None or found[0] != step:
             raise FileError(
-                self.out / BEST, f"can't read the weights of step {step}", hint="remove the stage's folder"
+                folder, f"can't read the weights of step {step}", hint="remove the stage's folder"
             )
         return found[1]

@@ -5,20 +5,10 @@ Source: Hu et al. 2021, "LoRA: low-rank adaptation of large language models"; th
 
 from typing import Any
 
-from pydantic import Field
+import torch
 
 from drama.errors import DramaError, MissingExtraError
-from drama.settings import Section
-
-
-class LoraSettings(Section):
-    """Factors of linear layers; no dropout, since texts may be computed twice in a step."""
-
-    rank: int = Field(default=16, ge=1)
-    alpha: float = Field(default=32.0, gt=0.0)
-    """The factors' product is scaled by alpha / rank."""
-    targets: list[str] = []
-    """Names of the layers (`q_proj`, `v_proj`, …); empty: every linear layer of the backbone."""
+from drama.train.settings import LoraSettings
 
 
 def add_factors(backbone: Any, settings: LoraSettings, seed: int) -> None:
@@ -28,8 +18,6 @@ def add_factors(backbone: Any, settings: LoraSettings, seed: int) -> None:
         MissingExtraError: peft is not installed.
         DramaError: no layer has such a name.
     """
-    import torch
-
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:

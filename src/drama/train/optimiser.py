@@ -7,25 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from pydantic import Field
 
 from drama.compute import clip, is_sharded, load_optimisers, optimiser_state, schedule
-from drama.settings import Section
-
-
-class OptimiserSettings(Section):
-    """Learning rates and their schedule: linear warm-up, then linear decay to 0."""
-
-    learning_rate: float = Field(default=5e-4, gt=0.0)
-    """Peak learning rate of the layers."""
-    embedding_learning_rate: float = Field(default=0.0, ge=0.0)
-    """Peak learning rate of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
-    weight_decay: float = Field(default=0.01, ge=0.0)
-    """Weight decay of the layers' matrices; vectors have none."""
-    warmup: float = Field(default=0.05, ge=0.0, lt=1.0)
-    """Share of the steps in which the learning rate rises; after them it falls linearly to 0."""
-    clip: float = Field(default=1.0, gt=0.0)
-    """Largest gradient norm of the layers."""
+from drama.train.settings import OptimiserSettings
 
 
 class Optimiser:
@@ -46,22 +30,20 @@ class Optimiser:
         table.weight.requires_grad_(table.sparse)
         self._settings, self._steps = settings, steps
         self.layers = [p for p in backbone.parameters() if p is not table.weight]
+        matrices = [p for p in self.layers if p.dim() > 1]
+        vectors = [p for p in self.layers if p.dim() <= 1]
+        whole = not any(map(is_sharded, self.layers))  # torch's fused AdamW can't mix whole and sharded ones
         self._all: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
                 [
-                    {
-                        "params": [p for p in self.layers if p.dim() > 1],
-                        "weight_decay": settings.weight_decay,
-                    },
-                    {"params": [p for p in self.layers if p.dim() <= 1], "weight_decay": 0.0},
+                    {"params": matrices, "weight_decay": settings.weight_decay},
+                    {"params": vectors, "weight_decay": 0.0},
                     *({"weight_decay": 0.0, **group} for group in groups),
                 ],
                 lr=settings.learning_rate,
                 betas=(0.9, 0.98),
                 foreach=False,
-                fused=not any(
-                    map(is_sharded, self.layers)
-                ),  # one call can't mix whole and sharded parameters
+                fused=whole,
             )
         ]
         if table.sparse:

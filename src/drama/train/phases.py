@@ -1,59 +1,14 @@
 """The phases of a run: one by default, or several, each with its own batches, rates and loss."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
-
-from pydantic import Field
+from typing import NamedTuple
 
 from drama.errors import DramaError
 from drama.records import Example
-from drama.settings import Section
 from drama.train.batches.batch import has_scores
 from drama.train.batches.sampler import Sampler
-from drama.train.batches.settings import BatchSettings
-from drama.train.losses.settings import LossSettings
 from drama.train.losses.teacher import TeacherVectors
-from drama.train.optimiser import OptimiserSettings
-
-
-class PhaseSettings(Section):
-    """One part of a run in several phases: its share, its examples, and what differs from `train`. A key that
-    its `batch`, `optimiser` or `loss` does not have is that of `train`."""
-
-    moved: ClassVar[Mapping[str, str]] = {
-        "batch_size": "batch.size in the phase",
-        "unweighted": "batch.weights: null in the phase",
-        "positives": "",
-        **{k: f"batch.{k} in the phase" for k in ("negatives", "document_length", "weights")},
-        **{k: f"optimiser.{k} in the phase" for k in ("learning_rate", "embedding_learning_rate")},
-        **{k: f"loss.{k} in the phase" for k in ("temperature", "distill")},
-    }
-
-    share: float = Field(default=1.0, gt=0.0, le=1.0)
-    """Share of the steps; the shares of all phases add up to 1."""
-    kinds: list[str] = []
-    """Kinds of examples it trains on; empty: all."""
-    batch: BatchSettings = BatchSettings()
-    optimiser: OptimiserSettings = OptimiserSettings()
-    loss: LossSettings = LossSettings()
-
-    @classmethod
-    def completed(cls, phase: Any, train: Mapping[str, Any]) -> Any:
-        """A phase as it was written, with the keys of `train` where its sections have none of their own.
-
-        >>> PhaseSettings.completed({"batch": {"negatives": 0}}, {"batch": {"size": 8, "negatives": 3}})
-        {'batch': {'size': 8, 'negatives': 0}}
-        """
-        if not isinstance(phase, dict):
-            return phase
-        found = dict(phase)
-        for name in ("batch", "optimiser", "loss"):
-            under, over = train.get(name), phase.get(name, {})
-            if isinstance(under, dict) and isinstance(over, dict):
-                found[name] = {**under, **over}
-            elif under is not None and name not in phase:
-                found[name] = under
-        return found
+from drama.train.settings import PhaseSettings, phase_ends
 
 
 class TrainData(NamedTuple):
@@ -91,15 +46,6 @@ class Phase(NamedTuple):
     steps: int
     settings: PhaseSettings
     data: TrainData
-
-
-def phase_ends(phases: Sequence[PhaseSettings], steps: int) -> list[int]:
-    """Steps done at the end of each phase.
-
-    >>> phase_ends([PhaseSettings(share=0.34), PhaseSettings(share=0.66)], 10)
-    [3, 10]
-    """
-    return [round(steps * sum(p.share for p in phases[: i + 1])) for i in range(len(phases))]
 
 
 def plan_phases(

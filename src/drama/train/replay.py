@@ -1,7 +1,8 @@
 """Repeat a run with the settings, seed and inputs in its manifest, and compare bit for bit."""
 
+from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drama.errors import FileError
 from drama.retriever import Retriever
@@ -25,11 +26,7 @@ class Replay(NamedTuple):
 
 
 def replay(folder: Path, out: Path) -> Replay | None:
-    """Repeat a finished run. Of several processes, all but the main one get None.
-
-    Args:
-        folder: of the run, with its manifest, events and model.
-        out: of the repetition.
+    """Repeat the finished run in `folder`. With several processes, all but the main one return None.
 
     Raises:
         FileError: the folder holds no finished training, or an input is missing or has changed.
@@ -45,31 +42,27 @@ def replay(folder: Path, out: Path) -> Replay | None:
     for name, path in paths.items():
         if identity(path) != was.inputs[name]:
             raise FileError(path, f"has changed since the run, whose input '{name}' it was")
-    settings = _with_input_paths(TrainSettings.parse(was.settings, "train"), paths)
+    settings = _with_input_paths(was.settings, paths)
     inputs = (paths["backbone"], paths["passages"], paths["examples"])
     now = train(settings, *inputs, out, was.seed, paths.get("teacher"))
     if now.status != "complete":
         return None
     losses, again = ([e["loss"] for e in read_events(place / "events.jsonl")] for place in (folder, out))
-    longest = max(len(losses), len(again))
-    differing = (i for i in range(longest) if losses[i : i + 1] != again[i : i + 1])
-    first = next(differing, None)
+    steps = enumerate(zip_longest(losses, again), start=1)
+    first = next((step for step, (one, other) in steps if one != other), None)
     models = [Retriever.load(place / "model").fingerprint for place in (folder, out)]
-    return Replay(
-        len(losses), None if first is None else first + 1, models[0] == models[1], _changes(was, now)
-    )
+    return Replay(len(losses), first, models[0] == models[1], _changes(was, now))
 
 
-def _with_input_paths(settings: TrainSettings, paths: dict[str, Path]) -> TrainSettings:
+def _with_input_paths(values: dict[str, Any], paths: dict[str, Path]) -> TrainSettings:
     """Collections by their absolute paths: the run may have been started in another folder."""
-    changes: dict[str, object] = {}
-    if settings.validation is not None and settings.validation.collection is not None:
-        place = str(paths["validation"])
-        changes["validation"] = settings.validation.model_copy(update={"collection": place})
-    if settings.leaks is not None:
-        places = [str(paths[f"queries of {name}"].parent) for name in settings.leaks.collections]
-        changes["leaks"] = settings.leaks.model_copy(update={"collections": places})
-    return settings.model_copy(update=changes)
+    changes: dict[str, Any] = {}
+    if "validation" in paths:
+        changes["validation"] = values["validation"] | {"collection": str(paths["validation"])}
+    if leaks := values.get("leaks"):
+        places = [str(paths[f"queries of {name}"].parent) for name in leaks["collections"]]
+        changes["leaks"] = leaks | {"collections": places}
+    return TrainSettings.parse(values | changes, "train")
 
 
 def _changes(was: Manifest, now: Manifest) -> list[str]:

@@ -1,21 +1,112 @@
 """The `train` section of a recipe; its own sections are next to the code that reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from drama.compute import Precision
 from drama.retriever import RetrieverSettings
 from drama.settings import Section
 from drama.train.batches.settings import BatchSettings
 from drama.train.examples import LeakSettings
-from drama.train.forward import ComputeSettings
-from drama.train.lora import LoraSettings
 from drama.train.losses.settings import LossSettings
-from drama.train.optimiser import OptimiserSettings
-from drama.train.phases import PhaseSettings, phase_ends
 from drama.train.validation.settings import ValidationSettings
 from drama.workspace import Needs
+
+
+class OptimiserSettings(Section):
+    """Learning rates and their schedule: linear warm-up, then linear decay to 0."""
+
+    learning_rate: float = Field(default=5e-4, gt=0.0)
+    """Peak learning rate of the layers."""
+    embedding_learning_rate: float = Field(default=0.0, ge=0.0)
+    """Peak learning rate of the token embeddings, updated row by row (lazy Adam); 0 freezes them."""
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    """Weight decay of the layers' matrices; vectors have none."""
+    warmup: float = Field(default=0.05, ge=0.0, lt=1.0)
+    """Share of the steps in which the learning rate rises; after them it falls linearly to 0."""
+    clip: float = Field(default=1.0, gt=0.0)
+    """Largest gradient norm of the layers."""
+
+
+class ComputeSettings(Section):
+    """Speed and memory; the results are the same to rounding."""
+
+    precision: Precision = "auto"
+    """Precision of matrix products: `fp32`, `bf16`, or `auto` (bf16 where the hardware has it). Weights stay
+    fp32."""
+    padding_free: bool = True
+    """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
+    fused: bool = True
+    """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input and compute the layer again in the backward pass."""
+    chunk_tokens: int = Field(default=1024, ge=64)
+    """Tokens in one forward pass; texts of similar length go together."""
+    kept_tokens: int = Field(default=12288, ge=0)
+    """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
+    (gradient caching), so that memory does not grow with the batch."""
+    shard: bool = False
+    """Shard the layers over the processes (FSDP2): for a model that does not fit into one's memory."""
+
+
+class LoraSettings(Section):
+    """Low-rank factors of linear layers; no dropout, since texts may be computed twice in a step."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32.0, gt=0.0)
+    """The factors' product is scaled by alpha / rank."""
+    targets: list[str] = []
+    """Names of the layers (`q_proj`, `v_proj`, …); empty: every linear layer of the backbone."""
+
+
+class PhaseSettings(Section):
+    """One part of a run in several phases; keys missing in `batch`, `optimiser`, `loss` come from `train`."""
+
+    moved: ClassVar[Mapping[str, str]] = {
+        "batch_size": "batch.size in the phase",
+        "unweighted": "batch.weights: null in the phase",
+        "positives": "",
+        **{k: f"batch.{k} in the phase" for k in ("negatives", "document_length", "weights")},
+        **{k: f"optimiser.{k} in the phase" for k in ("learning_rate", "embedding_learning_rate")},
+        **{k: f"loss.{k} in the phase" for k in ("temperature", "distill")},
+    }
+
+    share: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Share of the steps; the shares of all phases add up to 1."""
+    kinds: list[str] = []
+    """Kinds of examples it trains on; empty: all."""
+    batch: BatchSettings = BatchSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    loss: LossSettings = LossSettings()
+
+
+def _completed(phase: Any, train: Mapping[str, Any]) -> Any:
+    """A phase as it was written, with the keys of `train` where its sections have none of their own.
+
+    >>> _completed({"batch": {"negatives": 0}}, {"batch": {"size": 8, "negatives": 3}})
+    {'batch': {'size': 8, 'negatives': 0}}
+    """
+    if not isinstance(phase, dict):
+        return phase
+    found = dict(phase)
+    for name in ("batch", "optimiser", "loss"):
+        under, over = train.get(name), phase.get(name, {})
+        if isinstance(under, dict) and isinstance(over, dict):
+            found[name] = under | over
+        elif under is not None:
+            found.setdefault(name, under)
+    return found
+
+
+def phase_ends(phases: Sequence[PhaseSettings], steps: int) -> list[int]:
+    """Steps done at the end of each phase.
+
+    >>> phase_ends([PhaseSettings(share=0.34), PhaseSettings(share=0.66)], 10)
+    [3, 10]
+    """
+    return [round(steps * sum(p.share for p in phases[: i + 1])) for i in range(len(phases))]
 
 
 class TrainSettings(Section):
@@ -28,12 +119,11 @@ class TrainSettings(Section):
         "query_query": "query_to_query in train.loss.directions",
         "document_document": "document_to_document in train.loss.directions",
         **{
-            name: f"train.batch.{name}"
-            for name in ("negatives", "query_length", "document_length", "weights", "long")
+            k: f"train.batch.{k}" for k in ("negatives", "query_length", "document_length", "weights", "long")
         },
-        **{name: f"train.optimiser.{name}" for name in OptimiserSettings.model_fields},
-        **{name: f"train.compute.{name}" for name in ComputeSettings.model_fields},
-        **{name: f"train.loss.{name}" for name in ("temperature", "temperature_learning_rate", "distill")},
+        **{k: f"train.loss.{k}" for k in ("temperature", "temperature_learning_rate", "distill")},
+        **{k: f"train.optimiser.{k}" for k in OptimiserSettings.model_fields},
+        **{k: f"train.compute.{k}" for k in ComputeSettings.model_fields},
         **dict.fromkeys(("positives", "curriculum", "compile"), ""),
     }
 
@@ -45,7 +135,7 @@ class TrainSettings(Section):
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: LossSettings = LossSettings()
     phases: list[PhaseSettings] = []
-    """Parts of the run, each with its own schedule and optimiser; empty: one."""
+    """Parts of the run, each with its own schedule and optimiser; empty: a single one."""
     validation: ValidationSettings | None = None
     """Measures during training, on data that is not trained on."""
     leaks: LeakSettings | None = None
@@ -64,7 +154,7 @@ class TrainSettings(Section):
     @classmethod
     def _complete_phases(cls, values: Any) -> Any:
         if isinstance(values, dict) and isinstance(values.get("phases"), list):
-            return values | {"phases": [PhaseSettings.completed(p, values) for p in values["phases"]]}
+            return values | {"phases": [_completed(phase, values) for phase in values["phases"]]}
         return values
 
     @model_validator(mode="after")
@@ -140,10 +230,10 @@ class TrainSettings(Section):
     def needs(self) -> Needs:
         """Optional libraries, the collection to validate on, and judgments that must not be trained on."""
         validation, leaks = self.validation, self.leaks
-        extras = [("peft", "lora")] if self.lora is not None else []
-        extras += [("tensorboardX", "tensorboard")] if self.tensorboard else []
-        validated = []
-        if validation is not None and validation.collection:
-            validated = [(validation.collection, validation.split)]
-        judgments = [(place, leaks.split) for place in leaks.collections] if leaks else []
-        return Needs(extras=extras, collections=validated, judgments=judgments)
+        wanted = {("peft", "lora"): self.lora, ("tensorboardX", "tensorboard"): self.tensorboard}
+        collection = validation.collection if validation else None
+        return Needs(
+            extras=[extra for extra, setting in wanted.items() if setting],
+            collections=[(collection, validation.split)] if validation and collection else [],
+            judgments=[(place, leaks.split) for place in leaks.collections] if leaks else [],
+        )

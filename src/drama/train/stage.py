@@ -1,7 +1,10 @@
 """The stage: backbone + passages + examples → `out/model`, a retriever folder."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+
+import torch
 
 from drama.compute import World, check_sharding, open_stage_together
 from drama.errors import DramaError
@@ -10,7 +13,7 @@ from drama.retriever import Retriever
 from drama.retriever.forward.positions import check_length
 from drama.train.examples import training_examples
 from drama.train.log import EVENTS, figures
-from drama.train.loop import BEST, CHECKPOINTS, Ending, Loop
+from drama.train.loop import BEST, CHECKPOINTS, Loop
 from drama.train.lora import merge_factors
 from drama.train.losses.teacher import TeacherVectors
 from drama.train.phases import TrainData, plan_phases
@@ -19,7 +22,7 @@ from drama.train.tokens import document_tokens
 from drama.train.validation.validator import Validator
 from drama.workspace import Manifest, read_events
 
-TOKENS = "tokens"
+TOKENS = "tokens.arrow"
 
 
 def train(
@@ -42,17 +45,20 @@ def train(
         examples: queries with positive and hard negative ids, Parquet; passages that an LLM wrote for them
             are next to it, in `written.parquet`.
         out: `model/`, `checkpoints/`, `events.jsonl` and the manifest go here.
-        seed: of batches and draws.
+        seed: for batches and draws.
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
 
     Raises:
-        DramaError: no usable examples, a missing passage, a width above the model's, texts longer than the
-            backbone has positions for, sharding over one process, distillation without vectors or scores, or
-            a loss that is not finite.
+        DramaError: settings, inputs or processes that do not fit each other, or a loss that is not finite.
     """
     world = World.join()
     check_sharding("train.compute", settings.compute.shard, world)
-    _check_teacher(settings, teacher)
+    if settings.needs_vectors and teacher is None:
+        raise DramaError(
+            "train.loss.distill: there are no teacher vectors with the examples",
+            hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
+            "or leave train.loss.distill out",
+        )
     inputs = _inputs(settings, backbone, passages, examples, teacher)
     with open_stage_together(world, out, "train", settings, inputs, seed) as run:
         if run.done:
@@ -62,30 +68,19 @@ def train(
         rows, held = training_examples(examples, settings.leaks, share, seed, run)
         retriever = Retriever.from_llm(backbone, settings.retriever)
         check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
-        places = [passages, *([inputs["written"]] if "written" in inputs else [])]
-        data, held_data = _tokenised(retriever, rows, held, places, teacher, settings, world, out)
+        data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, out)
         validator = None
         if settings.validation is not None:
             sections = settings.validation, settings.batch, settings.loss, settings.compute
             validator = Validator(retriever, *sections, held_data, seed, world)
         phases = plan_phases(settings.run_phases, settings.steps, data, seed, world.size)
         loop = Loop(retriever, phases, settings, seed, world, out, validator)
-        ending = loop.run()
+        weights, ending = loop.run()
         world.leave()
         if world.is_main:
-            finished = _save(loop, ending, backbone, out)
-            run.figures |= figures(read_events(out / EVENTS), finished, settings.steps)
-            run.figures |= _ending_figures(ending, settings)
+            finished = _save(loop, weights, backbone)
+            run.figures |= figures(read_events(out / EVENTS), finished, settings.steps) | ending
     return run.manifest
-
-
-def _check_teacher(settings: TrainSettings, teacher: Path | None) -> None:
-    if settings.needs_vectors and teacher is None:
-        raise DramaError(
-            "train.loss.distill: there are no teacher vectors with the examples",
-            hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
-            "or leave train.loss.distill out",
-        )
 
 
 def _inputs(
@@ -111,8 +106,7 @@ def _tokenised(
     retriever: Retriever,
     rows: list[Example],
     held: list[Example],
-    passages: list[Path],
-    teacher: Path | None,
+    inputs: Mapping[str, Path],
     settings: TrainSettings,
     world: World,
     out: Path,
@@ -121,36 +115,27 @@ def _tokenised(
 
     The main process tokenises the documents into the stage's folder; the others read them there.
     """
+    places = [inputs[name] for name in ("passages", "written") if name in inputs]
     with world.main_process_first():
         documents = document_tokens(
-            retriever, passages, [*rows, *held], settings.longest_document, out / TOKENS
+            retriever, places, [*rows, *held], settings.longest_document, out / TOKENS
         )
     queries = retriever.tokens([e.query for e in rows], "query", settings.longest_query)
     held_queries = retriever.tokens([e.query for e in held], "query", settings.batch.query_length)
-    vectors = TeacherVectors(teacher, rows, documents) if teacher is not None else None
+    vectors = TeacherVectors(inputs["teacher"], rows, documents) if "teacher" in inputs else None
     return TrainData(rows, queries, documents, vectors), TrainData(held, held_queries, documents)
 
 
-def _save(loop: Loop, ending: Ending, backbone: Path, out: Path) -> Retriever:
+def _save(loop: Loop, weights: dict[str, torch.Tensor], backbone: Path) -> Retriever:
     """Write `model/` and remove what only the training needed."""
-    settings, retriever = loop.settings, loop.retriever
+    settings, retriever, out = loop.settings, loop.retriever, loop.out
     plain = Retriever.from_llm(backbone, settings.retriever) if settings.compute.shard else retriever
-    finished = loop.trainer.unsharded_model(plain, ending.weights)
+    finished = loop.trainer.unsharded_model(plain, weights)
     if settings.lora is not None:
         merge_factors(finished.backbone)
     finished.backbone.eval()
     finished.save(out / "model")
-    for folder in (CHECKPOINTS, BEST, TOKENS):
+    for folder in (CHECKPOINTS, BEST):
         shutil.rmtree(out / folder, ignore_errors=True)
+    (out / TOKENS).unlink(missing_ok=True)
     return finished
-
-
-def _ending_figures(ending: Ending, settings: TrainSettings) -> dict[str, object]:
-    found: dict[str, object] = {}
-    if settings.average > 1:
-        found["averaged"] = ending.averaged
-    if ending.best is not None:
-        found |= {"best_step": ending.best[0], "best_measure": abs(ending.best[1])}
-    if ending.steps < settings.steps:
-        found["ended_early_after"] = ending.steps
-    return found

@@ -12,24 +12,17 @@ from drama.retriever import Retriever
 from drama.train.backbone import layers_of
 from drama.train.batches.batch import draw_batch
 from drama.train.batches.sampler import Sampler, cut
-from drama.train.forward import ComputeSettings, Forward
-from drama.train.lora import LoraSettings, add_factors
+from drama.train.forward import Forward, configure
+from drama.train.lora import add_factors
 from drama.train.losses.objective import Objective
 from drama.train.losses.teacher import enter_teacher_space
 from drama.train.optimiser import Optimiser
 from drama.train.phases import Phase
+from drama.train.settings import ComputeSettings, LoraSettings
 
 
 class Trainer:
-    """Trains a retriever in place, in one process or several.
-
-    Args:
-        retriever: the model.
-        phase: what to train on, and how.
-        compute: the section `train.compute`.
-        lora: the section `train.lora`.
-        seed: of batches and draws.
-        world: the processes that share the work.
+    """Trains a retriever in place on one phase, in one process or several.
 
     Raises:
         DramaError: a batch smaller than the number of processes, or widths, layers or LoRA targets that the
@@ -51,7 +44,7 @@ class Trainer:
         self.sampler = Sampler(
             data.examples, data.documents, settings.batch, phase.steps, seed, self.world.size
         )
-        compute.apply(retriever, lora is not None)
+        configure(retriever, compute, lora is not None)
         if lora is not None:
             add_factors(retriever.backbone, lora, seed)
         teacher = data.teacher

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.augment import AugmentSettings, augment
-from drama.augment.prompts.triplet_prompt import load_triplet_prompt
-from drama.augment.queries.triplet_answer import parse_triplet
+from drama.augment.prompts.triplet_prompt import TripletPrompt
+from drama.augment.queries.triplets import parse_triplet
 from drama.errors import DramaError
 from drama.records import Document, read_examples, read_passages, write_passages
 from drama.train import TrainSettings, train
@@ -67,7 +67,7 @@ def test_any_answer_has_an_outcome(text: str) -> None:
 
 
 def test_the_prompt_never_asks_twice_for_the_same() -> None:
-    prompt = load_triplet_prompt("triplet")
+    prompt = TripletPrompt.load("triplet", "triplets")
     drawn = prompt.draw(300, seed=5)
     assert len({tuple(values.items()) for values in drawn}) == 300
     assert prompt.draw(300, seed=5) == drawn != prompt.draw(300, seed=6)
@@ -97,7 +97,7 @@ def test_the_prompt_never_asks_twice_for_the_same() -> None:
 def test_broken_prompts_are_named(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(content)
     with pytest.raises(DramaError, match=message):
-        load_triplet_prompt(str(tmp_path / "mine.yaml"))
+        TripletPrompt.load(str(tmp_path / "mine.yaml"), "triplets")
 
 
 def test_from_answers_to_a_trained_model(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drama.augment.prompts.list_prompt import load_list_prompt
-from drama.augment.rerank.listwise import Listwise
-from drama.augment.rerank.ranking_answer import parse_ranking
-from drama.augment.rerank.sliding import WindowOrder, slide, window_spans
+from drama.augment.prompts.list_prompt import ListPrompt
+from drama.augment.rerank.listwise import Listwise, parse_ranking
+from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder, window_spans
 from drama.errors import DramaError
 from drama.llm import AnswerCache, Messages, Sampling, Usage
 
@@ -64,11 +63,12 @@ def test_windows_cover_the_list_and_a_perfect_window_brings_up_the_best(
     values = data.draw(st.permutations(range(length)))
     assert {i for a, b in window_spans(length, window, step) for i in range(a, b)} == {*range(length)}
 
-    def perfect(windows):
-        orders = [sorted(range(len(w.texts)), key=lambda i: -int(w.texts[i])) for w in windows]
-        return [WindowOrder(order, "ok") for order in orders]
+    class Perfect(SlidingReranker):
+        def order(self, windows: list[Window]) -> list[WindowOrder]:
+            orders = [sorted(range(len(w.texts)), key=lambda i: -int(w.texts[i])) for w in windows]
+            return [WindowOrder(order, "ok") for order in orders]
 
-    (found,) = slide(["q"], [[str(v) for v in values]], window, step, perfect)
+    (found,) = Perfect(None, None, None, 1, window, step).rerank(["q"], [[str(v) for v in values]])
     assert sorted(found.order) == list(range(length))
     # At least as many texts as the windows overlap by climb with them.
     best = min(window - step, length)
@@ -78,7 +78,7 @@ def test_windows_cover_the_list_and_a_perfect_window_brings_up_the_best(
 
 def test_listwise_asks_once_and_counts_what_is_no_order(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
-    prompt = load_list_prompt("listwise")
+    prompt = ListPrompt.load("listwise", "rerank")
     lists = [[f"value {(7 * i) % 11}" for i in range(n)] for n in (10, 4, 10)]
     queries = ["tea", "{passages}", "oops"]
 
@@ -108,6 +108,6 @@ def test_list_prompts_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("system: s\nuser: '{query}'\npassage: '{id} {text}'\n")
     with pytest.raises(DramaError, match=r"user holds no \{passages\}"):
-        load_list_prompt(str(path))
+        ListPrompt.load(str(path), "rerank")
     with pytest.raises(DramaError, match="no prompt 'listwize'"):
-        load_list_prompt("listwize")
+        ListPrompt.load("listwize", "rerank")

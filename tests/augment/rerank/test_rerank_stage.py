@@ -14,7 +14,7 @@ from drama.augment import AugmentSettings, augment
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context
 from drama.augment.rerank.examples import rerank_examples
-from drama.augment.rerank.reranker import Reranked, by_rank
+from drama.augment.rerank.reranker import Reranked
 from drama.errors import DramaError
 from drama.llm import ServerSettings
 from drama.records import Document, Hit, Passages, read_examples, write_passages
@@ -93,8 +93,8 @@ def test_a_list_with_a_window_in_the_retrievers_order_makes_no_row(passages: Pat
         """Orders the windows of the first list, and one of two of the second."""
 
         def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
-            yield by_rank([2, 1, 0], ["ok", "ok"], ["", ""])
-            yield by_rank([2, 0, 1], ["not a ranking", "ok"], ["", ""])
+            yield Reranked([2, 1, 0], [1.0, 0.5, 0.3], ["ok", "ok"], ["", ""])
+            yield Reranked([2, 0, 1], [1.0, 0.5, 0.3], ["not a ranking", "ok"], ["", ""])
 
     hits = [Hit(f"d{i}", 1.0 - i, i + 1) for i in range(3)]
     chosen = [(Candidate(name, name, "qgen", "d7", "en", "s"), hits) for name in ("first", "second")]
@@ -128,7 +128,7 @@ def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_pa
         ({"method": "first_identifier", "window": 30}, "26 letters"),
         ({"method": "listwise", "depth": 60}, "above label.depth 50"),
         ({"method": "listwise", "kinds": ["qgen"]}, "no such query is made"),
-        ({"method": "listwise", "kinds": []}, "kinds must name"),
+        ({"method": "listwise", "kinds": []}, "kinds: must name"),
         ({"method": "listwise", "kinds": ["triplet"]}, "no query of kind 'triplet'"),
         ({"method": "listwize"}, "no method 'listwize'"),
         ({"method": "likelihood", "llm": "http://localhost/v1#m"}, "listwise only"),

@@ -12,11 +12,11 @@ from drama.console import note
 from drama.records import Example
 
 FULL_SCALE = 100_000
-"""Documents from which on the windows are used unscaled."""
+"""The smallest corpus for which the windows are not scaled."""
 
 
 class Windows(NamedTuple):
-    """First and last rank, both included, counted from 1. None: no ranks are positives, or none are left."""
+    """First and last rank, both included, counted from 1. None: no ranks."""
 
     positives: tuple[int, int] | None
     negatives: tuple[int, int] | None
@@ -50,13 +50,12 @@ def scale_windows(
 
 def survives_round_trip(query: RankedQuery, k: int, count: Callable[[str], None], scores: Histogram) -> bool:
     """Whether a query that an LLM wrote finds its document among the first k hits (Alberti et al. 2019; Dai
-    et al. 2022, section 3.2).
+    et al. 2022, section 3.2); True for all other queries, and where k is 0.
 
-    All other queries are kept, since they are the document's own words; so is everything where k is 0. A
-    query that is dropped is counted, and `scores` gets its best hit's.
+    A query that is dropped is counted, and `scores` gets the score of its best hit.
     """
     candidate, ranking = query.candidate, query.ranking
-    if k == 0 or candidate.kind != "qgen" or candidate.document_id in ranking.ids[:k]:
+    if k == 0 or candidate.kind != "qgen" or candidate.origin in ranking.ids[:k]:
         return True
     count("qgen: does not lead back to its document, left out")
     scores.add("best hits of queries that do not lead back", ranking.scores[:1])
@@ -74,14 +73,8 @@ def label(
 
     A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. The
     positives of a judged query are those that people judged relevant, whatever their ranks. A positive that
-    no retriever found has no score: NaN.
-
-    Args:
-        ranked: the queries with their hits.
-        corpus_size: documents of the corpus, for `scale_to_corpus`.
-        settings: ranks and rules.
-        count: one call for each outcome.
-        scores: gets the scores of positives, hard negatives and what was dropped.
+    no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores of
+    positives, hard negatives and what was dropped.
     """
     ranks = settings.positive_ranks, settings.negative_ranks
     windows = scale_windows(*ranks, corpus_size, settings.depth, settings.scale_to_corpus)
@@ -93,8 +86,7 @@ def label(
 
 
 def label_written(candidate: Candidate) -> Example:
-    """The example of a query whose passages were written with it: nothing is ranked, and the scores only tell
-    the positive from the hard negative."""
+    """The example of a query whose passages were written with it, unranked: the scores are 1 and 0."""
     positive, negative = candidate.written
     return candidate.example({positive.id: 1.0}, {negative.id: 0.0})
 
@@ -106,8 +98,7 @@ def _example(
     count: Callable[[str], None],
     histogram: Histogram,
 ) -> Example | None:
-    candidate, hits = query.candidate, query.hits
-    origin = "" if candidate.judged else candidate.document_id
+    candidate, hits, origin = query.candidate, query.hits, query.candidate.origin
     first, last = windows.positives or (1, 0)
     scores = {h.document_id: h.score for h in hits}
     if candidate.judged:
@@ -121,10 +112,8 @@ def _example(
         count("label: no positive found, left out")
         return None
     histogram.add("positives", [s for i, s in positives.items() if i in scores])
-    negatives = {}
-    if windows.negatives is not None:
-        low, high = windows.negatives
-        negatives = {h.document_id: h.score for h in hits[low - 1 : high]}
+    low, high = windows.negatives or (1, 0)
+    negatives = {h.document_id: h.score for h in hits[low - 1 : high]}
     for known in [i for i in negatives if i in positives or i == origin]:
         name = "origin" if known == origin else "judged relevant"
         count(f"label: hard negative is {name}, dropped")

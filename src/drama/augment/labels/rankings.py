@@ -19,11 +19,11 @@ from drama.search import BM25, BM25_NAME, exact_search, fuse
 from drama.workers import Make, RaySettings, work_through
 
 _QUERIES = 65536
-"""Queries of one pass over the corpus' vectors."""
+"""Queries per pass over the corpus' vectors."""
 
 
 class HitList(NamedTuple):
-    """One query's ranking in little memory: 16 bytes a hit, since the ids are the corpus' own.
+    """One query's ranking in little memory: 16 bytes per hit, since the ids are the corpus' own.
 
     >>> HitList.of([Hit("a", 2.0, 1), Hit("b", 1.0, 2)]).hits()
     [Hit(document_id='a', score=2.0, rank=1), Hit(document_id='b', score=1.0, rank=2)]
@@ -70,15 +70,12 @@ def rank_corpus(
 
     Args:
         queries: to search for.
-        complete: queries with passages of their own. With `keep_vectors` they get vectors too, in the rows
-            after the others'; they have no part in the rankings.
+        complete: queries with their own passages. They are not ranked, but with `keep_vectors` they get
+            vectors, in the rows after the others.
         documents: the corpus.
         settings: retrievers, and how they encode.
         store: a folder that keeps vectors by content.
-        ray: where models run; None is this process.
-
-    Raises:
-        DramaError: a model is missing.
+        ray: where models run; None: in this process.
     """
     embedded = [*queries, *(complete if settings.keep_vectors else ())]
     ids = [d.id for d in documents]

@@ -6,13 +6,13 @@ from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.search import BM25_NAME
-from drama.settings import Section
+from drama.settings import Names, Section
 
 
 class LabelSettings(Section):
     """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
 
-    retrievers: list[str] = ["bm25"]
+    retrievers: Names = ["bm25"]
     """`bm25`, `lsa` and models; several are fused with equal weights."""
     depth: int = Field(default=50, ge=2)
     """Length of the rankings."""
@@ -25,27 +25,20 @@ class LabelSettings(Section):
     scale_to_corpus: bool = True
     """Shrink the windows for a corpus far below the paper's millions (see docs/augment.md)."""
     origin_is_positive: bool = True
-    """The document a query came from is always a positive, even outside the ranks."""
+    """The document a query was made from is always a positive, even outside the ranks."""
     max_length: int | None = Field(default=None, ge=4)
     """Cut texts to this many tokens for the dense models."""
     precision: Precision = "auto"
-    """Of the dense models' matrix products: `fp32`, `bf16`, or `auto`: bf16 where the processor has it."""
+    """Precision of the dense models: `fp32`, `bf16`, or `auto` (bf16 where the processor has it)."""
     keep_vectors: bool = False
-    """Leave the dense models' vectors in `teacher/`, for distillation; those of several are
-    concatenated, so that the cosine of two texts is the mean of the models' cosines."""
+    """Keep the dense models' vectors in `teacher/`, for distillation; those of several are concatenated, so
+    that the cosine of two texts is the mean of the models' cosines."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not self.retrievers:
-            raise ValueError("retrievers is empty: name 'bm25', 'lsa' or a model")
-        if len({*self.retrievers}) < len(self.retrievers):
-            raise ValueError(f"retrievers names one more than once: {self.retrievers}")
-        for name, (first, last) in (
-            ("positive_ranks", self.positive_ranks or (1, 1)),
-            ("negative_ranks", self.negative_ranks),
-        ):
-            if not 1 <= first <= last:
-                raise ValueError(f"{name} {[first, last]} is no range of ranks from 1")
+        for name, ranks in (("positive_ranks", self.positive_ranks), ("negative_ranks", self.negative_ranks)):
+            if ranks is not None and not 1 <= ranks[0] <= ranks[1]:
+                raise ValueError(f"{name} {list(ranks)} is not a range of ranks from 1")
         if self.positive_ranks is not None and self.negative_ranks[0] <= self.positive_ranks[1]:
             raise ValueError("negative_ranks must begin after the last of positive_ranks")
         if self.keep_vectors and {*self.retrievers} == {BM25_NAME}:

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 class ModelVectors(NamedTuple):
-    """One dense model's vectors of all queries, of the corpus, and of the passages written with queries."""
+    """One dense model's vectors of all queries, the corpus, and the passages written with queries."""
 
     queries_QD: Array
     documents_ND: Blocks
@@ -47,11 +47,7 @@ def embed(
     store_folder: Path | None,
     ray: RaySettings | None,
 ) -> ModelVectors:
-    """Encode the queries, the corpus, and the passages that were written with queries.
-
-    Raises:
-        DramaError: the model is missing.
-    """
+    """Encode the queries, the corpus, and the passages that were written with queries."""
     encoder: Encoder
     store = EmbeddingStore(store_folder)
     if name == LSA_NAME:
@@ -68,13 +64,12 @@ def embed(
 
 
 def keep_vectors(folder: Path, rows: Mapping[str, int], vectors: TeacherVectors) -> None:
-    """Write the vectors for distillation; those of several models are concatenated, so that the cosine of two
-    texts is the mean of the models' cosines.
+    """Write the vectors for distillation; see `LabelSettings.keep_vectors`.
 
     Args:
         folder: `queries/` and `documents/` go here.
         rows: example id → the row of its query's vector.
-        vectors: of the labelling models.
+        vectors: those of the labelling models.
     """
     models, documents, written = vectors
     width, scale = sum(m.queries_QD.shape[1] for m in models), len(models) ** -0.5

@@ -1,10 +1,11 @@
 """A prompt about one text: system, few-shot pairs, and the user's turn with a `{text}` in it."""
 
-from typing import Literal
+from typing import Self
+
+from pydantic import model_validator
 
 from drama.augment.prompts.labelled import labelled_lines
-from drama.augment.prompts.read import chat, check_places, read_prompt
-from drama.errors import DramaError
+from drama.augment.prompts.prompt_file import PromptFile, chat, check_places, fill
 from drama.llm import Messages
 from drama.settings import Section
 
@@ -33,6 +34,12 @@ class AnswerLines(Section):
     tokens: int
     """Tokens that the whole answer may take."""
 
+    @model_validator(mode="after")
+    def _query_has_a_label(self) -> Self:
+        if self.query not in self.labels:
+            raise ValueError(f"query '{self.query}' is none of labels")
+        return self
+
     def read(self, answer: str) -> str | None:
         """The query; None where a label is missing, repeated or out of order."""
         _, parts = labelled_lines(answer, self.labels)
@@ -42,42 +49,26 @@ class AnswerLines(Section):
         return text.partition("\n")[0].strip()
 
 
-class Prompt(Section):
+class TextPrompt(PromptFile):
     """A chat prompt for one text.
 
-    >>> prompt = Prompt(system="Ask.", user="About: {text}", shots=[Shot(text="tea", answer="What is tea?")])
+    >>> prompt = TextPrompt(system="Ask.", user="On {text}", shots=[Shot(text="tea", answer="What is tea?")])
     >>> [m["role"] for m in prompt.messages("rain")]
     ['system', 'user', 'assistant', 'user']
     >>> prompt.messages("rain")[-1]["content"]
-    'About: rain'
+    'On rain'
     """
 
-    system: str
-    user: str
     shots: list[Shot] = []
     answer: AnswerLines | None = None
     """None: the answer is the query."""
 
+    @model_validator(mode="after")
+    def _has_its_place(self) -> Self:
+        check_places("user", self.user, ["text"])
+        return self
+
     def messages(self, text: str) -> Messages:
         """The chat that asks about `text`."""
-        shots = [(self.user.replace("{text}", shot.text), shot.answer) for shot in self.shots]
-        return chat(self.system, shots, self.user.replace("{text}", text))
-
-
-def load_prompt(name: str, use: Literal["queries", "rerank"] = "queries") -> Prompt:
-    """A built-in prompt by name, or a user's YAML file by path.
-
-    Args:
-        name: of a built-in prompt for this use, or a path that ends in .yaml.
-        use: writing queries, or reranking by query likelihood.
-
-    Raises:
-        DramaError: no such prompt, broken YAML, an unknown key, no `{text}` in `user`, or an `answer` without
-            its query.
-    """
-    path, values = read_prompt(name, use)
-    prompt = Prompt.parse(values, where=str(path))
-    check_places(path, "user", prompt.user, ["text"])
-    if prompt.answer is not None and prompt.answer.query not in prompt.answer.labels:
-        raise DramaError(f"{path}: answer.query '{prompt.answer.query}' is none of answer.labels")
-    return prompt
+        shots = [(fill(self.user, text=shot.text), shot.answer) for shot in self.shots]
+        return chat(self.system, shots, fill(self.user, text=text))

@@ -2,8 +2,11 @@
 
 import math
 import random
+from typing import Self
 
-from drama.augment.prompts.read import chat, check_places, fill, read_prompt
+from pydantic import model_validator
+
+from drama.augment.prompts.prompt_file import PromptFile, chat, check_places, fill
 from drama.errors import DramaError
 from drama.llm import Messages
 from drama.settings import Section
@@ -19,8 +22,9 @@ class TripletShot(Section):
     answer: str
 
 
-class TripletPrompt(Section):
-    """A chat prompt that is filled differently each time.
+class TripletPrompt(PromptFile):
+    """A chat prompt that is filled differently each time. `user` has a place for each of `choices`, as
+    `{name}`, and one for `{language}`.
 
     >>> prompt = TripletPrompt(system="Write.", user="{topic} {language}", choices={"topic": ["tea", "rain"]})
     >>> sorted(values["topic"] for values in prompt.draw(2, seed=0))
@@ -29,11 +33,20 @@ class TripletPrompt(Section):
     'tea Finnish'
     """
 
-    system: str
-    user: str
-    """Has a place for each of `choices`, as `{name}`, and one for `{language}`."""
     choices: dict[str, list[str]]
     shots: list[TripletShot] = []
+
+    @model_validator(mode="after")
+    def _places_and_choices_agree(self) -> Self:
+        places = [*self.choices, LANGUAGE]
+        check_places("user", self.user, places)
+        for choice, each in self.choices.items():
+            if not each or len({*each}) < len(each):
+                raise ValueError(f"choices.{choice} must name at least one choice, and each choice once")
+        for number, shot in enumerate(self.shots, start=1):
+            if {*shot.values} != {*places}:
+                raise ValueError(f"shot {number} must have values for {', '.join(places)}")
+        return self
 
     def messages(self, values: dict[str, str]) -> Messages:
         """The chat that asks for one triplet."""
@@ -50,7 +63,7 @@ class TripletPrompt(Section):
         if count > ways:
             raise DramaError(
                 f"augment.triplets.count: {count} a language, but the prompt's choices differ in {ways} ways",
-                hint="lower it, or write a prompt of your own with more choices",
+                hint="lower it, or write your own prompt with more choices",
             )
         drawn = []
         for way in random.Random(f"{seed}\0triplets").sample(range(ways), count):
@@ -60,23 +73,3 @@ class TripletPrompt(Section):
                 values[name] = each[at]
             drawn.append(values)
         return drawn
-
-
-def load_triplet_prompt(name: str) -> TripletPrompt:
-    """The built-in `triplet`, or a user's YAML file by path.
-
-    Raises:
-        DramaError: no such prompt, broken YAML, an unknown key, a place without choices, choices without a
-            place, or a shot that leaves a place open.
-    """
-    path, values = read_prompt(name, "triplets")
-    prompt = TripletPrompt.parse(values, where=str(path))
-    places = [*prompt.choices, LANGUAGE]
-    check_places(path, "user", prompt.user, places)
-    for choice, each in prompt.choices.items():
-        if not each or len({*each}) < len(each):
-            raise DramaError(f"{path}: choices.{choice} must name each choice once, and one at least")
-    for number, shot in enumerate(prompt.shots, start=1):
-        if {*shot.values} != {*places}:
-            raise DramaError(f"{path}: shot {number} must have values for {', '.join(places)}")
-    return prompt

@@ -17,7 +17,7 @@ class Maker(Section):
     """Base of the sections that make queries. `drama.augment.kinds` lists them."""
 
     kinds: ClassVar[dict[str, str]]
-    """Kind of rows → the key that says how many are made, 0 being none."""
+    """Kind of rows → the key that says how many are made; 0: none."""
     from_documents: ClassVar[bool] = True
     """Whether each query is made from one document of the corpus: such queries can be reranked."""
     by_name: ClassVar[bool] = True
@@ -30,7 +30,7 @@ class Maker(Section):
         """Yield the queries; none where `on` is empty.
 
         Raises:
-            DramaError: something that the settings name is missing.
+            DramaError: no such file, LLM or prompt, an LLM that does not answer, or nothing that can be used.
         """
 
     def on(self) -> list[str]:
@@ -38,21 +38,14 @@ class Maker(Section):
         return [kind for kind, key in self.kinds.items() if getattr(self, key)]
 
     def inputs(self) -> dict[str, Path]:
-        """Name → file that is read in addition to the corpus.
-
-        Raises:
-            FileError: one is missing.
-        """
+        """Name → file that is read in addition to the corpus."""
         return {}
 
     @classmethod
     def only(cls, kinds: Collection[str], documents: int, llm: str) -> dict[str, Any]:
         """The section's keys that make these of its kinds and no others, for `drama augment --kinds`.
 
-        Args:
-            kinds: names, also those of other makers.
-            documents: how many the corpus has.
-            llm: the LLM to ask.
+        `kinds` may name those of other makers too; `documents` is the size of the corpus.
         """
         amount = documents if cls.amount is None else cls.amount
         keys = {key: amount * (kind in kinds) for kind, key in cls.kinds.items() if cls.by_name}

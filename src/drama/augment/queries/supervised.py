@@ -16,16 +16,16 @@ KIND = "supervised"
 
 
 class SupervisedSettings(Maker):
-    """Queries that people judged, next to those that are made (paper, section 4)."""
+    """Queries that people judged, in addition to those that are made (paper, section 4)."""
 
     kinds = {KIND: "collections"}
     from_documents = False
     by_name = False
 
     collections: list[str] = []
-    """BEIR folders, each also an input of the corpus."""
+    """BEIR folders; each must also be an input of the corpus."""
     split: str = "train"
-    """Of the judgments; never a test split."""
+    """Split of the judgments; never a test split."""
 
     @model_validator(mode="after")
     def _no_test_split(self) -> Self:
@@ -48,14 +48,11 @@ class SupervisedSettings(Maker):
         return files
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
-        """Yield the judged queries of each collection; their positives are what people judged above 0.
+        """Yield the judged queries of each collection; their positives are the documents judged above 0.
 
         A passage belongs to a collection by its `source` and id (`<collection>/<id>` where the corpus has
         several inputs). Left out and counted: queries that the collection's test split judges too, and
         queries none of whose relevant documents is a passage (a duplicate, not in the sample, or in chunks).
-
-        Raises:
-            DramaError: a file is missing or broken, or no query of a collection can be used.
         """
         for place in self.collections:
             made = 0
@@ -89,7 +86,7 @@ class SupervisedSettings(Maker):
                 f"{KIND}-{folder.name}-{query.id}",
                 query.text,
                 KIND,
-                judged[0].id,
+                "",
                 query.lang or judged[0].lang,
                 folder.name,
                 tuple(d.id for d in judged),

@@ -1,7 +1,7 @@
 """QGen: queries that an LLM writes for documents (paper, section 3).
 
 Every answer is kept in the store's `answers.sqlite` with its batch; a rerun asks only for what is missing.
-The raw answers and what became of them are in `generated.jsonl`.
+The raw answers and their outcomes are in `generated.jsonl`.
 """
 
 import random
@@ -14,12 +14,12 @@ from pydantic import Field, model_validator
 from drama.augment.candidate import Candidate
 from drama.augment.context import REFUSED, Context, LLMSettings
 from drama.augment.prompts.labelled import labelled_lines
-from drama.augment.prompts.read import prompt_inputs
-from drama.augment.prompts.text_prompt import AnswerLines, Prompt, load_prompt
+from drama.augment.prompts.prompt_file import prompt_inputs
+from drama.augment.prompts.text_prompt import AnswerLines, TextPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import count_words, cut_words, plain_text, wrong_language
-from drama.llm import ChatModel, Sampling
+from drama.llm import ChatModel, Sampling, cached_answers
 from drama.records import Document, Documents
 
 _LONGEST_WORDS = 40
@@ -35,9 +35,9 @@ class SynthesizeSettings(Maker, LLMSettings):
     batch_size: int = Field(default=32, ge=1)
     """Prompts at once."""
     documents: int = Field(default=0, ge=0)
-    """How many documents get a query, by a seeded choice; 0 = none."""
+    """Documents that get a query, by a seeded choice; 0 = none."""
     prompts: list[str] = ["question"]
-    """One query for each, of every chosen document: `question`, `question-any-language`, `keyword`, `claim`,
+    """One query for each chosen document and prompt: `question`, `question-any-language`, `keyword`, `claim`,
     `title`, `code`, `search-agent` (after the paper's), or the path of a YAML file."""
     text_words: int = Field(default=100, ge=8)
     """Words of a document that the LLM reads."""
@@ -52,7 +52,7 @@ class SynthesizeSettings(Maker, LLMSettings):
     def _each_prompt_once(self) -> Self:
         stems = [Path(name).stem for name in self.prompts]
         if not stems or len({*stems}) < len(stems):
-            raise ValueError(f"prompts must name each prompt once, and one at least: {self.prompts}")
+            raise ValueError(f"prompts must name at least one prompt, and each prompt once: {self.prompts}")
         return self
 
     def inputs(self) -> dict[str, Path]:
@@ -60,11 +60,7 @@ class SynthesizeSettings(Maker, LLMSettings):
         return prompt_inputs(self.prompts) if self.documents else {}
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
-        """Yield a query by each prompt for each of `documents` documents, by a seeded choice.
-
-        Raises:
-            DramaError: no such LLM or prompt, no room for a prompt's answers, or the server does not answer.
-        """
+        """Yield a query by each prompt for each of `documents` documents, by a seeded choice."""
         if not self.documents:
             return
         prompts = {Path(name).stem: self._prompt(name) for name in self.prompts}
@@ -92,8 +88,8 @@ class SynthesizeSettings(Maker, LLMSettings):
         context.write_lines("generated.jsonl", lines)
         yield from made
 
-    def _prompt(self, name: str) -> Prompt:
-        prompt = load_prompt(name)
+    def _prompt(self, name: str) -> TextPrompt:
+        prompt = TextPrompt.load(name, "queries")
         if prompt.answer is not None and prompt.answer.tokens > self.sampling.max_new_tokens:
             raise DramaError(
                 f"prompt '{name}': its answers may take {prompt.answer.tokens} tokens",
@@ -102,13 +98,14 @@ class SynthesizeSettings(Maker, LLMSettings):
         return prompt
 
     def _answers(
-        self, documents: Sequence[Document], llm: ChatModel, prompt: Prompt, title: str, context: Context
+        self, documents: Sequence[Document], llm: ChatModel, prompt: TextPrompt, title: str, context: Context
     ) -> dict[str, str | None]:
         """Document id → raw answer, None where a server refuses; documents whose prompt is too long for the
         LLM are not among them."""
         chats = {d.id: prompt.messages(cut_words(d.full_text, self.text_words)) for d in documents}
         chats = {identity: messages for identity, messages in chats.items() if llm.fits(messages)}
-        answers = context.ask(llm, list(chats.values()), self.sampling, self.batch_size, title)
+        how = self.sampling, self.batch_size, context.seed
+        answers = cached_answers(llm, list(chats.values()), *how, context.answers, title)
         return dict(zip(chats, answers, strict=True))
 
 
@@ -128,7 +125,7 @@ def parse_query(
 ) -> tuple[str, str]:
     """(query, outcome) of an LLM's answer about a text in a language.
 
-    Outcomes: `ok`; `repaired` (a label, quotes, an announcement or further lines were taken off); `malformed`
+    Outcomes: `ok`; `repaired` (a label, quotes, an announcement or further lines were removed); `malformed`
     (not the lines that the prompt asks for); `empty`; `too short` (one word of under 6 letters); `too long`
     (over 40 words); `copied` (the text's own words, in order); `wrong language` (see `wrong_language`).
 
@@ -141,12 +138,12 @@ def parse_query(
     >>> parse_query("cats purr when content", "Cats purr when content.")[1]
     'copied'
     """
-    said: str | None = answer.strip()
-    if lines is not None and said:
-        said = lines.read(answer)
-        if said is None:
+    given: str | None = answer.strip()
+    if lines is not None and given:
+        given = lines.read(answer)
+        if given is None:
             return "", "malformed"
-    written = [line.strip() for line in (said or "").splitlines() if line.strip()]
+    written = [line.strip() for line in (given or "").splitlines() if line.strip()]
     if not written:
         return "", "empty"
     announced = len(written) > 1 and written[0].endswith((":", "："))
@@ -163,4 +160,4 @@ def parse_query(
         return query, "copied"
     if check != "none" and wrong_language(query, text, lang):
         return query, "wrong language"
-    return query, "ok" if query == said else "repaired"
+    return query, "ok" if query == given else "repaired"

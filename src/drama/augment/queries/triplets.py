@@ -1,69 +1,71 @@
 """Triplet: an LLM invents a search task and writes the query, what answers it, and what nearly does (paper,
 section 3, after Wang et al. 2024, "Improving Text Embeddings with Large Language Models").
 
-What it writes never reaches the corpus: the passages are kept next to the examples. Raw answers and what
-became of them are in `triplets.jsonl`.
+The passages are kept next to the examples and never reach the corpus. Raw answers and their outcomes are in
+`triplets.jsonl`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import REFUSED, Context, LLMSettings
-from drama.augment.prompts.read import prompt_inputs
-from drama.augment.prompts.triplet_prompt import LANGUAGE, load_triplet_prompt
+from drama.augment.prompts.labelled import labelled_lines
+from drama.augment.prompts.prompt_file import prompt_inputs
+from drama.augment.prompts.triplet_prompt import LANGUAGE, TripletPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
-from drama.augment.queries.triplet_answer import Parts, parse_triplet
 from drama.errors import DramaError
-from drama.language import LANGUAGE_NAMES
-from drama.llm import Sampling
+from drama.language import LANGUAGE_NAMES, count_words, plain_text, surely_another_language
+from drama.llm import Sampling, cached_answers
 from drama.records import Document, Documents
+from drama.settings import Names
 
 KIND = "triplet"
 SOURCE = "written"
 """The source of these rows, which come from no corpus."""
+_LABELS = ("Task", "Query", "Positive", "Negative")
+_SHORTEST_PASSAGE = 8
+_LONGEST_QUERY = 40
+
+
+class Parts(NamedTuple):
+    """The parts of an answer."""
+
+    task: str
+    query: str
+    positive: str
+    negative: str
 
 
 class TripletSettings(Maker, LLMSettings):
-    """Queries with passages that an LLM makes up (paper, section 3: Triplet)."""
+    """Queries and passages that an LLM makes up (paper, section 3: Triplet)."""
 
     kinds = {KIND: "count"}
     amount = 100
     from_documents = False
 
     count: int = Field(default=0, ge=0)
-    """How many are requested in each language; 0 = none."""
-    languages: list[str] = ["en"]
-    """Codes, as in the corpus."""
+    """Triplets requested in each language; 0 = none."""
+    languages: Names = ["en"]
+    """Language codes, as in the corpus."""
     prompt: str = "triplet"
-    """Or the path of a YAML file."""
+    """The built-in prompt, or the path of a YAML file."""
     language_check: LanguageCheck = "detector"
     """`detector`: leave out what is surely in another language than requested; `none`: keep it."""
     sampling: Sampling = Sampling(max_new_tokens=512)
-
-    @model_validator(mode="after")
-    def _each_language_once(self) -> Self:
-        if not all(self.languages) or not self.languages or len({*self.languages}) < len(self.languages):
-            raise ValueError(f"languages must name each language once, and one at least: {self.languages}")
-        return self
 
     def inputs(self) -> dict[str, Path]:
         """See `Maker`."""
         return prompt_inputs([self.prompt]) if self.count else {}
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
-        """Yield the triplets of `count` answers in each language, with their passages.
-
-        Raises:
-            DramaError: no such LLM or prompt, fewer different requests than `count`, the server does not
-                answer, or the corpus has an id of ours.
-        """
+        """Yield the triplets of `count` answers in each language, with their passages."""
         if not self.count:
             return
-        prompt = load_triplet_prompt(self.prompt)
+        prompt = TripletPrompt.load(self.prompt, "triplets")
         asked = [
             (lang, {**values, LANGUAGE: LANGUAGE_NAMES.get(lang, lang)})
             for lang in self.languages
@@ -73,7 +75,8 @@ class TripletSettings(Maker, LLMSettings):
         chats = [prompt.messages(values) for _, values in asked]
         if not all(map(llm.fits, chats)):
             raise DramaError(f"augment.triplets.prompt: '{self.prompt}' is too long for {self.llm}")
-        answers = context.ask(llm, chats, self.sampling, self.batch_size, "write triplets")
+        how = self.sampling, self.batch_size, context.seed
+        answers = cached_answers(llm, chats, *how, context.answers, "write triplets")
         context.figures["llm: triplets"] = llm.usage.figures()
         lines, made = [], []
         for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
@@ -105,3 +108,48 @@ def _check_ids(made: list[Candidate], documents: Documents) -> None:
             f"a document of the corpus is called '{taken}', as a written passage is",
             hint="rename it, or give the corpus a second input, which puts its name before every id",
         )
+
+
+def parse_triplet(answer: str, lang: str, check: bool = True) -> tuple[Parts | None, str]:
+    """(parts, outcome) of an LLM's answer in the requested language, which is checked where `check` is on.
+
+    Outcomes: `ok`; `repaired` (marks around the labels, or words before the first one, were removed);
+    `missing part`; `parts repeated or out of order`; `query too long` (over 40 words); `passage too short`
+    (under 8); `copied` (the positive quotes the query word for word, or both passages are the same); `wrong
+    language` (see `surely_another_language`; of any part but the task).
+
+    >>> passage = "Leaves are rolled and dried at once, so that they keep their colour."
+    >>> answer = f"Task: Find out.\\nQuery: making green tea\\nPositive: {passage}\\nNegative: No. {passage}"
+    >>> parts, outcome = parse_triplet(answer, "en")
+    >>> parts.query, outcome
+    ('making green tea', 'ok')
+    >>> parse_triplet("Query: making green tea", "en")
+    (None, 'missing part')
+    """
+    before, found = labelled_lines(answer, _LABELS)
+    texts = [" ".join(part.text.split()).strip('"“”*') for part in found]
+    labels = tuple(part.label for part in found)
+    given = dict(zip(labels, texts, strict=True))
+    if not all(given.get(label) for label in _LABELS):
+        return None, "missing part"
+    if labels != _LABELS:
+        return None, "parts repeated or out of order"
+    parts = Parts(*texts)
+    problem = _problem(parts, lang, check)
+    if problem:
+        return None, problem
+    plain = not before.strip() and all(part.plain for part in found)
+    return parts, "ok" if plain else "repaired"
+
+
+def _problem(parts: Parts, lang: str, check: bool) -> str:
+    if count_words(parts.query) > _LONGEST_QUERY:
+        return "query too long"
+    if min(count_words(parts.positive), count_words(parts.negative)) < _SHORTEST_PASSAGE:
+        return "passage too short"
+    query, positive, negative = map(plain_text, parts[1:])
+    if positive == negative or (count_words(parts.query) >= 3 and query in positive):
+        return "copied"
+    if check and any(surely_another_language(text, lang) for text in parts[1:]):
+        return "wrong language"
+    return ""

@@ -11,12 +11,12 @@ from drama.augment.rerank.methods import METHODS
 from drama.augment.rerank.reranker import OK, Reranker
 from drama.augment.rerank.settings import RerankSettings
 from drama.language import cut_words
-from drama.llm import AnswerCache, ChatModel, ServerSettings, load_engine, open_chat
+from drama.llm import AnswerCache, ServerSettings, open_chat
 from drama.records import Documents, Example, Hit
 from drama.workers import RaySettings
 
 LONGEST = 8192
-"""Tokens of a window's prompt, at most; the LLM's own context limits it too."""
+"""Most tokens of a window's prompt; the LLM's own context is a limit too."""
 
 
 def rerank_id(candidate_id: str) -> str:
@@ -50,35 +50,24 @@ def choose(queries: Sequence[RankedQuery], settings: RerankSettings, seed: int) 
 def load_reranker(
     settings: RerankSettings, cache: AnswerCache, server: ServerSettings, ray: RaySettings | None = None
 ) -> Reranker:
-    """The reranker that the settings name, with its LLM.
-
-    Raises:
-        DramaError: no such LLM or prompt, or an LLM that the method can't use.
-    """
+    """The reranker that the settings name, with its LLM."""
     method = METHODS[settings.method]
-    prompt = method.load_prompt(settings.prompt or settings.method)
-    llm: ChatModel
-    if method.needs_logits:
-        llm = load_engine(settings.llm, settings.precision, LONGEST)
-    else:
-        llm = open_chat(settings.llm, server, settings.precision, LONGEST, ray)
+    prompt = method.prompt_type.load(settings.prompt or settings.method, "rerank")
+    where = None if method.needs_logits else ray
+    llm = open_chat(settings.llm, server, settings.precision, LONGEST, where)
     return method(llm, prompt, cache, settings.batch_size, settings.window, settings.step)
 
 
 def rerank(
     chosen: Sequence[RankedQuery], documents: Documents, settings: RerankSettings, context: Context
 ) -> Iterator[Example]:
-    """Yield the rows that reranking adds; the LLM is loaded when the first is requested.
-
-    Raises:
-        DramaError: no such LLM or prompt, or the LLM can't be reached.
-    """
+    """Yield the rows that reranking adds; the LLM is loaded when the first row is requested."""
     if not settings.on():
         return
     if not chosen:
         context.count("rerank: no query to rerank")
         return
-    reranker = load_reranker(settings, context.answer_cache(), context.server, context.ray)
+    reranker = load_reranker(settings, context.answers, context.server, context.ray)
     best = [(query.candidate, query.hits[: settings.depth]) for query in chosen]
     yield from rerank_examples(best, documents, reranker, settings.text_words, context)
     context.figures["llm: rerank"] = reranker.llm.usage.figures()
@@ -103,9 +92,6 @@ def rerank_examples(
         reranker: gets the first `text_words` words of each document.
         text_words: words of a document that the LLM reads.
         context: its folder gets `reranked.jsonl`: order, outcomes and raw answers of every list.
-
-    Raises:
-        DramaError: the LLM can't be reached.
     """
     usable = [(candidate, hits) for candidate, hits in chosen if len(hits) > 1]
     for _ in range(len(chosen) - len(usable)):
@@ -133,7 +119,7 @@ def _example(
 ) -> Example:
     low, high = negative_ranks(len(ids))
     negatives = dict(zip(ids[low - 1 : high], scores[low - 1 : high], strict=True))
-    if negatives.pop(candidate.document_id, None) is not None:
+    if negatives.pop(candidate.origin, None) is not None:
         count("rerank: origin among the hard negatives, taken out")
     if not negatives:
         count("rerank: no hard negatives")

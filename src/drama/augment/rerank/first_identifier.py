@@ -1,18 +1,23 @@
 """Listwise by the first token: passages are ordered by the logits of their identifiers where the answer
-begins (FIRST, Reddy et al. 2024, section 3). One forward pass a window, and no answer that could be
+begins (FIRST, Reddy et al. 2024, section 3). One forward pass per window, and no answer that could be
 malformed: for LLMs too small to keep to a format."""
 
 import json
+from dataclasses import dataclass
 from string import ascii_uppercase
+from typing import TYPE_CHECKING
 
-from drama.augment.prompts.list_prompt import ListPrompt
 from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
-from drama.llm import AnswerCache, Engine, next_token_log_probs
+from drama.files import fingerprint
+
+if TYPE_CHECKING:
+    from drama.llm import Engine
 
 
+@dataclass
 class FirstIdentifier(SlidingReranker):
     """Letters as identifiers; each must be one token of the LLM.
 
@@ -22,12 +27,9 @@ class FirstIdentifier(SlidingReranker):
 
     largest_window = len(ascii_uppercase)
 
-    def __init__(
-        self, llm: Engine, prompt: ListPrompt, cache: AnswerCache, batch_size: int, window: int, step: int
-    ) -> None:
-        super().__init__(llm, prompt, cache, batch_size, window, step)
-        self.identifiers = list(ascii_uppercase[:window])
-        self.tokens = [_token(llm, letter) for letter in self.identifiers]
+    def __post_init__(self) -> None:
+        self.identifiers = list(ascii_uppercase[: self.window])
+        self.tokens = [_token(self.llm, letter) for letter in self.identifiers]
 
     def order(self, windows: list[Window]) -> list[WindowOrder]:
         """See `SlidingReranker`."""
@@ -40,8 +42,10 @@ class FirstIdentifier(SlidingReranker):
         return found
 
     def _batch(self, windows: list[Window]) -> list[WindowOrder]:
+        from drama.llm.score import next_token_log_probs  # loads torch
+
         prompts = [self.prompt.messages(*window, self.identifiers) for window in windows]
-        keys = [AnswerCache.key(self.llm.identity, "first identifier", p, self.tokens) for p in prompts]
+        keys = [fingerprint([self.llm.identity, "first identifier", p, self.tokens]) for p in prompts]
         known = [self.cache.get(key) for key in keys]
         asked = [i for i, text in enumerate(known) if text is None and self.llm.fits(prompts[i])]
         fresh = next_token_log_probs(self.llm, [prompts[i] for i in asked], self.tokens, self.batch_size)
@@ -56,10 +60,10 @@ def _window_order(log_probs: str | None, size: int) -> WindowOrder:
     if log_probs is None:
         return WindowOrder(order, TOO_LONG)
     scores = json.loads(log_probs)
-    return WindowOrder(sorted(order, key=lambda i: (-scores[i], i)), OK)
+    return WindowOrder(sorted(order, key=lambda i: -scores[i]), OK)
 
 
-def _token(engine: Engine, letter: str) -> int:
+def _token(engine: "Engine", letter: str) -> int:
     ids: list[int] = engine.tokenizer(letter, add_special_tokens=False)["input_ids"]
     if len(ids) != 1:
         raise DramaError(

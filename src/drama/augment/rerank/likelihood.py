@@ -5,10 +5,10 @@ Not the paper's method: it needs no answer in a format, and so works with LLMs o
 import json
 from collections.abc import Iterator, Sequence
 
-from drama.augment.prompts.text_prompt import Prompt, load_prompt
+from drama.augment.prompts.text_prompt import TextPrompt
 from drama.augment.rerank.reranker import OK, TOO_LONG, Reranked, Reranker
 from drama.console import progress
-from drama.llm import AnswerCache, answer_log_likelihoods
+from drama.files import fingerprint
 
 
 class Likelihood(Reranker):
@@ -17,17 +17,15 @@ class Likelihood(Reranker):
     A document goes through the LLM once for all queries that found it.
     """
 
+    prompt_type = TextPrompt
     largest_window = 0
 
-    @staticmethod
-    def load_prompt(name: str) -> Prompt:
-        """See `Reranker`."""
-        return load_prompt(name, "rerank")
-
     def scores(self, document: str, queries: Sequence[str]) -> list[float | None]:
-        """Of each (different) query after the document; None where the two are too long for the LLM."""
+        """The score of each (distinct) query after the document; None where both are too long for the LLM."""
+        from drama.llm.score import answer_log_likelihoods  # loads torch
+
         prompt = self.prompt.messages(document)
-        keys = {q: AnswerCache.key(self.llm.identity, "likelihood", prompt, q) for q in queries}
+        keys = {q: fingerprint([self.llm.identity, "likelihood", prompt, q]) for q in queries}
         known = {query: self.cache.get(key) for query, key in keys.items()}
         missing = [query for query, score in known.items() if score is None]
         if missing:
@@ -58,9 +56,9 @@ class Likelihood(Reranker):
 
 
 def _ranked(scores: Sequence[float | None]) -> Reranked:
-    order = list(range(len(scores)))
+    order = range(len(scores))
     found = [score for score in scores if score is not None]
     if len(found) < len(scores):
-        return Reranked(order, [0.0] * len(scores), [TOO_LONG], [])
-    best = sorted(order, key=lambda i: (-found[i], i))
+        return Reranked(list(order), [0.0] * len(scores), [TOO_LONG], [])
+    best = sorted(order, key=lambda i: -found[i])
     return Reranked(best, [found[i] for i in best], [OK], [])

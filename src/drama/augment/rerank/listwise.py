@@ -1,13 +1,15 @@
 """Listwise: the LLM writes the order of a window's passages (paper, section 3, after RankGPT)."""
 
+import re
+
 from drama.augment.context import REFUSED
-from drama.augment.rerank.ranking_answer import parse_ranking
-from drama.augment.rerank.reranker import TOO_LONG
+from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.llm import Sampling, cached_answers
 
 GREEDY = Sampling(max_new_tokens=256, temperature=0.0)
 """The paper's: temperature 0, 256 tokens."""
+_RANKING = re.compile(r"\[\d+\](\s*>\s*\[\d+\])*", re.ASCII)
 
 
 class Listwise(SlidingReranker):
@@ -23,11 +25,36 @@ class Listwise(SlidingReranker):
         answers = cached_answers(
             self.llm, [prompts[i] for i in fitting], GREEDY, self.batch_size, 0, self.cache, "rerank"
         )
-        said = dict(zip(fitting, answers, strict=True))
-        return [_found(said.get(i), len(w.texts), i in said) for i, w in enumerate(windows)]
+        found = [WindowOrder(list(range(len(window.texts))), TOO_LONG) for window in windows]
+        for i, answer in zip(fitting, answers, strict=True):
+            if answer is None:
+                found[i] = found[i]._replace(outcome=REFUSED)
+            else:
+                found[i] = parse_ranking(answer, len(windows[i].texts))
+        return found
 
 
-def _found(answer: str | None, passages: int, asked: bool) -> WindowOrder:
-    if answer is not None:
-        return parse_ranking(answer, passages)
-    return WindowOrder(list(range(passages)), REFUSED if asked else TOO_LONG)
+def parse_ranking(answer: str, size: int) -> WindowOrder:
+    """The order of a window of `size` texts, from an answer like `[2] > [1] > [3]`; nothing is repaired.
+
+    Outcomes: `ok`; `not a ranking` (anything but identifiers and `>`); `foreign identifiers` (outside
+    1…size); `repeated identifiers`; `missing identifiers`. All but `ok` leave the window as it was.
+
+    >>> parse_ranking("[2] > [1] > [3]", 3)
+    WindowOrder(order=[1, 0, 2], outcome='ok', answer='[2] > [1] > [3]')
+    >>> [parse_ranking(a, 2).outcome for a in ("[1]", "[1] > [1]", "[3] > [1]", "I like [1] > [2]")]
+    ['missing identifiers', 'repeated identifiers', 'foreign identifiers', 'not a ranking']
+    """
+    kept = list(range(size))
+    text = answer.strip()
+    if not _RANKING.fullmatch(text):
+        return WindowOrder(kept, "not a ranking", answer)
+    # Six digits are more than any window has; longer ones are cut so that int() takes them.
+    order = [int(number[:6]) - 1 for number in re.findall(r"\d+", text)]
+    if any(not 0 <= i < size for i in order):
+        return WindowOrder(kept, "foreign identifiers", answer)
+    if len({*order}) < len(order):
+        return WindowOrder(kept, "repeated identifiers", answer)
+    if len(order) < size:
+        return WindowOrder(kept, "missing identifiers", answer)
+    return WindowOrder(order, OK, answer)

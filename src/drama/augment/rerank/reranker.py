@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from drama.augment.prompts.prompt_file import PromptFile
 from drama.llm import AnswerCache
 
 OK = "ok"
@@ -14,7 +16,7 @@ class Reranked(NamedTuple):
     """One list in the LLM's order.
 
     `order` holds positions in the given list, best first; `scores` are parallel to it; `outcomes` has one
-    entry for each time the LLM was asked about this list; `answers` what it said, where it said something.
+    entry for each time the LLM was asked about this list; `answers` holds its answers, where it gave text.
     """
 
     order: list[int]
@@ -23,37 +25,29 @@ class Reranked(NamedTuple):
     answers: list[str]
 
 
+@dataclass
 class Reranker(ABC):
-    """Orders the documents of each query.
+    """Orders the documents of each query."""
 
-    Args:
-        llm: a `ChatModel`; an `Engine` where `needs_logits`.
-        prompt: as `load_prompt` reads it.
-        cache: gets every answer and score.
-        batch_size: prompts at once.
-        window: passages in one prompt, where there are windows.
-        step: how far a window moves up the list.
-    """
-
+    prompt_type: ClassVar[type[PromptFile]]
+    """The kind of prompt; each method's own has the method's name."""
     needs_logits: ClassVar[bool] = True
-    """Whether it works with an LLM in this process only: servers and vLLM give text."""
+    """Whether it works only with an LLM in this process: servers and vLLM return text."""
     largest_window: ClassVar[int | None] = None
     """Passages that fit into one prompt; None: any number, 0: it scores passages one by one."""
 
-    def __init__(
-        self, llm: Any, prompt: Any, cache: AnswerCache, batch_size: int, window: int = 20, step: int = 10
-    ) -> None:
-        self.llm, self.prompt, self.cache = llm, prompt, cache
-        self.batch_size, self.window, self.step = batch_size, window, step
-
-    @staticmethod
-    @abstractmethod
-    def load_prompt(name: str) -> Any:
-        """The method's own prompt by its name, or a user's YAML file by path.
-
-        Raises:
-            DramaError: no such prompt, or a broken one.
-        """
+    llm: Any
+    """A `ChatModel`; an `Engine` where `needs_logits`."""
+    prompt: Any
+    """A `prompt_type`."""
+    cache: AnswerCache
+    """Gets every answer and score."""
+    batch_size: int
+    """Prompts at once."""
+    window: int
+    """Passages in one prompt, where there are windows."""
+    step: int
+    """How far a window moves up the list."""
 
     @abstractmethod
     def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
@@ -62,8 +56,3 @@ class Reranker(ABC):
         Raises:
             DramaError: the LLM can't be reached.
         """
-
-
-def by_rank(order: list[int], outcomes: list[str], answers: list[str]) -> Reranked:
-    """A result of a method that gives an order only: the score is 1 / rank."""
-    return Reranked(order, [1 / rank for rank in range(1, len(order) + 1)], outcomes, answers)

@@ -8,23 +8,24 @@ from pydantic import Field, model_validator
 
 from drama.augment.context import LLMSettings
 from drama.augment.kinds import RERANKABLE
-from drama.augment.prompts.read import prompt_inputs
+from drama.augment.prompts.prompt_file import prompt_inputs
 from drama.augment.rerank.methods import METHODS
 from drama.llm import is_server, is_vllm
+from drama.settings import Names
 
 
 class RerankSettings(LLMSettings):
-    """An LLM orders the best hits of a query once more, for a row of its own (paper, section 3: Rerank)."""
+    """An LLM reorders the best hits of a query, which makes another row (paper, section 3: Rerank)."""
 
     method: str = "none"
     """`listwise`, the paper's; `likelihood` and `first_identifier` suit an LLM that is too small to write an
     order; or `none`. A server can do `listwise` only."""
     prompt: str | None = None
     """The path of a YAML file; None is the method's own prompt."""
-    kinds: list[str] = ["qgen"]
-    """Which queries are reranked: `sent`, `title`, `qgen`; the paper's are those of QGen."""
+    kinds: Names = ["qgen"]
+    """Kinds of queries that are reranked: `sent`, `title`, `qgen`; the paper reranks `qgen`."""
     queries: int | None = Field(default=None, ge=1)
-    """How many of them, by a seeded choice; None is all."""
+    """How many of these queries, by a seeded choice; None: all."""
     depth: int = Field(default=20, ge=2)
     """Hits of a query that are reranked."""
     window: int = Field(default=20, ge=2)
@@ -41,8 +42,6 @@ class RerankSettings(LLMSettings):
         unknown = [kind for kind in self.kinds if kind not in RERANKABLE]
         if unknown:
             raise ValueError(f"kinds: no query of kind '{unknown[0]}', known are {', '.join(RERANKABLE)}")
-        if not self.kinds or len({*self.kinds}) < len(self.kinds):
-            raise ValueError(f"kinds must name each kind once, and one at least: {self.kinds}")
         return self
 
     @model_validator(mode="after")
@@ -71,7 +70,7 @@ class RerankSettings(LLMSettings):
     def only(cls, queries: Sequence[str], llm: str) -> dict[str, Any]:
         """The section's keys for `drama augment --kinds …,rerank`: which queries, and by what method.
 
-        An LLM in this process is usually small: it would write no ranking, and take long for it.
+        An LLM in this process is usually too small to write a ranking.
         """
         kinds = sorted(queries, key=lambda kind: kind != "qgen")[:1]
         method = "listwise" if is_server(llm) or is_vllm(llm) else "likelihood"

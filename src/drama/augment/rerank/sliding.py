@@ -2,11 +2,11 @@
 2023, section 4). The best of each window climb into the next one."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from drama.augment.prompts.list_prompt import ListPrompt, load_list_prompt
-from drama.augment.rerank.reranker import Reranked, Reranker, by_rank
+from drama.augment.prompts.list_prompt import ListPrompt
+from drama.augment.rerank.reranker import Reranked, Reranker
 
 
 class Window(NamedTuple):
@@ -45,43 +45,29 @@ class SlidingReranker(Reranker):
     """Base of the methods that order a list window by window. Scores are 1 / rank: those of different windows
     can't be compared."""
 
-    @staticmethod
-    def load_prompt(name: str) -> ListPrompt:
-        """See `Reranker`."""
-        return load_list_prompt(name)
+    prompt_type = ListPrompt
 
     @abstractmethod
     def order(self, windows: list[Window]) -> list[WindowOrder]:
         """The order of each window."""
 
     def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
-        """See `Reranker`."""
-        return slide(queries, documents, self.window, self.step, self.order)
-
-
-def slide(
-    queries: Sequence[str],
-    documents: Sequence[Sequence[str]],
-    window: int,
-    step: int,
-    order_windows: Callable[[list[Window]], list[WindowOrder]],
-) -> Iterator[Reranked]:
-    """Order all lists window by window; in each turn the next window of every list is ordered together."""
-    orders = [list(range(len(texts))) for texts in documents]
-    spans = [window_spans(len(texts), window, step) for texts in documents]
-    outcomes: list[list[str]] = [[] for _ in documents]
-    answers: list[list[str]] = [[] for _ in documents]
-    for turn in range(max(map(len, spans), default=0)):
-        rows = [row for row, each in enumerate(spans) if turn < len(each)]
-        windows = []
-        for row in rows:
-            start, end = spans[row][turn]
-            windows.append(Window(queries[row], [documents[row][i] for i in orders[row][start:end]]))
-        for row, found in zip(rows, order_windows(windows), strict=True):
-            start, end = spans[row][turn]
-            part = orders[row][start:end]
-            orders[row][start:end] = [part[i] for i in found.order]
-            outcomes[row].append(found.outcome)
-            answers[row].append(found.answer)
-    for order, each, said in zip(orders, outcomes, answers, strict=True):
-        yield by_rank(order, each, said)
+        """See `Reranker`. In each turn the next windows of all lists are ordered together."""
+        orders = [list(range(len(texts))) for texts in documents]
+        spans = [window_spans(len(texts), self.window, self.step) for texts in documents]
+        outcomes: list[list[str]] = [[] for _ in documents]
+        answers: list[list[str]] = [[] for _ in documents]
+        for turn in range(max(map(len, spans), default=0)):
+            rows = [row for row, each in enumerate(spans) if turn < len(each)]
+            windows = []
+            for row in rows:
+                start, end = spans[row][turn]
+                windows.append(Window(queries[row], [documents[row][i] for i in orders[row][start:end]]))
+            for row, found in zip(rows, self.order(windows), strict=True):
+                start, end = spans[row][turn]
+                part = orders[row][start:end]
+                orders[row][start:end] = [part[i] for i in found.order]
+                outcomes[row].append(found.outcome)
+                answers[row].append(found.answer)
+        for order, each, said in zip(orders, outcomes, answers, strict=True):
+            yield Reranked(order, [1 / rank for rank in range(1, len(order) + 1)], each, said)

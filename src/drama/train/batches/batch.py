@@ -31,14 +31,7 @@ class Batch(NamedTuple):
 
 
 def draw_batch(examples: Sequence[Example], rows: list[int], negatives: int, seed: int, step: int) -> Batch:
-    """Draw the documents of a batch.
-
-    Args:
-        examples: all of them.
-        rows: those of the batch.
-        negatives: hard negatives a query, at most.
-        seed: of the draws.
-        step: draws differ from step to step.
+    """Draw the documents of a batch: a positive and at most `negatives` hard negatives for each of `rows`.
 
     >>> e = [Example(f"q{i}", f"{i}?", [f"d{i}"], ["d9"], [], [], "sent", origin=f"d{i}") for i in range(4)]
     >>> batch = draw_batch(e, [0, 2], negatives=1, seed=0, step=0)
@@ -66,10 +59,8 @@ def draw_batch(examples: Sequence[Example], rows: list[int], negatives: int, see
         known[examples[row].query] += [*examples[row].positive_ids, examples[row].origin]
     mask_BN = np.zeros((len(rows), len(columns)), dtype=bool)
     for b, row in enumerate(rows):
-        for document in known[examples[row].query]:
-            column = columns.get(document)
-            if column is not None and column != positives[b]:
-                mask_BN[b, column] = True
+        masked = {columns[document] for document in known[examples[row].query] if document in columns}
+        mask_BN[b, list(masked - {positives[b]})] = True
     return Batch(rows, list(columns), np.array(positives, dtype=np.int64), mask_BN, scored_B)
 
 

@@ -23,9 +23,9 @@ def stretch(total: int, first: int, count: int, longest: int, seed: Sequence[int
     Args:
         total: number of rows.
         first: the first place, from 0.
-        count: places.
+        count: number of places.
         longest: the longest stretch ever requested of this order; 0 where none crosses the end of a pass.
-        seed: of the permutations.
+        seed: for the permutations.
     """
     rows: list[int] = []
     while len(rows) < count:
@@ -39,7 +39,7 @@ def _pass(total: int, epoch: int, longest: int, seed: Sequence[int]) -> npt.NDAr
     """The rows of one pass; where a stretch crosses its beginning, rows of the previous tail come later."""
     near = longest - 1
     if longest and total < 3 * longest:
-        return _permutation(total, (*seed, 0))  # the same order again and again: neighbours never repeat
+        return _permutation(total, (*seed, 0))  # the same order in every pass: neighbours never repeat
     order = _permutation(total, (*seed, epoch))
     if near <= 0 or epoch == 0:
         return order

@@ -30,8 +30,8 @@ class Stream:
 
     Args:
         groups: rows of the examples; a batch is from one group.
-        batch_size: examples a batch; fewer where a group has fewer.
-        seed: of the permutations.
+        batch_size: examples per batch; fewer where a group has fewer.
+        seed: for the permutations.
 
     >>> stream = Stream([[0, 1, 2], [7, 8]], 3, [0])
     >>> sorted(sorted(stream.rows(index)) for index in (4, 5))
@@ -47,9 +47,8 @@ class Stream:
     def rows(self, index: int) -> list[int]:
         """The rows of one batch."""
         if len(self._groups) == 1:
-            return [
-                self._groups[0][i] for i in consecutive(len(self._groups[0]), self._size, self._seed, index)
-            ]
+            (rows,) = self._groups
+            return [rows[i] for i in consecutive(len(rows), self._size, self._seed, index)]
         epoch, place = divmod(index, len(self._chunks))
         order = np.random.default_rng([*self._seed, _ORDER, epoch]).permutation(len(self._chunks))
         group, chunk = self._chunks[order[place]]
@@ -59,15 +58,7 @@ class Stream:
 
 
 class Sampler:
-    """The plan of every step.
-
-    Args:
-        examples: what to train on.
-        documents: token ids of each document.
-        settings: the section `train.batch`.
-        steps: number of steps.
-        seed: of all permutations.
-        processes: a batch needs at least one query for each.
+    """The plan of every step; a batch has at least one query for each of the processes.
 
     Raises:
         DramaError: a batch smaller than the number of processes, a group of `by` too small for a batch,
@@ -163,13 +154,12 @@ def _weighted(
         sizes[values[place]] += len(rows)
     share = weights.of(sizes)
     shares = [share[values[place]] * len(rows) / sizes[values[place]] for values, rows in groups.items()]
-    try:
-        return WeightedStream(list(groups.values()), shares, settings.size, seed, steps, mixed)
-    except ValueError as error:
-        group, most = error.args
-        name = list(groups)[group][0]
-        raise DramaError(
-            f"train.batch.weights: {most} of a batch's {settings.size} examples would be of {weights.by} "
-            f"'{name}', which has {sizes[name]}",
-            hint="lower its share or train.batch.size: no example is in a batch twice",
-        ) from None
+    stream = WeightedStream(list(groups.values()), shares, settings.size, seed, steps, mixed)
+    for (name, *_), rows, most in zip(groups, groups.values(), stream.most_G, strict=True):
+        if most > len(rows):
+            raise DramaError(
+                f"train.batch.weights: {most} of a batch's {settings.size} examples would be of {weights.by} "
+                f"'{name}', which has {len(rows)}",
+                hint="lower its share or train.batch.size: no example is in a batch twice",
+            )
+    return stream

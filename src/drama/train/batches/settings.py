@@ -34,7 +34,7 @@ class BatchSettings(Section):
     document_length: int = Field(default=64, ge=4)
     """Longest document in training; the finished model reads `retriever.max_length` tokens."""
     by: list[Literal["kind", "source", "lang"]] = []
-    """The examples of a batch are alike in these."""
+    """Traits that all examples of a batch share."""
     weights: WeightSettings | None = None
     """Shares of sources, kinds or languages: of each batch, or of all batches where `by` separates them."""
     long: LongSettings | None = None

@@ -77,15 +77,11 @@ class WeightedStream:
 
     Args:
         groups: rows of the examples.
-        shares: of the groups, in any unit.
-        batch_size: examples a batch.
-        seed: of the permutations.
+        shares: share of each group, in any unit.
+        batch_size: examples per batch.
+        seed: for the permutations.
         steps: number of batches.
         mixed: each batch has rows of all groups in these shares; else it is from one group.
-
-    Raises:
-        ValueError: a mixed batch would have more rows of a group than there are; its args are the group's
-            index and the rows.
     """
 
     def __init__(
@@ -100,10 +96,8 @@ class WeightedStream:
         self._groups, self._size, self._seed, self._mixed = groups, batch_size, list(seed), mixed
         self._own_SG = deal(shares, batch_size if mixed else 1, steps)
         self._before_SG = self._own_SG.cumsum(axis=0) - self._own_SG
-        self._most_G = self._own_SG.max(axis=0).tolist()
-        for group, most in enumerate(self._most_G):
-            if mixed and most > len(groups[group]):
-                raise ValueError(group, most)
+        self.most_G: list[int] = self._own_SG.max(axis=0).tolist()
+        """The most places of a batch that each group gets; a group must have that many rows."""
 
     def rows(self, index: int) -> list[int]:
         """The rows of one batch."""
@@ -112,7 +106,7 @@ class WeightedStream:
             seed = [*self._seed, group]
             own, before = int(self._own_SG[index, group]), int(self._before_SG[index, group])
             if own and self._mixed:
-                found += [rows[i] for i in stretch(len(rows), before, own, self._most_G[group], seed)]
+                found += [rows[i] for i in stretch(len(rows), before, own, self.most_G[group], seed)]
             elif own:
                 found += [rows[i] for i in consecutive(len(rows), self._size, seed, before)]
         return found

@@ -22,7 +22,7 @@ def info_nce(
     Args:
         scores_BN: cosine / temperature.
         positive_B, mask_BN: as in `Pairs`.
-        further_BM: scores of further negatives, of whatever kind; −inf where there is none.
+        further_BM: scores of further negatives; −inf where there is none.
 
     >>> s = torch.tensor([[2.0, 0.0, 5.0]])
     >>> full = info_nce(s[:, :2], torch.tensor([0]), torch.zeros(1, 2, dtype=torch.bool))
@@ -81,9 +81,9 @@ def document_to_query(pairs: Pairs) -> torch.Tensor:
 
     Queries that share the document, or have it among their positives, are no negatives of it.
     """
-    scores_BB = (pairs.cosines_BN / pairs.temperature)[
-        :, pairs.positive_B
-    ].T  # row: a positive, column: a query
+    scores_BB = (
+        pairs.cosines_BN[:, pairs.positive_B].T / pairs.temperature
+    )  # rows: positives, columns: queries
     shared_BB = shared_positives(pairs.positive_B, pairs.mask_BN).T
     own_B = torch.arange(len(pairs.positive_B), device=scores_BB.device)
     shared_BB[own_B, own_B] = False

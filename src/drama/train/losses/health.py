@@ -52,11 +52,9 @@ def health(pairs: Pairs) -> dict[str, float]:
 
 
 def suspicions(events: Iterable[Mapping[str, Any]], steps: int) -> dict[str, str]:
-    """Kind → a warning about the last 20 steps; none in the first fifth of a run.
+    """Kind → a warning about the last 20 events, which have the values of `health`.
 
-    Args:
-        events: the run's last ones, with `step` and what `health` returns.
-        steps: of the whole run.
+    There is none in the first fifth of a run of `steps` steps.
     """
     late = [event for event in events if event["step"] > _EARLY * steps][-WINDOW:]
     if len(late) < WINDOW:

@@ -31,7 +31,7 @@ class Objective:
         retriever: the model; already in the teacher's space where the settings want it there.
         teacher: the labelling model's vectors; required where `settings.distill.needs_vectors`.
         settings: the section `train.loss`.
-        seed: of the projection's first weights, and of the sample of corpus documents.
+        seed: for the projection's first weights and the sample of corpus documents.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class DistillSettings(Section):
     corpus_weight: float = Field(default=0.0, ge=0.0)
     """Weight of the same KL of each query over the teacher's vectors of the corpus (`space: teacher`)."""
     corpus_documents: int = Field(default=8192, ge=2)
-    """Documents in that KL, a seeded sample where the corpus has more."""
+    """Documents in that KL; a seeded sample where the corpus has more."""
     temperature: float = Field(default=0.05, gt=0.0)
     """Temperature of both distributions in these two KLs."""
     embedding_weight: float = Field(default=0.0, ge=0.0)
@@ -59,7 +59,7 @@ class LossSettings(Section):
     """InfoNCE and what is added to it."""
 
     temperature: float = Field(default=0.02, gt=0.0)
-    """InfoNCE takes cosines divided by it."""
+    """InfoNCE divides the cosines by it."""
     temperature_learning_rate: float = Field(default=0.0, ge=0.0)
     """Above 0 the temperature is learnt (its logarithm, at this rate), from the value above."""
     directions: list[Direction] = ["query_to_document"]

@@ -3,7 +3,7 @@
 Legend: Q queries, N documents or texts, D the backbone's width, E the teacher's dimensions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +30,15 @@ class TeacherVectors:
     """
 
     def __init__(self, folder: Path, examples: Sequence[Example], documents: Iterable[str]) -> None:
-        self._queries = _rows(folder / "queries", [e.id for e in examples])
-        self._documents = _rows(folder / "documents", documents)
-        _, self.queries_QE = VectorReader(folder / "queries").load()
-        _, self.documents_NE = VectorReader(folder / "documents").load()
+        self._queries, self.queries_QE = _load(folder / "queries", [e.id for e in examples])
+        self._documents, self.documents_NE = _load(folder / "documents", documents)
         self.dim: int = self.queries_QE.shape[1]
         self.rotated = False
 
     def rotate(self, axes_EE: npt.NDArray[np.float32]) -> None:
         """Rotate all vectors, which keeps cosines; fewer columns than rows also cut them."""
-        self.queries_QE = self.queries_QE.astype(np.float32) @ axes_EE
-        self.documents_NE = self.documents_NE.astype(np.float32) @ axes_EE
+        self.queries_QE = self.queries_QE @ axes_EE
+        self.documents_NE = self.documents_NE @ axes_EE
         self.dim = axes_EE.shape[1]
         self.rotated = True
 
@@ -61,16 +59,9 @@ def enter_teacher_space(
     seed: int,
 ) -> None:
     """Rotate the teacher to the principal axes of its documents, cut to the backbone's width, and give the
-    retriever a head into that space, in place of one that it may have.
-
-    Args:
-        retriever: changed in place: its vectors then have the teacher's dimensions.
-        teacher: changed in place.
-        examples: on whose queries the head is fitted.
-        queries: their token ids.
-        seed: of the sample of queries.
+    retriever a head into that space (in place of any other), fitted on a sample of the queries.
     """
-    axes_EE = principal_axes(teacher.documents_NE.astype(np.float32))
+    axes_EE = principal_axes(teacher.documents_NE)
     teacher.rotate(axes_EE[:, : retriever.backbone.config.hidden_size])
     chosen = np.random.default_rng([seed, 2]).permutation(len(queries))[:_SAMPLE]
     retriever.head = None
@@ -109,10 +100,11 @@ def fit_head(pooled_ND: torch.Tensor, teacher_NE: torch.Tensor) -> torch.nn.Line
     return new_head(weight_DE.T.float())
 
 
-def _rows(folder: Path, wanted: Iterable[str]) -> Mapping[str, int]:
-    ids = [i for shard, _ in VectorReader(folder).shards() for i in shard]
+def _load(folder: Path, wanted: Iterable[str]) -> tuple[dict[str, int], npt.NDArray[np.float32]]:
+    """Id → row, and all vectors."""
+    ids, vectors_NE = VectorReader(folder).load()
     rows = {i: row for row, i in enumerate(ids)}
     missing = [i for i in wanted if i not in rows]
     if missing:
         raise FileError(folder, f"{len(missing)} vectors are missing, e.g. of '{missing[0]}'")
-    return rows
+    return rows, vectors_NE

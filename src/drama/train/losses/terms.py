@@ -30,12 +30,7 @@ def kl_to_scores(pairs: Pairs) -> torch.Tensor:
     least = torch.finfo(pairs.cosines_BN.dtype).min
     none_BK = scores_BK.isneginf()
     student_BK = (pairs.cosines_BN.gather(1, columns_BK) / pairs.temperature).masked_fill(none_BK, least)
-    return F.kl_div(
-        F.log_softmax(student_BK, dim=-1),
-        F.log_softmax(scores_BK.masked_fill(none_BK, least), dim=-1),
-        reduction="batchmean",
-        log_target=True,
-    )
+    return _kl(student_BK, scores_BK.masked_fill(none_BK, least))
 
 
 def kl_to_teacher(cosines_BN: torch.Tensor, teacher_BN: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -44,12 +39,7 @@ def kl_to_teacher(cosines_BN: torch.Tensor, teacher_BN: torch.Tensor, temperatur
     Zero exactly where both give the same distribution. Nothing is masked: the teacher's own scores say how
     relevant the other positives are.
     """
-    return F.kl_div(
-        F.log_softmax(cosines_BN / temperature, dim=-1),
-        F.log_softmax(teacher_BN / temperature, dim=-1),
-        reduction="batchmean",
-        log_target=True,
-    )
+    return _kl(cosines_BN / temperature, teacher_BN / temperature)
 
 
 def margin_mse(pairs: Pairs) -> torch.Tensor:
@@ -78,10 +68,7 @@ TERMS: dict[str, Callable[[Pairs, LossSettings], torch.Tensor]] = {
 def ranking_loss(pairs: Pairs, dims: Sequence[int], settings: LossSettings) -> torch.Tensor:
     """The weighted sum of the terms at each Matryoshka width, mean over widths (equal weights).
 
-    Args:
-        pairs: vectors that are not normalised yet.
-        dims: the widths.
-        settings: weights and temperatures of the terms.
+    The vectors of `pairs` need not be normalised.
 
     Source: paper, section 4 (Matryoshka representation learning: cut, renormalise, same loss).
     """
@@ -113,3 +100,9 @@ def false_negatives(teacher_BN: torch.Tensor, positive_B: torch.Tensor, margin: 
 def _teacher(pairs: Pairs) -> torch.Tensor:
     assert pairs.teacher_BN is not None
     return pairs.teacher_BN
+
+
+def _kl(student_BN: torch.Tensor, target_BN: torch.Tensor) -> torch.Tensor:
+    """KL(target ‖ student) of the softmax of both, mean over queries."""
+    student_BN, target_BN = student_BN.log_softmax(dim=-1), target_BN.log_softmax(dim=-1)
+    return F.kl_div(student_BN, target_BN, reduction="batchmean", log_target=True)

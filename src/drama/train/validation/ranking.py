@@ -16,7 +16,8 @@ from drama.records.measures import means, per_query
 from drama.retriever import Retriever
 from drama.retriever.pooling import normalise
 from drama.train.batches.sampler import cut
-from drama.train.forward import ComputeSettings, Forward
+from drama.train.forward import Forward
+from drama.train.settings import ComputeSettings
 
 _DEPTH = 100
 _BLOCK = 256

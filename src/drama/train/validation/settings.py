@@ -22,7 +22,7 @@ class ValidationSettings(Section):
     collection: str | None = None
     """A BEIR folder whose judged queries rank its whole corpus."""
     split: str = "dev"
-    """Which judgments of the collection."""
+    """Split of the collection's judgments."""
     measure: str = "nDCG@10"
     """The measure that `keep` and `patience` use: `loss`, that of the held-out share, or one of the ranking
     (`nDCG@10`, …), of the collection where there is one, else of the share."""
@@ -70,7 +70,4 @@ def exhausted(history: Sequence[tuple[int, float]], patience: int) -> bool:
     >>> exhausted([(10, 0.2), (20, 0.1), (30, 0.2)], 2), exhausted([(10, 0.2), (20, 0.3)], 2)
     (True, False)
     """
-    if not history:
-        return False
-    last_best = best_of(history)[0]
-    return sum(step > last_best for step, _ in history) >= patience
+    return bool(history) and sum(step > best_of(history)[0] for step, _ in history) >= patience

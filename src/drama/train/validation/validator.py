@@ -11,11 +11,11 @@ from drama.retriever import Retriever
 from drama.train.batches.batch import draw_batch
 from drama.train.batches.order import consecutive
 from drama.train.batches.settings import BatchSettings
-from drama.train.forward import ComputeSettings
 from drama.train.losses.pairs import Pairs
 from drama.train.losses.settings import DistillSettings, LossSettings
 from drama.train.losses.terms import ranking_loss
 from drama.train.phases import TrainData
+from drama.train.settings import ComputeSettings
 from drama.train.validation.ranking import (
     Ranking,
     encode,
@@ -27,16 +27,16 @@ from drama.train.validation.settings import LOSS, ValidationSettings
 
 
 class Validator:
-    """Measures the held-out share and the judged collection, tokenised once.
+    """Tokenises the held-out share and the judged collection once, and measures them.
 
     Args:
         retriever: the model in training.
         settings: the section `train.validation`.
-        batch: the section `train.batch`: lengths, and the batches of the held-out loss.
-        loss: the section `train.loss`: the held-out loss is its InfoNCE.
+        batch: lengths, and the batches of the held-out loss.
+        loss: the held-out loss is its InfoNCE.
         compute: the section `train.compute`.
         held: the examples that are not trained on.
-        seed: of the draws of the held-out loss, the same at every measurement.
+        seed: for the draws of the held-out loss, the same at every measurement.
         world: the processes that share the work.
 
     Raises:
@@ -54,34 +54,22 @@ class Validator:
         seed: int,
         world: World,
     ) -> None:
-        self.retriever, self.batch, self.compute, self.seed, self.world = (
-            retriever,
-            batch,
-            compute,
-            seed,
-            world,
-        )
+        self.retriever, self.compute, self.world = retriever, compute, world
+        self.held, self.batch, self.seed = held.examples, batch, seed
         self.loss = loss.model_copy(update={"distill": DistillSettings()})
-        self.held = held.examples
         self.rankings: dict[str, Ranking] = {}
         if settings.share > 0:
-            count = len(held.examples)
-            if count < 2:
+            if len(self.held) < 2:
                 raise DramaError(
-                    f"train.validation.share: {settings.share} of the queries is {count} examples",
+                    f"train.validation.share: {settings.share} of the queries is {len(self.held)} examples",
                     hint="give a larger share: at least 2 are needed",
                 )
             self.rankings["held_out"] = ranking_of_examples(
                 held.examples, held.queries, held.documents, batch.document_length
             )
         if settings.collection is not None:
-            self.rankings["judged"] = ranking_of_collection(
-                retriever,
-                Path(settings.collection),
-                settings.split,
-                batch.query_length,
-                batch.document_length,
-            )
+            folder, lengths = Path(settings.collection), (batch.query_length, batch.document_length)
+            self.rankings["judged"] = ranking_of_collection(retriever, folder, settings.split, *lengths)
 
     def measure(self) -> dict[str, object]:
         """`held_out` and `judged`: measure → value, where requested; `validation_seconds`."""
