@@ -15,7 +15,7 @@ from drama.augment.mixture import MixtureSettings, mix
 from drama.augment.rerank import choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
 from drama.errors import DramaError
-from drama.records import WRITTEN, Example, Passages, write_examples, write_passages
+from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
 _STORE = "embeddings"
@@ -52,21 +52,11 @@ def augment(
     with opened as run:
         if run.done:
             return run.manifest
-        documents, scores = Passages(passages), Histogram()
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
-        made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers())
-        candidates = list(_deduplicated(made, run.count))
-        if not candidates:
-            raise DramaError(
-                "augment: no query could be made from these passages",
-                hint="lower augment.crop.min_words, or turn augment.synthesize on",
-            )
-        queries = [candidate for candidate in candidates if not candidate.written]
-        complete = [candidate for candidate in candidates if candidate.written]
-        written = [document for candidate in complete for document in candidate.written]
-        if written:
-            write_passages(out / WRITTEN, written)
+        documents, scores = Passages(passages), Histogram()
+        queries, complete = _made(settings, documents, context)
+        written = _write_passages(complete, out / WRITTEN)
         ranked, vectors = rank_corpus(queries, complete, documents, settings.label, store, settings.ray)
         k = settings.synthesize.round_trip
         kept = [query for query in ranked if survives_round_trip(query, k, run.count, scores)]
@@ -87,6 +77,33 @@ def augment(
             run.figures["histograms"] = {title: histogram}
         run.figures["groups"] = count_groups(out / "examples.parquet", chain(documents, written))
     return run.manifest
+
+
+def _made(
+    settings: AugmentSettings, documents: Documents, context: Context
+) -> tuple[list[Candidate], list[Candidate]]:
+    """All queries, deduplicated: those to search for, and those whose passages were written with them.
+
+    Raises:
+        DramaError: there is none.
+    """
+    made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers())
+    candidates = list(_deduplicated(made, context.count))
+    if not candidates:
+        raise DramaError(
+            "augment: no query could be made from these passages",
+            hint="lower augment.crop.min_words, or turn augment.synthesize on",
+        )
+    complete = [candidate for candidate in candidates if candidate.written]
+    return [candidate for candidate in candidates if not candidate.written], complete
+
+
+def _write_passages(candidates: Iterable[Candidate], path: Path) -> list[Document]:
+    """Write the passages that came with queries, if there are any. Returns them."""
+    written = [document for candidate in candidates for document in candidate.written]
+    if written:
+        write_passages(path, written)
+    return written
 
 
 def _deduplicated(candidates: Iterable[Candidate], count: Callable[[str], None]) -> Iterator[Candidate]:

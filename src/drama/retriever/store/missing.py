@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from drama.console import Bar
-from drama.retriever.store.rows import Places
+from drama.retriever.store.places import Places
 
 KEY = 32
 """Characters of a key."""
