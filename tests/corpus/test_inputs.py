@@ -141,10 +141,10 @@ def test_deeply_nested_pages_are_read() -> None:
 def test_the_registry_of_formats_names_readers_and_is_what_users_are_told(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/corpus.md").read_text()
     for suffix in [*CORPUS_FILES, *PAGES]:
-        assert callable(corpus_reader(suffix.upper()) or page_reader(suffix.upper()))
+        assert callable(corpus_reader(Path(f"a{suffix.upper()}")) or page_reader(Path(f"a{suffix.upper()}")))
         assert suffix in KNOWN_INPUTS
         assert f"`{suffix}`" in page
-    assert corpus_reader(".pdf") is page_reader(".pdf") is None
+    assert corpus_reader(Path("a.pdf")) is page_reader(Path("a.pdf")) is None
     (tmp_path / "a.pdf").write_bytes(b"")
     with pytest.raises(DramaError, match=r"a\.pdf: unknown kind of file") as caught:
         read_input(str(tmp_path / "a.pdf"))

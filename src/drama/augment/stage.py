@@ -55,21 +55,24 @@ def augment(
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         documents, scores = Passages(passages), Histogram()
-        queries, complete = _made(settings, documents, context)
-        written = _write_passages(complete, out / WRITTEN)
-        ranked, vectors = rank_corpus(queries, complete, documents, settings.label, store, settings.ray)
+        to_search, with_passages = _made(settings, documents, context)
+        written = _write_passages(with_passages, out / WRITTEN)
+        ranked, vectors = rank_corpus(
+            to_search, with_passages, documents, settings.label, store, settings.ray
+        )
         k = settings.synthesize.round_trip
         kept = [query for query in ranked if survives_round_trip(query, k, run.count, scores)]
         chosen = choose(kept, settings.rerank, seed)
         if settings.label.keep_vectors:
+            # the vectors' rows: the queries that were searched for, then those that came with passages
             rows = {query.candidate.id: query.row for query in kept}
             rows |= {rerank_id(query.candidate.id): query.row for query in chosen}
-            rows |= {candidate.id: row for row, candidate in enumerate(complete, start=len(queries))}
+            rows |= {candidate.id: row for row, candidate in enumerate(with_passages, start=len(to_search))}
             keep_vectors(out / "teacher", rows, vectors)
         examples = chain(
             label(kept, len(documents), settings.label, run.count, scores),
             rerank(chosen, documents, settings.rerank, context),
-            map(label_written, complete),
+            map(label_written, with_passages),
         )
         _write_mixture(examples, out, settings.mixture, seed, run)
         if histogram := scores.figures():
@@ -87,15 +90,15 @@ def _made(
     Raises:
         DramaError: there is none.
     """
-    made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers())
+    made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers() if maker.on())
     candidates = list(_deduplicated(made, context.count))
     if not candidates:
         raise DramaError(
             "augment: no query could be made from these passages",
             hint="lower augment.crop.min_words, or turn augment.synthesize on",
         )
-    complete = [candidate for candidate in candidates if candidate.written]
-    return [candidate for candidate in candidates if not candidate.written], complete
+    with_passages = [candidate for candidate in candidates if candidate.written]
+    return [candidate for candidate in candidates if not candidate.written], with_passages
 
 
 def _write_passages(candidates: Iterable[Candidate], path: Path) -> list[Document]:

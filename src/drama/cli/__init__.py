@@ -40,7 +40,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Turn an LLM into a small, fast dense retriever for any corpus, without hand-made labels."""
+    """Turn an LLM into a small, fast dense retriever for any corpus, without human relevance labels."""
 
 
 def _app() -> typer.Typer:

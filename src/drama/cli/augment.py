@@ -22,15 +22,17 @@ def augment(
     ] = None,
     synthesize: Annotated[
         int | None,
-        typer.Option(help="Documents for which the LLM writes a query; with `--kinds qgen` all.", min=0),
+        typer.Option(help="Documents that the LLM writes queries for; all of them with --kinds qgen.", min=0),
     ] = None,
     llm: Annotated[
         str | None,
-        typer.Option(help="The LLM that writes and reranks: smollm2-135m, a model, or http://host/v1#model."),
+        typer.Option(help="LLM that writes and reranks: a model's name or folder, or http://host/v1#model."),
     ] = None,
     retriever: Annotated[
         list[str] | None,
-        typer.Option(help="Labels the queries: bm25 or a model. Repeat it to fuse several; default: bm25."),
+        typer.Option(
+            help="Labels the queries: bm25, lsa or a model. Repeat it to fuse several; default: bm25."
+        ),
     ] = None,
     keep_vectors: Annotated[bool, typer.Option(help="Keep the model's vectors for distillation.")] = False,
     store: Annotated[
@@ -46,7 +48,7 @@ def augment(
     ] = None,
     describe: Annotated[
         bool,
-        typer.Option(help="Show what will be trained on, with samples; a finished folder is shown as it is."),
+        typer.Option(help="Show what will be trained on, with samples; a finished run is not recomputed."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
 ) -> None:

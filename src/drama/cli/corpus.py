@@ -15,16 +15,22 @@ def corpus(
     ],
     out: Annotated[Path, typer.Option(help="Folder for passages.parquet.")],
     language: Annotated[
-        list[str] | None, typer.Option(help="The languages of documents that name none; by default any.")
+        list[str] | None,
+        typer.Option(help="Candidate languages of documents without a `lang`; default: detect any."),
     ] = None,
     chunk_tokens: Annotated[
-        int | None, typer.Option(help="Cut longer documents after sentences; needs --tokenizer.")
+        int | None,
+        typer.Option(
+            help="Split longer documents between sentences into chunks of this size; needs --tokenizer."
+        ),
     ] = None,
     tokenizer: Annotated[str | None, typer.Option(help="The model whose tokens are counted.")] = None,
     near_duplicates: Annotated[
-        float | None, typer.Option(help="Leave out texts this similar to another (Jaccard, say 0.8).")
+        float | None, typer.Option(help="Drop near-duplicates above this Jaccard similarity, e.g. 0.8.")
     ] = None,
-    max_documents: Annotated[int | None, typer.Option(help="Keep a seeded sample.")] = None,
+    max_documents: Annotated[
+        int | None, typer.Option(help="Keep a random sample of at most this many passages.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
 ) -> None:
     """Read corpora into passages.parquet; empty texts and duplicates are left out and counted."""

@@ -10,11 +10,11 @@ from drama.corpus.readers.formats import KNOWN_INPUTS
 
 def encode(
     model: Annotated[str, typer.Argument(help="A retriever folder, short name or hub id.")],
-    corpus: Annotated[str, typer.Argument(help=f"Any of {KNOWN_INPUTS}.")],
+    corpus: Annotated[str, typer.Argument(help=f"The corpus: {KNOWN_INPUTS}.")],
     out: Annotated[Path, typer.Option(help="Folder of the index.")],
-    dim: Annotated[int | None, typer.Option(help="Cut to this trained width.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Truncate to this Matryoshka dimension.")] = None,
     dtype: Annotated[str, typer.Option(help="Type on disk: float32 or float16.")] = "float32",
-    max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
+    max_length: Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)] = None,
 ) -> None:
     """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest."""
     from drama.console import note

@@ -7,21 +7,23 @@ import typer
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="`bm25`, a folder, a short name or a hub id.")],
+    model: Annotated[str, typer.Argument(help="`bm25`, `lsa`, a folder, a short name or a hub id.")],
     collections: Annotated[list[str], typer.Argument(help="BEIR-layout folders.")],
     out: Annotated[Path, typer.Option(help="Results file; runs and vectors are written next to it.")] = Path(
         "results.json"
     ),
     split: Annotated[str, typer.Option(help="Split of the judgments.")] = "test",
     dim: Annotated[
-        list[int] | None, typer.Option(help="Also report at this trained width. Repeatable.")
+        list[int] | None, typer.Option(help="Also report at this Matryoshka dimension. Repeatable.")
     ] = None,
-    max_length: Annotated[int | None, typer.Option(help="Cut texts to this many tokens.", min=4)] = None,
+    max_length: Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)] = None,
     precision: Annotated[
         str, typer.Option(help="Precision of matrix products: fp32, bf16 or auto.")
     ] = "fp32",
     fuse_bm25: Annotated[bool, typer.Option(help="Also report the fusion with BM25.")] = False,
-    exclude_self: Annotated[bool, typer.Option(help="Drop a hit whose id is the query's.")] = False,
+    exclude_self: Annotated[
+        bool, typer.Option(help="Ignore hits whose document id is the query's id (as for ArguAna).")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout.")] = False,
 ) -> None:
     """Rank judged collections and measure as trec_eval does."""

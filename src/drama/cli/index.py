@@ -8,7 +8,9 @@ import typer
 
 def index(
     folder: Annotated[Path, typer.Argument(help="A folder that `drama encode` wrote.")],
-    kind: Annotated[str, typer.Option(help="Kind of index: how vectors are searched.")] = "exact",
+    kind: Annotated[
+        str, typer.Option(help="Kind of index, by default exact search; an unknown name lists all.")
+    ] = "exact",
 ) -> None:
     """Check an encoded folder and make it searchable."""
     from drama.search import build_index

@@ -8,7 +8,9 @@ import typer
 
 def prune(
     parent: Annotated[str, typer.Argument(help="A causal LM: folder, short name, GGUF file or hub id.")],
-    data: Annotated[list[str], typer.Option(help="Text: passages .parquet, BEIR folder, .jsonl, or texts.")],
+    data: Annotated[
+        list[str], typer.Option(help="Text to prune with: a corpus as `drama corpus` takes it. Repeatable.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     layers: Annotated[int | None, typer.Option(help="Layers to keep.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Width of the residual stream.")] = None,
@@ -19,7 +21,7 @@ def prune(
         str, typer.Option(help="shearing, importance, first, depth or uniform.")
     ] = "importance",
     tokens: Annotated[
-        int | None, typer.Option(help="Budget of scoring, mask learning and recovery together.")
+        int | None, typer.Option(help="Token budget of scoring, mask learning and recovery together.")
     ] = None,
     recovery_steps: Annotated[
         int | None, typer.Option(help="Updates with LM loss and KL to the parent; not with --tokens.")
@@ -29,7 +31,7 @@ def prune(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the choice and order of texts.")] = 0,
 ) -> None:
-    """Prune a decoder LLM to an exact shape, and recover it."""
+    """Prune a decoder LLM to an exact shape, and recover its quality by further LM training."""
     from drama.compute import World
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus

@@ -31,9 +31,13 @@ def teach(
     steps: Annotated[int, typer.Option(help="Updates.", min=1)] = 200,
     examples: Annotated[
         Path | None,
-        typer.Option(help="Improvement round: examples.parquet with reranked rows, to join the judged ones."),
+        typer.Option(
+            help="Improvement round: add the reranked rows of this examples.parquet to the judged queries."
+        ),
     ] = None,
-    passages: Annotated[Path | None, typer.Option(help="The passages.parquet that they name.")] = None,
+    passages: Annotated[
+        Path | None, typer.Option(help="The passages.parquet that --examples refers to.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the train section: batch.negatives=15.")
     ] = None,

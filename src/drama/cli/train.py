@@ -15,7 +15,7 @@ def train(
         Path | None, typer.Option(help="Folder with the labelling model's vectors, for distillation.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Number of updates.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Queries a step.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Queries per step.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any key of the train section: optimiser.learning_rate=1e-4."),

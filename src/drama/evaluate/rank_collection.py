@@ -11,11 +11,10 @@ from typing import NamedTuple
 from drama.console import note
 from drama.evaluate.settings import EvaluateSettings, FusionSettings
 from drama.records import Collection, Hit, rank
+from drama.records.measures import DEPTH
 from drama.retriever import EmbeddingStore, Encoder, load_encoder, truncate
 from drama.search import BM25, BM25_NAME, LSA, exact_search, fuse
 
-REPORTED = 100
-"""Hits that are measured and written."""
 Hits = Mapping[str, Sequence[Hit]]
 
 
@@ -53,7 +52,7 @@ def rank_collection(
         store: vectors at full width.
         bm25: BM25's hits, for the fusion.
     """
-    depth = max(REPORTED, settings.fusion.depth) + settings.exclude_self
+    depth = max(DEPTH, settings.fusion.depth) + settings.exclude_self
     if model == BM25_NAME:
         rankings = [rank_bm25(collection, depth)]
     else:
@@ -105,7 +104,7 @@ def _by_query(collection: Collection, hits: list[list[Hit]]) -> Hits:
 def _fused(fusion: FusionSettings, bm25: Hits, dense: Ranked) -> Ranked:
     weights = [1 - fusion.weight, fusion.weight]
     hits = {
-        q: fuse([bm25.get(q, [])[: fusion.depth], found[: fusion.depth]], weights, REPORTED, fusion.method)
+        q: fuse([bm25.get(q, [])[: fusion.depth], found[: fusion.depth]], weights, DEPTH, fusion.method)
         for q, found in dense.hits.items()
     }
     return dense._replace(hits=hits, fused=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.console import note
-from drama.evaluate.rank_collection import REPORTED, Hits, rank_collection
+from drama.evaluate.rank_collection import Hits, rank_collection
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, write_json
 from drama.models import resolve
 from drama.records import Collection, rank, read_trec_run, write_trec_run
-from drama.records.measures import MAIN_MEASURE, means, per_query
+from drama.records.measures import DEPTH, MAIN_MEASURE, MEASURES, means, per_query
 from drama.retriever import EmbeddingStore
 from drama.search import BM25_NAME
 from drama.workspace import Manifest, open_stage
@@ -62,7 +62,7 @@ def evaluate(
         Collection.read(Path(place), split)
     inputs = {f"model {model}": folder for model, folder in folders.items()}
     inputs |= {f"collection {place}": Path(place) for place, _ in needed.collections}
-    with open_stage(out, "evaluate", settings, inputs, seed) as run:
+    with open_stage(out, "evaluate", settings, inputs, seed, revision=" ".join(MEASURES)) as run:
         if run.done:
             return run.manifest
         (out / "runs").mkdir(exist_ok=True)
@@ -122,7 +122,7 @@ class _Pairs:
         for ranked in rank_collection(model, folder, label, collection, self.settings, self.store, bm25):
             tag = BM25_NAME if ranked.dim is None else f"{ranked.dim}-fused" if ranked.fused else ranked.dim
             run = self.out / "runs" / f"{slug}-{tag}.trec"
-            reported = {q: hits[:REPORTED] for q, hits in ranked.hits.items()}
+            reported = {q: hits[:DEPTH] for q, hits in ranked.hits.items()}
             kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's hits from its run
             write_trec_run(
                 run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama"

@@ -15,11 +15,14 @@ import Stemmer
 
 from drama.language.words import KANA_HAN, THAI_LAO_BURMESE_KHMER
 
-# Lucene's EnglishAnalyzer (its default stop set), as Anserini uses it.
-_STOP_EN = frozenset(
-    """a an and are as at be but by for if in into is it no not of on or such that the their then there these
-    they this to was will with""".split()  # noqa: SIM905
-)
+_STOP_WORDS = {
+    # Lucene's EnglishAnalyzer (its default stop set), as Anserini uses it.
+    "en": frozenset(
+        """a an and are as at be but by for if in into is it no not of on or such that the their then there
+        these they this to was will with""".split()  # noqa: SIM905
+    ),
+}
+"""By language. Where a language has stop words, words of one character are dropped too."""
 _SNOWBALL = {
     "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
     "hi": "hindi", "id": "indonesian", "it": "italian", "pt": "portuguese", "ru": "russian",
@@ -46,8 +49,8 @@ def analyse(text: str, lang: str) -> list[str]:
             terms.append(word)
         else:
             terms += [word[i : i + 2] for i in range(len(word) - 1)]
-    if lang == "en":
-        terms = [t for t in terms if len(t) > 1 and t not in _STOP_EN]
+    if stop := _STOP_WORDS.get(lang):
+        terms = [t for t in terms if len(t) > 1 and t not in stop]
     stemmer = _stemmer(lang)
     return terms if stemmer is None else list(stemmer.stemWords(terms))
 

@@ -11,10 +11,12 @@ import ir_measures
 from drama.records.hit import Hit
 from drama.records.judgment import Qrels
 
-MEASURES = {name: ir_measures.parse_measure(name) for name in ("nDCG@10", "R@100", "RR@10")}
+MEASURES = {str(m): m for m in map(ir_measures.parse_measure, ("nDCG@10", "R@100", "RR@10"))}
 """All that is measured, by ir-measures' names: the list of evaluation, validation and reports."""
 MAIN_MEASURE = "nDCG@10"
 """The measure that plots show and the significance test compares."""
+DEPTH = max(int(m.params.get("cutoff", 1000)) for m in MEASURES.values())
+"""Hits of a query that the measures look at: the largest cutoff, 1,000 for a measure without one."""
 
 
 def per_query(run: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, dict[str, float]]:

@@ -53,12 +53,6 @@ def train(
     """
     world = World.join()
     check_sharding("train.compute", settings.compute.shard, world)
-    if settings.needs_vectors and teacher is None:
-        raise DramaError(
-            "train.loss.distill: there are no teacher vectors with the examples",
-            hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
-            "or leave train.loss.distill out",
-        )
     inputs = _inputs(settings, backbone, passages, examples, teacher)
     with open_stage_together(world, out, "train", settings, inputs, seed) as run:
         if run.done:
@@ -69,10 +63,7 @@ def train(
         retriever = Retriever.from_llm(backbone, settings.retriever)
         check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
         data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, out)
-        validator = None
-        if settings.validation is not None:
-            sections = settings.validation, settings.batch, settings.loss, settings.compute
-            validator = Validator(retriever, *sections, held_data, seed, world)
+        validator = _validator(retriever, settings, held_data, seed, world)
         phases = plan_phases(settings.run_phases, settings.steps, data, seed, world.size)
         loop = Loop(retriever, phases, settings, seed, world, out, validator)
         weights, ending = loop.run()
@@ -87,6 +78,12 @@ def _inputs(
     settings: TrainSettings, backbone: Path, passages: Path, examples: Path, teacher: Path | None
 ) -> dict[str, Path]:
     """Name → file or folder that the stage reads."""
+    if settings.needs_vectors and teacher is None:
+        raise DramaError(
+            "train.loss.distill: there are no teacher vectors with the examples",
+            hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
+            "or leave train.loss.distill out",
+        )
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     written = examples.with_name(WRITTEN)
     if written.is_file():
@@ -126,11 +123,19 @@ def _tokenised(
     return TrainData(rows, queries, documents, vectors), TrainData(held, held_queries, documents)
 
 
+def _validator(
+    retriever: Retriever, s: TrainSettings, held: TrainData, seed: int, world: World
+) -> Validator | None:
+    if s.validation is None:
+        return None
+    return Validator(retriever, s.validation, s.batch, s.loss, s.compute, held, seed, world)
+
+
 def _save(loop: Loop, weights: dict[str, torch.Tensor], backbone: Path) -> Retriever:
     """Write `model/` and remove what only the training needed."""
     settings, retriever, out = loop.settings, loop.retriever, loop.out
-    plain = Retriever.from_llm(backbone, settings.retriever) if settings.compute.shard else retriever
-    finished = loop.trainer.unsharded_model(plain, weights)
+    target = Retriever.from_llm(backbone, settings.retriever) if settings.compute.shard else retriever
+    finished = loop.trainer.unsharded_model(target, weights)
     if settings.lora is not None:
         merge_factors(finished.backbone)
     finished.backbone.eval()

@@ -74,6 +74,7 @@ def open_stage(
     *,
     unhashed: Collection[str] = (),
     keep: Collection[str] = (),
+    revision: str = "",
 ) -> Iterator[StageRun]:
     """Open a stage's folder; see the module's docstring.
 
@@ -86,12 +87,14 @@ def open_stage(
         seed: the recipe's seed.
         unhashed: keys of the section that don't change the results, such as a server's retries.
         keep: names in the folder that survive changed settings: their content is looked up by its hash.
+        revision: what the results depend on besides settings and inputs, such as a list of measures.
 
     Raises:
         FileError: an input is missing, or the folder is not empty and not this stage's.
     """
     hashes = {name: identity(path) for name, path in inputs.items()}
-    mark = fingerprint([stage, settings.model_dump(mode="json", exclude={*unhashed}), hashes, seed])
+    values = settings.model_dump(mode="json", exclude={*unhashed})
+    mark = fingerprint([stage, values, hashes, seed, *([revision] if revision else [])])
     before = read_manifest(folder)
     if before is None and folder.is_dir() and any(folder.iterdir()):
         raise FileError(
@@ -109,7 +112,9 @@ def open_stage(
         yield StageRun(folder, before, True, False, Counter(before.counts), dict(before.figures))
         return
     if before is not None and not same:
-        note(f"{stage}: settings or inputs have changed, redone ({folder})")
+        changed = [*_differing(before.settings, values), *_differing(before.inputs, hashes)]
+        why = f" have changed ({', '.join(changed[:5])})" if changed else " have changed"
+        note(f"{stage}: settings or inputs{why}, redone ({folder})")
         _clear(folder, before, keep)
     folder.mkdir(parents=True, exist_ok=True)
     now = Manifest(
@@ -149,6 +154,16 @@ def open_stage(
         }
     )
     write_json(folder / MANIFEST, run.manifest.model_dump())
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Names of the values that differ, of sections by their keys: `crop.titles`."""
+    for key in now:
+        old, new = before.get(key), now[key]
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differing(old, new, f"{where}{key}.")
+        elif old != new:
+            yield f"{where}{key}"
 
 
 def _clear(folder: Path, before: Manifest, keep: Collection[str]) -> None:

@@ -27,7 +27,7 @@ class Maker(Section):
 
     @abstractmethod
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
-        """Yield the queries; none where `on` is empty.
+        """Yield the queries; called only where `on` names a kind.
 
         Raises:
             DramaError: no such file, LLM or prompt, an LLM that does not answer, or nothing that can be used.

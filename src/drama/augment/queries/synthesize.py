@@ -61,8 +61,6 @@ class SynthesizeSettings(Maker, LLMSettings):
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
         """Yield a query by each prompt for each of `documents` documents, by a seeded choice."""
-        if not self.documents:
-            return
         prompts = {Path(name).stem: self._prompt(name) for name in self.prompts}
         chosen = _choose(documents, self.documents, context.seed)
         llm = context.open_llm(self)

@@ -63,8 +63,6 @@ class TripletSettings(Maker, LLMSettings):
 
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
         """Yield the triplets of `count` answers in each language, with their passages."""
-        if not self.count:
-            return
         prompt = TripletPrompt.load(self.prompt, "triplets")
         asked = [
             (lang, {**values, LANGUAGE: LANGUAGE_NAMES.get(lang, lang)})

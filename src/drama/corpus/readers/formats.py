@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drama.corpus.readers.page import Page
@@ -26,16 +26,23 @@ PAGES = {
 """Files that are one document each, read from a folder."""
 
 
-def corpus_reader(suffix: str) -> "Callable[[Path, str], Iterator[Document]] | None":
+def corpus_reader(path: Path) -> "Callable[[Path, str], Iterator[Document]] | None":
     """The reader of a file of documents: (path, source) → documents; None for an unknown suffix."""
-    name = CORPUS_FILES.get(suffix.lower())
-    return resolve_name(name) if name else None
+    return _reader(CORPUS_FILES, path)
 
 
-def page_reader(suffix: str) -> "Callable[[Path], Page] | None":
+def page_reader(path: Path) -> "Callable[[Path], Page] | None":
     """The reader of a file that is one document; None for an unknown suffix."""
-    name = PAGES.get(suffix.lower())
-    return resolve_name(name) if name else None
+    return _reader(PAGES, path)
+
+
+def _reader(readers: dict[str, str], path: Path) -> Callable[..., Any] | None:
+    """The reader for the longest suffix that the file's name ends with (`.jsonl.gz` rather than `.gz`)."""
+    suffixes = [suffix for suffix in readers if path.name.lower().endswith(suffix)]
+    if not suffixes:
+        return None
+    reader: Callable[..., Any] = resolve_name(readers[max(suffixes, key=len)])
+    return reader
 
 
 def listed(suffixes: Iterable[str], last: str) -> str:

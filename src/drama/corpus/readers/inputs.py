@@ -26,7 +26,7 @@ def read_input(name: str) -> Iterator[Document]:
     file = _corpus_file(path)
     if file is None:
         return _read_pages(path)
-    reader = corpus_reader(file.suffix)
+    reader = corpus_reader(file)
     if reader is None:
         raise DramaError(f"{path}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
     return reader(file, input_name(name))
@@ -54,7 +54,7 @@ def other_files(name: str) -> int:
     folder = Path(name)
     if name.startswith(SCHEME) or not folder.is_dir() or _corpus_file(folder) is not None:
         return 0
-    return sum(1 for file in _visible(folder) if page_reader(file.suffix) is None)
+    return sum(1 for file in _visible(folder) if page_reader(file) is None)
 
 
 def _corpus_file(path: Path) -> Path | None:
@@ -71,7 +71,7 @@ def _visible(folder: Path) -> Iterator[Path]:
 
 
 def _read_pages(folder: Path) -> Iterator[Document]:
-    readers = [(file, reader) for file in _visible(folder) if (reader := page_reader(file.suffix))]
+    readers = [(file, reader) for file in _visible(folder) if (reader := page_reader(file))]
     if not readers:
         problem = f"holds no {listed(_CORPORA, 'or')}, and no {listed(PAGES, 'or')} files"
         raise FileError(folder, problem, hint=f"give {KNOWN_INPUTS}")

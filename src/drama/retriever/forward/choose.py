@@ -1,5 +1,7 @@
-"""How a batch of texts goes through the layers. A new way (another kernel, a quantised model) is a file with
-a function of the type `States`, and a line in `choose`. All give the same states."""
+"""The choice of the way a batch of texts goes through the layers. A new exact way (another kernel, another
+device) is a file with a function of the type `States`, and a line in `choose`: all give the same states, and
+training uses them too. An approximate one (int8) also needs a name in `compute.Precision`, which requests it
+and is part of the model's fingerprint."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -19,7 +19,7 @@ from drama.train.losses.health import health
 from drama.train.losses.pairs import Pairs, Scored
 from drama.train.losses.settings import LossSettings
 from drama.train.losses.teacher import TeacherVectors
-from drama.train.losses.terms import embedding_loss, false_negatives, kl_to_teacher, ranking_loss
+from drama.train.losses.terms import embedding_loss, false_negatives, kl_to_teacher, weighted_terms
 
 _COLDEST = 0.01
 
@@ -100,10 +100,12 @@ class Objective:
         """
         teacher_TE = self._teacher(batch, examples)
         pairs = self._pairs(batch, vectors_TD, teacher_TE)
-        loss = ranking_loss(pairs, self.dims, self.settings)
+        terms = weighted_terms(pairs, self.dims, self.settings)
+        loss = torch.stack(list(terms.values())).sum()
         masked = int(pairs.mask_BN.sum())
         parts = {
             "ranking_loss": round(loss.item(), 6),
+            **{f"{name}_loss": round(term.item(), 6) for name, term in terms.items() if len(terms) > 1},
             "masked": masked,
             "masked_share": round(masked / max(1, pairs.mask_BN.numel() - len(pairs.mask_BN)), 6),
         }

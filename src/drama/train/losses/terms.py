@@ -72,11 +72,18 @@ def ranking_loss(pairs: Pairs, dims: Sequence[int], settings: LossSettings) -> t
 
     Source: paper, section 4 (Matryoshka representation learning: cut, renormalise, same loss).
     """
+    return torch.stack(list(weighted_terms(pairs, dims, settings).values())).sum()
+
+
+def weighted_terms(pairs: Pairs, dims: Sequence[int], settings: LossSettings) -> dict[str, torch.Tensor]:
+    """The summands of `ranking_loss` by name: each term's mean over the widths, times its weight."""
     weights = settings.weights()
-    total = pairs.queries_BD.new_zeros(())
-    for cut in map(pairs.at, dims):
-        total = total + sum(weights[n] * term(cut, settings) for n, term in TERMS.items() if weights[n] > 0)
-    return total / len(dims)
+    cuts = [pairs.at(dim) for dim in dims]
+    return {
+        name: weights[name] * torch.stack([term(cut, settings) for cut in cuts]).mean()
+        for name, term in TERMS.items()
+        if weights[name] > 0
+    }
 
 
 def embedding_loss(projected_TE: torch.Tensor, teacher_TE: torch.Tensor) -> torch.Tensor:

@@ -12,14 +12,13 @@ import torch
 
 from drama.compute import World
 from drama.records import Collection, Example, Hit, Qrels, rank
-from drama.records.measures import means, per_query
+from drama.records.measures import DEPTH, means, per_query
 from drama.retriever import Retriever
 from drama.retriever.pooling import normalise
 from drama.train.batches.sampler import cut
 from drama.train.forward import Forward
 from drama.train.settings import ComputeSettings
 
-_DEPTH = 100
 _BLOCK = 256
 
 
@@ -98,7 +97,7 @@ def measure(ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tens
             ignored = column.get(ranking.ignored.get(query, ""))
             if ignored is not None:
                 scores_QN[row, ignored] = -math.inf
-        found = torch.topk(scores_QN, min(_DEPTH, scores_QN.shape[1]))
+        found = torch.topk(scores_QN, min(DEPTH, scores_QN.shape[1]))
         for query, scores, rows in zip(ids, found.values.tolist(), found.indices.tolist(), strict=True):
             kept = [(ranking.document_ids[n], s) for n, s in zip(rows, scores, strict=True) if s > -math.inf]
             run[query] = rank(kept)

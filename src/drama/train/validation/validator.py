@@ -11,9 +11,9 @@ from drama.retriever import Retriever
 from drama.train.batches.batch import draw_batch
 from drama.train.batches.order import consecutive
 from drama.train.batches.settings import BatchSettings
+from drama.train.losses.contrastive import contrast
 from drama.train.losses.pairs import Pairs
-from drama.train.losses.settings import DistillSettings, LossSettings
-from drama.train.losses.terms import ranking_loss
+from drama.train.losses.settings import LossSettings
 from drama.train.phases import TrainData
 from drama.train.settings import ComputeSettings
 from drama.train.validation.ranking import (
@@ -55,8 +55,7 @@ class Validator:
         world: World,
     ) -> None:
         self.retriever, self.compute, self.world = retriever, compute, world
-        self.held, self.batch, self.seed = held.examples, batch, seed
-        self.loss = loss.model_copy(update={"distill": DistillSettings()})
+        self.held, self.batch, self.loss, self.seed = held.examples, batch, loss, seed
         self.rankings: dict[str, Ranking] = {}
         if settings.share > 0:
             if len(self.held) < 2:
@@ -102,5 +101,6 @@ class Validator:
                 torch.from_numpy(batch.mask_BN),
                 self.loss.temperature,
             )
-            total += ranking_loss(pairs, self.retriever.dims, self.loss).item()
+            dims = self.retriever.dims
+            total += sum(contrast(pairs.at(d), self.loss.directions).item() for d in dims) / len(dims)
         return total / steps
