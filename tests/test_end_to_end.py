@@ -56,7 +56,7 @@ def test_the_run_leaves_everything(ran: Path) -> None:
         ("student", 64), ("student", 32), ("student + bm25", 64),
     }  # fmt: skip
     for row in results:
-        assert set(row["metrics"]) == {"nDCG@10", "R@100", "RR@10"}
+        assert {"nDCG@10", "R@100", "RR@10"} <= set(row["metrics"])
         assert (out / "evaluate" / row["run"]).is_file()
     page = (out / "report.html").read_text()
     # bars and widths of the collection; loss and other curves of the recovery and of the training; heat maps

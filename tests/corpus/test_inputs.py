@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.chunks import Chunker
+from drama.corpus.readers import formats
 from drama.corpus.readers.formats import (
     CORPUS_FILES,
     KNOWN_INPUTS,
@@ -261,3 +262,9 @@ def test_a_corpus_of_several_languages_in_chunks(model: Path, tmp_path: Path) ->
     write_documents_jsonl(path, [*rows, Document("a#1", "", "Another text.")])
     with pytest.raises(DramaError, match="both called 'a#1'"):
         build("h", chunk={"tokens": 64, "tokenizer": str(model)})
+
+
+def test_the_longest_suffix_chooses_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(formats.CORPUS_FILES, ".json.csv", "drama.records:read_documents_jsonl")
+    assert corpus_reader(Path("a.json.csv")) is corpus_reader(Path("b.jsonl"))
+    assert corpus_reader(Path("a.csv")) is not corpus_reader(Path("b.jsonl"))

@@ -98,7 +98,7 @@ def test_a_measure_is_added_in_one_place(
     assert [*found["metrics"]] == [*MEASURES]
     assert found["metrics"]["P@1"] == 1.0
     print_results([found])
-    assert re.search(r"RR@10 +P@1 +p vs bm25", capsys.readouterr().out)
+    assert re.search(r"RR@10 .*P@1 +p vs bm25", capsys.readouterr().out)
 
 
 def test_the_documentation_names_every_measure() -> None:
@@ -192,4 +192,4 @@ def test_measures_stay_in_range_and_the_ideal_order_gets_one(
     assert all(0 <= value <= 1 + 1e-9 for value in values.values())
     ideal = means(per_query({"q": rank({d: float(grades.get(d, 0)) for d in order})}, qrels))
     if any(grades.values()):
-        assert ideal == pytest.approx({"nDCG@10": 1, "R@100": 1, "RR@10": 1})
+        assert [ideal[name] for name in ("nDCG@10", "R@100", "RR@10")] == pytest.approx([1, 1, 1])

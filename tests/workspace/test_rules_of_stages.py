@@ -201,3 +201,18 @@ def test_no_vectors_at_all(tmp_path: Path) -> None:
         VectorReader(tmp_path)
     write_vectors(tmp_path, 3, "float32", [])
     assert VectorReader(tmp_path).load()[1].shape == (0, 3)
+
+
+def test_a_changed_key_is_named_and_a_new_revision_runs_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(size: int, revision: str = "") -> bool:
+        with open_stage(tmp_path / "out", "demo", Demo(size=size), {}, revision=revision) as stage:
+            return stage.done
+
+    assert not run(1)
+    assert run(1)
+    assert not run(2)
+    assert "have changed (size)" in " ".join(capsys.readouterr().err.split())
+    assert run(2)
+    assert not run(2, "P@10")
