@@ -45,6 +45,8 @@ class RecoverySettings(UpdateSettings):
 class DomainSettings(Section):
     """Languages or corpora of the texts that mask learning and recovery read."""
 
+    moved = {"lost_above": ""}
+
     by: Literal["lang", "source"] = "lang"
     """Passages are split into domains by their language, or by their corpus."""
     leave_out: list[str] = []
