@@ -53,6 +53,22 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileError: missing, or not valid JSON.
+    """
+    if not path.is_file():
+        raise FileError(path, "no such file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileError(
+            path, f"not valid JSON ({error})", hint="the file is damaged: make it again"
+        ) from None
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Fill the temporary folder that this yields; it takes the place of `path` when the block ends well.

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drama.errors import DramaError
+from drama.errors import DramaError, FileError
 from drama.records import Document, write_passages
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
 from drama.retriever.vectors import Array
-from drama.search import build_index
+from drama.search import Index, build_index
 from drama.search.settings import IndexSettings, SearchSettings
 from drama.search.stage import index_corpus, search_examples
 from drama.workspace import VectorReader
@@ -68,3 +68,9 @@ def test_an_unknown_kind_of_index_is_refused(tmp_path: Path) -> None:
         IndexSettings.parse({"kind": "hnws"}, "index")
     with pytest.raises(DramaError, match="no kind of index 'hnws'"):
         build_index(tmp_path, "hnws")
+
+
+def test_a_damaged_file_of_an_index_is_named(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text("{")
+    with pytest.raises(FileError, match=r"index\.json: not valid JSON"):
+        Index.open(tmp_path)

@@ -24,6 +24,7 @@ def train(
 ) -> None:
     """Train a retriever: InfoNCE, hard and in-batch negatives, Matryoshka."""
     from drama.console import note
+    from drama.errors import DramaError
     from drama.models import resolve
     from drama.settings import apply_overrides
     from drama.train import TrainSettings
@@ -33,6 +34,11 @@ def train(
     options = [f"{key}={value}" for key, value in given.items() if value is not None]
     values = apply_overrides({}, [*options, *(set_ or [])])
     settings = TrainSettings.parse(values, where="train")
+    if teacher is not None and not settings.needs_vectors:
+        raise DramaError(
+            "--teacher: nothing here learns from its vectors",
+            hint="set a weight of loss.distill, or leave it out",
+        )
     manifest = run_train(settings, resolve(backbone), passages, examples, out, seed, teacher)
     for name, value in manifest.figures.items():
         note(f"  {name}: {value}")

@@ -32,7 +32,7 @@ def open_stage_together(
                 world.broadcast_flag(run.done)
             yield run
     except (OSError, SafetensorError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_SPACE:
+        if not (error.errno in _NO_SPACE if isinstance(error, OSError) else "I/O error" in str(error)):
             raise
         raise FileError(
             out,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from drama.compute import Precision, resolve_precision
@@ -211,7 +212,7 @@ def load_engine(
                 model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=dtype)
             if (folder / "generation_config.json").is_file():  # where an answer ends
                 model.generation_config = GenerationConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
         note(f"{name}: not a chat model; prompts are plain text, and an answer ends with its line")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from drama.errors import DramaError
@@ -46,5 +47,5 @@ def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
 def _loaded(cls: Any, folder: Path, what: str, **options: Any) -> Any:
     try:
         return cls.from_pretrained(folder, **options)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise DramaError(f"{folder}: transformers can't load {what} ({error})") from None

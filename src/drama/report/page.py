@@ -129,7 +129,8 @@ def _trained_on(run: RunFiles) -> str:
 
 def _provenance(run: RunFiles) -> str:
     last = list(run.manifests.values())[-1]
-    return _table("Made with", ["", ""], {**last.versions, **last.machine, "seed": last.seed}.items())
+    first = next(iter(run.manifests.values()))  # searches have no seed
+    return _table("Made with", ["", ""], {**last.versions, **last.machine, "seed": first.seed}.items())
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]], text_columns: int = 2) -> str:

@@ -1,10 +1,10 @@
 """Reading a run's folder for the report."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.errors import FileError
+from drama.files import read_json
 from drama.workspace import Manifest, read_events, read_manifest
 
 STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index", "search")
@@ -50,4 +50,4 @@ def read_run(folder: Path) -> RunFiles:
 
 
 def _json(path: Path, otherwise: Any) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else otherwise
+    return read_json(path) if path.is_file() else otherwise

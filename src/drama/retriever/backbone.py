@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModel
 
 from drama.errors import DramaError
@@ -26,7 +27,7 @@ def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.
     """
     try:
         model = AutoModel.from_pretrained(folder, dtype=dtype)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise DramaError(f"{folder}: transformers can't load this model ({error})") from None
     model.config.is_causal = not bidirectional
     model.config.use_cache = False

@@ -1,12 +1,11 @@
 """Encoding a corpus for an index: the embedding store encodes what is missing, shards are copied from it."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from drama.errors import DramaError, FileError
-from drama.files import write_json
+from drama.files import read_json, write_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import write_vectors
@@ -51,7 +50,7 @@ def encode_for_index(
     width = check_dim(encoder.name, dim, encoder.dims)
     made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
     encoded = out / ENCODED
-    if encoded.is_file() and not made_by.items() <= json.loads(encoded.read_text(encoding="utf-8")).items():
+    if encoded.is_file() and not made_by.items() <= read_json(encoded).items():
         raise FileError(
             out,
             "holds vectors that were made with another model or other settings",

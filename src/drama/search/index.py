@@ -6,12 +6,11 @@ documents.parquet    what a hit shows
 encoded.json         written when encoding ended: model, width, type
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from drama.errors import DramaError, FileError
-from drama.files import write_json
+from drama.files import read_json, write_json
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS
@@ -45,7 +44,7 @@ def build_index(folder: Path, kind: str = "exact") -> int:
     if ids != documents:
         raise FileError(folder, "vectors and documents do not fit together", hint="run `drama encode` again")
     KINDS[kind].build(folder)
-    encoded = json.loads(about.read_text(encoding="utf-8"))
+    encoded = read_json(about)
     write_json(folder / INFO, encoded | {"documents": len(ids), "kind": kind})
     return len(ids)
 
@@ -69,7 +68,7 @@ class Index:
         if not path.is_file():
             hint = "make it with `drama encode MODEL CORPUS --out DIR` and `drama index DIR`"
             raise FileError(folder, "not an index (no index.json)", hint=hint)
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         encoder = load_encoder(about["model"], about["max_length"])
         if encoder.fingerprint != about["fingerprint"]:
             raise DramaError(

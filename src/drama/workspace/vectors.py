@@ -6,7 +6,6 @@ are memory-mapped on reading, so the vectors may be larger than memory.
 Legend: N vectors, D dimensions.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drama.errors import FileError
-from drama.files import atomic_folder, write_json
+from drama.files import atomic_folder, read_json, write_json
 
 Array = npt.NDArray[Any]
 _INFO = "vectors.json"
@@ -54,12 +53,12 @@ class VectorReader:
         path = folder / _INFO
         if not path.is_file():
             raise FileError(folder, "holds no vectors", hint="make them with `drama encode`")
-        info = json.loads(path.read_text(encoding="utf-8"))
+        info = read_json(path)
         self.dim: int = info["dim"]
         self._shards: list[tuple[list[str], Array]] = []
         for ids_file in sorted(folder.glob(f"*{_IDS}")):
             file = folder / ids_file.name.replace(_IDS, ".npy")
-            ids: list[str] = json.loads(ids_file.read_text(encoding="utf-8"))
+            ids: list[str] = read_json(ids_file)
             try:
                 vectors_ND: Array = np.load(file, mmap_mode="r", allow_pickle=False)
             except (OSError, ValueError, EOFError) as error:
