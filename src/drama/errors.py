@@ -3,6 +3,8 @@
 The command line prints a `DramaError` as two lines and exits with status 2, without a traceback.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -53,3 +55,50 @@ class MissingExtraError(DramaError):
             f"this needs the library '{library}', which is not installed",
             hint=f"pip install 'drama-retrieval[{extra}]'",
         )
+
+
+class ProblemsError(DramaError):
+    """Several mistakes, listed one below the other."""
+
+    def __init__(self, errors: Sequence[DramaError]) -> None:
+        listed = (str(error).replace("\n", "\n  ") for error in errors)
+        super().__init__("\n  ".join([f"{len(errors)} problems", *listed]))
+        self.errors = errors
+
+
+class Problems:
+    """Collects errors, so that a user sees all of them at once.
+
+    >>> problems = Problems()
+    >>> with problems.collect():
+    ...     raise DramaError("run: this key is required")
+    >>> with problems.collect():
+    ...     raise DramaError("prune.layer: unknown key", hint="did you mean 'layers'?")
+    >>> problems.raise_any()
+    Traceback (most recent call last):
+    ...
+    drama.errors.ProblemsError: 2 problems
+      run: this key is required
+      prune.layer: unknown key
+        → did you mean 'layers'?
+    """
+
+    def __init__(self, found: Sequence[DramaError] = ()) -> None:
+        self._found = list(found)
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep a DramaError of the block and go on after it."""
+        try:
+            yield
+        except ProblemsError as several:
+            self._found += several.errors
+        except DramaError as error:
+            self._found.append(error)
+
+    def raise_any(self) -> None:
+        """Raise what was collected, if anything: one error as it is, several as one that lists them."""
+        if len(self._found) == 1:
+            raise self._found[0]
+        if self._found:
+            raise ProblemsError(self._found)

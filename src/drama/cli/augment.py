@@ -50,7 +50,7 @@ def augment(
         bool,
         typer.Option(help="Show what will be trained on, with samples; a finished run is not recomputed."),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 0,
 ) -> None:
     """Make queries from unlabelled passages and label them with retrievers."""
     from drama.augment import AugmentSettings, show

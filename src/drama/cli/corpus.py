@@ -31,7 +31,7 @@ def corpus(
     max_documents: Annotated[
         int | None, typer.Option(help="Keep a random sample of at most this many passages.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.", min=0)] = 0,
 ) -> None:
     """Read corpora into passages.parquet; empty texts and duplicates are left out and counted."""
     from drama.console import note

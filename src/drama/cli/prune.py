@@ -29,7 +29,7 @@ def prune(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the prune section: gqa=expanded.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the choice and order of texts.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice and order of texts.", min=0)] = 0,
 ) -> None:
     """Prune a decoder LLM to an exact shape, and recover its quality by further LM training."""
     from drama.compute import World

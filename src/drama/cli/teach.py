@@ -41,7 +41,7 @@ def teach(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the train section: batch.negatives=15.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 0,
 ) -> None:
     """Fine-tune an LLM as a retriever that labels corpora: LoRA, InfoNCE, BM25's best as hard negatives."""
     from drama.augment import AugmentSettings, add_preferences, augment

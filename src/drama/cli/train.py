@@ -20,7 +20,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Any key of the train section: optimiser.learning_rate=1e-4."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of batches and draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of batches and draws.", min=0)] = 0,
 ) -> None:
     """Train a retriever: InfoNCE, hard and in-batch negatives, Matryoshka."""
     from drama.console import note

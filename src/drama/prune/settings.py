@@ -12,6 +12,7 @@ from drama.prune.shape.shape import GQA, ShapeSettings
 from drama.prune.text.settings import CalibrationSettings
 from drama.prune.vocabulary.settings import VocabularySettings
 from drama.settings import Section
+from drama.workspace import Needs
 
 if TYPE_CHECKING:
     MethodName = str
@@ -73,3 +74,7 @@ class PruneSettings(Section):
         if not method.learns and self.shearing != ShearingSettings():
             raise ValueError(f"shearing does not apply to the method '{self.method}': leave the section out")
         return self
+
+    def needs(self) -> Needs:
+        """The parent."""
+        return Needs(models=[self.parent])

@@ -1,14 +1,13 @@
 """All that a run needs, checked before its first stage: a misspelt name must not end an hour of training."""
 
 import difflib
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from drama import prune
 from drama.console import warn
 from drama.corpus.readers.inputs import input_name
-from drama.errors import DramaError, MissingExtraError
+from drama.errors import DramaError, MissingExtraError, Problems
 from drama.models import resolve
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
 from drama.records import Collection, read_judged
@@ -18,55 +17,79 @@ from drama.workspace import Needs
 
 
 def check(recipe: Recipe) -> None:
-    """Check what each stage needs, and the rules between sections.
+    """Check what each stage needs, and the rules between sections; the cheapest checks come first.
 
-    Models are downloaded here if they are not in the cache yet.
+    All mistakes of a kind are reported at once: first those of the recipe itself, of files and libraries, and
+    of judged collections; then those of models, which are downloaded here if they are not in the cache yet;
+    then those that need the parent's shape.
 
     Raises:
         DramaError: a model that is not available, a shape that can't be cut, a width above the student's, a
             broken collection, or a stage that needs what an earlier one does not make.
     """
-    for needed in _needs(recipe):
-        _check_needs(needed)
-    if recipe.train.needs_vectors and not recipe.augment.label.keep_vectors:
-        raise DramaError(
-            "train.loss.distill needs the labelling model's vectors",
-            hint="set augment.label.keep_vectors: true",
-        )
-    _check_sources(recipe)
+    problems = Problems()
+    needs = _needs(recipe, problems)
+    for rule in (_check_distillation, _check_sources, _check_known_items):
+        with problems.collect():
+            rule(recipe)
+    for needed in needs:
+        _check_libraries(needed, problems)
+        _check_collections(needed, problems)
+    problems.raise_any()
+    for model in dict.fromkeys(model for needed in needs for model in needed.models):
+        with problems.collect():
+            resolve(model)
+    problems.raise_any()
     _check_widths(recipe)
     _warn_of_validation(recipe)
 
 
-def _needs(recipe: Recipe) -> Iterator[Needs]:
+def _needs(recipe: Recipe, problems: Problems) -> list[Needs]:
     """The needs of each stage, less what the run makes itself."""
-    yield recipe.corpus.needs()
-    yield recipe.augment.needs()
-    yield recipe.train.needs()
-    if not recipe.evaluate.collections:
-        return
+    found = [s.needs() for s in (recipe.corpus, recipe.prune, recipe.augment, recipe.train)]
+    if recipe.evaluate.collections:
+        with problems.collect():
+            found.append(_needs_of_evaluation(recipe))
+    return found
+
+
+def _needs_of_evaluation(recipe: Recipe) -> Needs:
     needed = recipe.evaluate.needs()
     models = [model for model in needed.models if model not in OWN_MODELS]
     for model in models:
         near = difflib.get_close_matches(model, OWN_MODELS, n=1)
         if near and not Path(model).exists():
             raise DramaError(f"evaluate.models: no model '{model}'", hint=f"did you mean '{near[0]}'?")
-    collections = [(place, split) for place, split in needed.collections if place != KNOWN_ITEMS]
-    if len(collections) < len(needed.collections) and "python-docs" not in recipe.corpus.inputs:
-        raise DramaError("evaluate.collections: 'known-items' comes with the input 'python-docs' only")
-    yield Needs(models=models, collections=collections)
+    return Needs(models=models, collections=[c for c in needed.collections if c[0] != KNOWN_ITEMS])
 
 
-def _check_needs(needed: Needs) -> None:
+def _check_libraries(needed: Needs, problems: Problems) -> None:
     for library, extra in needed.extras:
-        if find_spec(library) is None:
-            raise MissingExtraError(library, extra)
-    for model in needed.models:
-        resolve(model)
+        with problems.collect():
+            if find_spec(library) is None:
+                raise MissingExtraError(library, extra)
+
+
+def _check_collections(needed: Needs, problems: Problems) -> None:
     for place, split in needed.collections:
-        Collection.read(Path(place), split)
+        with problems.collect():
+            Collection.read(Path(place), split)
     for place, split in needed.judgments:
-        read_judged(Path(place), split)
+        with problems.collect():
+            read_judged(Path(place), split)
+
+
+def _check_distillation(recipe: Recipe) -> None:
+    if recipe.train.needs_vectors and not recipe.augment.label.keep_vectors:
+        raise DramaError(
+            "train.loss.distill needs the labelling model's vectors",
+            hint="set augment.label.keep_vectors: true",
+        )
+
+
+def _check_known_items(recipe: Recipe) -> None:
+    if KNOWN_ITEMS in recipe.evaluate.collections and "python-docs" not in recipe.corpus.inputs:
+        raise DramaError("evaluate.collections: 'known-items' comes with the input 'python-docs' only")
 
 
 def _check_sources(recipe: Recipe) -> None:

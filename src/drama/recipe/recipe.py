@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from drama.augment import AugmentSettings
 from drama.corpus import CorpusSettings
+from drama.errors import Problems
 from drama.evaluate import EvaluateSettings
 from drama.prune import PruneSettings
 from drama.recipe.presets import with_preset
@@ -23,7 +26,7 @@ class Recipe(Section):
 
     run: str
     """Folder of the run; stages write to its subfolders."""
-    seed: int = 13
+    seed: int = Field(default=13, ge=0, lt=2**63)
     preset: str | None = None
     corpus: CorpusSettings = CorpusSettings()
     prune: PruneSettings = PruneSettings()
@@ -40,7 +43,14 @@ def load_recipe(path: Path, overrides: list[str]) -> Recipe:
     """Read a recipe: YAML over its preset, `--set` over both.
 
     Raises:
-        DramaError: broken YAML, an unknown key (with the nearest valid one), a value of the wrong type.
+        DramaError: broken YAML; or all problems at once: unknown keys (each with the nearest valid one),
+            values of the wrong type.
     """
     values = apply_overrides(read_yaml(path), overrides)
-    return Recipe.parse(with_preset(values), where="")
+    problems = Problems()
+    with problems.collect():
+        values = with_preset(values)
+    with problems.collect():
+        recipe = Recipe.parse(values, where="")
+    problems.raise_any()
+    return recipe

@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 
-from drama.errors import DramaError
+from drama.errors import DramaError, Problems
 
 
 class Section(BaseModel):
@@ -23,30 +24,50 @@ class Section(BaseModel):
       → did you mean 'layers'?
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     moved: ClassVar[Mapping[str, str]] = {}
     """Old key of this section → full name of its replacement, or "" if it was removed; for error messages."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_is_true(cls, value: Any, info: ValidationInfo) -> Any:
+        """Python takes true for 1, and YAML takes `yes` and `on` for true."""
+        if isinstance(value, bool) and bool not in _types_in(
+            cls.model_fields[str(info.field_name)].annotation
+        ):
+            raise ValueError(f"expected no {str(value).lower()} (YAML reads yes, no, on and off as that)")
+        return value
 
     @classmethod
     def parse(cls, values: dict[str, Any] | None, where: str) -> Self:
         """Validate the keys that a user wrote; errors name them under `where` (`prune`, or a file's name).
 
         Raises:
-            DramaError: an unknown key (with the nearest valid one) or a value of the wrong type or range.
+            DramaError: all unknown keys (each with the nearest valid one) and all values of the wrong type
+                or range.
         """
         if values is not None and not isinstance(values, dict):
             raise DramaError(f"{where}: expected a section of keys, found {type(values).__name__}")
         try:
             return cls.model_validate(values or {})
         except ValidationError as error:
-            raise _readable(cls, error, where) from None
+            found = _readable(cls, error, where)
+        found.raise_any()
+        raise AssertionError("unreachable: a validation error has at least one problem")
 
 
-def _readable(model: type[BaseModel], error: ValidationError, where: str) -> DramaError:
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    name = ".".join([where, *path]) if where else ".".join(path)
+def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Problems:
+    """The problems by field; of the members of a union, which each have their say, only the first."""
+    by_field: dict[str, DramaError] = {}
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"]]
+        name = ".".join([where, *path]) if where else ".".join(path)
+        by_field.setdefault(name, _problem(model, problem, path, name))
+    return Problems(list(by_field.values()))
+
+
+def _problem(model: type[BaseModel], first: ErrorDetails, path: list[str], name: str) -> DramaError:
     if first["type"] == "extra_forbidden":
         section = _section_at(model, path[:-1])
         if issubclass(section, Section) and path[-1] in section.moved:
@@ -63,6 +84,12 @@ def _readable(model: type[BaseModel], error: ValidationError, where: str) -> Dra
     if first["type"] == "value_error":  # raised by a validator of the section, complete as it is
         return DramaError(f"{name}: {first['ctx']['error']}")
     return DramaError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})")
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    """The types that an annotation names: those of `list[int] | None` are list, int and NoneType."""
+    inner = get_args(annotation)
+    return {get_origin(annotation) or annotation, *(t for part in inner for t in _types_in(part))}
 
 
 def _section_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:

@@ -38,6 +38,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise FileError(path, f"not valid YAML ({error.problem})", line=line) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FileError(path, f"not valid YAML ({error})") from None
+    except RecursionError:
+        raise FileError(path, "not valid YAML (nested too deeply)") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
