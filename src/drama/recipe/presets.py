@@ -52,7 +52,7 @@ def with_preset(values: dict[str, Any]) -> dict[str, Any]:
     name = values.get("preset")
     if name is None:
         return values
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         near = difflib.get_close_matches(str(name), PRESETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(PRESETS)}"
         raise DramaError(f"preset: no preset '{name}'", hint)

@@ -24,7 +24,7 @@ OWN_MODELS = ("student", "untrained", "llm")
 class Recipe(Section):
     """A run from its LLM and corpus to a searchable index. Paths are relative to the current folder."""
 
-    run: str
+    run: str = Field(min_length=1)
     """Folder of the run; stages write to its subfolders."""
     seed: int = Field(default=13, ge=0, lt=2**63)
     preset: str | None = None
