@@ -1,5 +1,5 @@
-"""Broken inputs over all commands, as data in `cases/`: each ends with status 2 and one message that names the
-place, without a traceback, and nothing that was there before is lost or changed.
+"""Broken inputs over all commands, as data in `cases/`: each ends with status 2 and one message that names
+the place, without a traceback, and nothing that was there before is lost or changed.
 
 A case:
 
@@ -41,8 +41,8 @@ def read_cases() -> list[tuple[str, dict[str, Any]]]:
 
 
 def make_sound(folder: Path, llm: Path, judged: Path, run: Callable[..., Any]) -> None:
-    """One sound artefact of each kind: `llm`, `small` (a judged collection), `c` (passages), `p` (pruned), `a`
-    (examples), `t` (trained), `i` (an index), `e` (an evaluation), and `r`, the run of a recipe."""
+    """One sound artefact of each kind: `llm`, `small` (a judged collection), `c` (passages), `p` (pruned),
+    `a` (examples), `t` (trained), `i` (an index), `e` (an evaluation), and `r`, the run of a recipe."""
     shutil.copytree(llm, folder / "llm")
     shutil.copytree(judged, folder / "small")
     recipe = {

@@ -1,9 +1,10 @@
-"""Parsers of what comes from outside, on damaged files: a DramaError or a result, and never another exception.
+"""Parsers of what comes from outside, on damaged files: a DramaError or a result, and nothing else.
 
 Each file begins sound and is then cut, overwritten, and filled with what such files break on.
 """
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,18 @@ from drama.retriever.settings import read_settings
 from drama.workspace import read_manifest
 
 _TOKENS = [
-    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b"\t", b'"', b"'", b"\\", b"{", b"[" * 30, b"]",
-    b"}", b",", b":", b"#", b"&a ", b"*a", b"!!python/name:os.system ", b"|", b">", b"<![CDATA[", b"<![if", b"<!--",
-    b"</", b"<script>", b"&#xD800;", b"&#9999999999;", b"\\ud83d", b"nan", b"inf", b"-1", b"1e999", b"9" * 5000,
-    b"null", b"true", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"q\tQ0\td\t1\t1.0\tx\n", b"---\n", b"<meta charset=utf-7>",
+    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b"\t", b'"', b"'", b"\\", b"{", b"}", b"]",
+    b"[" * 30, b",", b":", b"#", b"&a ", b"*a", b"!!python/name:os.system ", b"|", b">", b"<![CDATA[",
+    b"<![if", b"<!--", b"</", b"<script>", b"&#xD800;", b"&#9999999999;", b"<meta charset=utf-7>", b"\\ud83d", b"nan",
+    b"inf", b"-1", b"1e999", b"9" * 5000, b"null", b"true", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"---\n",
+    b"q\tQ0\td\t1\t1.0\tx\n",
 ]  # fmt: skip
 
 SOUND: dict[str, bytes] = {
-    "rows.jsonl": b'{"_id": "1", "title": "t", "text": "one two", "lang": "en"}\n{"_id": "2", "text": "three"}\n',
+    "rows.jsonl": b'{"_id": "1", "title": "t", "text": "one two", "lang": "en"}\n{"_id": "2", "text": "x"}\n',
     "table.csv": b'_id,title,text,lang\n1,t,"one, two",en\n2,u,three,de\n',
     "table.tsv": b"_id\ttext\n1\tone two\n2\tthree\n",
-    "page.html": b"<html><head><meta charset=utf-8><title>T</title></head><body><p>One two.</p><ul><li>x</ul>",
+    "page.html": b"<html><head><meta charset=utf-8><title>T</title></head><body><p>One.</p><ul><li>x</ul>",
     "page.txt": "Ein Satz. Noch ein Satz über Flüsse.\n".encode(),
     "test.tsv": b"query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t0\n",
     "run.trec": b"q1 Q0 d1 1 2.5 tag\nq1 Q0 d2 2 1.5 tag\n",
@@ -95,8 +97,8 @@ def damaged(raw: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield tmp_path_factory.mktemp("fuzz")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
 
 
 @pytest.mark.parametrize(("name", "read"), READERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(READERS)])
@@ -112,7 +114,5 @@ def test_a_damaged_file(
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_bytes(damaged(SOUND[name], edits))
-    try:
+    with contextlib.suppress(DramaError):
         read(path)
-    except DramaError as error:
-        assert str(error)
