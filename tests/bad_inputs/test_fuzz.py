@@ -27,8 +27,8 @@ _TOKENS = [
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b"\t", b'"', b"'", b"\\", b"{", b"}", b"]",
     b"[" * 30, b",", b":", b"#", b"&a ", b"*a", b"!!python/name:os.system ", b"|", b">", b"<![CDATA[",
     b"<![if", b"<!--", b"</", b"<script>", b"&#xD800;", b"&#9999999999;", b"<meta charset=utf-7>", b"nan",
-    b"\\ud83d", b"inf", b"-1", b"1e999", b"9" * 5000, b"null", b"true", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"---\n",
-    b"q\tQ0\td\t1\t1.0\tx\n",
+    b"\\ud83d", b"inf", b"-1", b"1e999", b"9" * 5000, b"null", b"true", b"\xe2\x80\xa8", b"\xed\xa0\x80",
+    b"---\n", b"q\tQ0\td\t1\t1.0\tx\n",
 ]  # fmt: skip
 
 SOUND: dict[str, bytes] = {
