@@ -11,7 +11,7 @@ import pytest
 from drama.errors import DramaError, FileError
 from drama.files import LOCK
 from drama.settings import Section
-from drama.workspace import claim_part, open_stage, read_manifest, recall
+from drama.workspace import claim_part, open_stage, read_manifest
 from drama.workspace.previous import PREVIOUS
 
 
@@ -197,9 +197,8 @@ def made(out: Path, masks: str, recovery: str, cut: bool = False) -> list[str]:
     """A stage of two parts, each made only where it is not there; returns what was made."""
     done: list[str] = []
     with open_stage(out, "demo", Demo(size=len(masks + recovery)), {}, spare=("masks",)) as run:
-        claim_part(out, "masks", ["masks"], masks)
+        claim_part(out, "masks", ["masks"], masks, beside=["events"])
         claim_part(out, "recovery", ["recovery"], masks + recovery)
-        recall(out, "events")
         for name, mark in (("masks", masks), ("recovery", masks + recovery)):
             if not (out / name).exists():
                 (out / name).write_text(mark)
@@ -218,6 +217,10 @@ def test_a_part_whose_own_mark_is_unchanged_is_taken_over(tmp_path: Path) -> Non
     assert (tmp_path / "events").read_text() == "m r\nm longer\n"
     with pytest.raises(RuntimeError):
         made(tmp_path, "others", "r", cut=True)
-    assert made(tmp_path, "others", "longest") == ["recovery"]
+    with pytest.raises(RuntimeError):
+        made(tmp_path, "m", "longer yet", cut=True)
+    with open_stage(tmp_path, "demo", Demo(size=7), {}) as run:
+        assert run.done  # taking a part over took nothing from the results that it is of
+    assert made(tmp_path, "others", "longest") == ["masks", "recovery"]
     assert (tmp_path / "masks").read_text() == "others"
     assert not (tmp_path / PREVIOUS).exists()
