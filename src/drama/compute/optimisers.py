@@ -1,4 +1,4 @@
-"""What all training loops share: learning-rate schedule, clipping, updates left out, optimisers in checkpoints.
+"""What all training loops share: the schedule, clipping, updates left out, optimisers in checkpoints.
 
 Gradients and moments may be sharded (`compute.shards`); checkpoints hold them whole.
 """

@@ -119,11 +119,10 @@ class Loop:
                 self._drop_bests()
 
     def _drop_bests(self) -> None:
-        """Drop the best weights that no run needs any more: neither this one, nor one that goes on from any of
-        the checkpoints, which knows the measurements up to its step only."""
-        needed = [
-            [m for m in self.history if m[0] <= step] for step in checkpoint_steps(self.out / CHECKPOINTS)
-        ]
+        """Drop the best weights that no run needs any more: neither this one, nor one that goes on from any
+        of the checkpoints, which knows the measurements up to its step only."""
+        steps = checkpoint_steps(self.out / CHECKPOINTS)
+        needed = [[measured for measured in self.history if measured[0] <= step] for step in steps]
         best = {best_of(history)[0] for history in (*needed, self.history) if history}
         keep_checkpoints(self.out / BEST, best)
 
