@@ -62,7 +62,7 @@ def test_the_newest_stay_and_others_by_choice(tmp_path: Path) -> None:
 
 
 class Follower(World):
-    """A process that is told which steps the main one proposes, and what the processes have found together."""
+    """A process that is told which steps the main one proposes, and how many others could not read them."""
 
     def __init__(self, proposed: list[float], others_failed: list[float]) -> None:
         super().__init__(rank=1, size=2)

@@ -47,8 +47,8 @@ def same(one: Path, other: Path) -> bool:
 def test_the_best_weights_of_every_checkpoint_stay(
     inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: list[float] | None
 ) -> None:
-    """The best step before the checkpoint, 2, is followed by three better ones that only the cut run sees: the
-    resumed run measures less there, as on another machine."""
+    """Three better steps than 2, the best one before the checkpoint, follow it. The resumed run may measure less
+    there, as on another machine."""
     values: Iterator[float] = iter([])
 
     def measured(self: Validator) -> dict[str, object]:
