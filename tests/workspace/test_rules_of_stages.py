@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,11 +15,9 @@ from drama.files import fingerprint, fingerprint_path
 from drama.settings import SAME_RESULT, Section
 from drama.workspace import (
     EventLog,
-    VectorReader,
     open_stage,
     read_events,
     read_manifest,
-    write_vectors,
 )
 from drama.workspace.manifest import command, write_manifest
 
@@ -148,42 +145,6 @@ def test_the_rate_stays_within_its_peak_and_never_reaches_nothing(steps: int, wa
     rates = [schedule(step, steps, warmup) for step in range(steps)]
     assert all(0 < r <= 1 for r in rates)
     assert max(rates) == 1
-
-
-def test_a_wrong_shape_is_refused_and_the_vectors_from_before_stay(tmp_path: Path) -> None:
-    folder = tmp_path / "vectors"
-    write_vectors(folder, 2, "float32", [(["old"], np.ones((1, 2)))])
-    with pytest.raises(ValueError, match="expected"):
-        write_vectors(folder, 2, "float32", [(["a"], np.zeros((1, 2))), (["b"], np.zeros((1, 3)))])
-    assert VectorReader(folder).load()[0] == ["old"]
-
-
-def test_shards_of_a_larger_corpus_are_dropped_with_their_vectors(tmp_path: Path) -> None:
-    folder = tmp_path / "vectors"
-    for shards in (3, 1):
-        write_vectors(folder, 1, "float32", (([str(i)], np.ones((1, 1))) for i in range(shards)))
-    assert VectorReader(folder).load()[0] == ["0"]
-    assert sorted(p.name for p in folder.iterdir()) == ["00000.ids.json", "00000.npy", "vectors.json"]
-
-
-@pytest.mark.parametrize("damage", ["emptied", "removed", "other length"])
-def test_a_damaged_shard_is_named(damage: str, tmp_path: Path) -> None:
-    write_vectors(tmp_path, 2, "float32", [(["a"], np.ones((1, 2)))])
-    if damage == "emptied":
-        (tmp_path / "00000.npy").write_bytes(b"")
-    elif damage == "removed":
-        (tmp_path / "00000.npy").unlink()
-    else:
-        (tmp_path / "00000.ids.json").write_text('["a", "b"]')
-    with pytest.raises(FileError, match="00000"):
-        VectorReader(tmp_path)
-
-
-def test_no_vectors_at_all(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="holds no vectors"):
-        VectorReader(tmp_path)
-    write_vectors(tmp_path, 3, "float32", [])
-    assert VectorReader(tmp_path).load()[1].shape == (0, 3)
 
 
 def test_a_changed_key_is_named_and_a_new_revision_runs_again(

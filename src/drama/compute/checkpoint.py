@@ -1,7 +1,7 @@
 """Checkpoints: everything a step depends on, whole or absent, the newest kept.
 
 For training loops whose batches are a function of (seed, step): weights, the optimiser's moments and the
-step are then all there is. Each has the hash of its bytes beside it; what is not finite is never saved.
+step are then all there is. Each has a checksum of its bytes beside it; what is not finite is never saved.
 """
 
 import shutil
@@ -12,12 +12,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.compute.world import World
 from drama.console import warn
 from drama.errors import DramaError, FileError
-from drama.files import PARTIAL, atomic_folder, digest
+from drama.files import PARTIAL, atomic_folder
 
-_STATE, _HASH = "state.safetensors", "state.sha256"
+_STATE, _SUM = "state.safetensors", "checksum.json"
 
 
 def save_checkpoint(
@@ -31,7 +32,7 @@ def save_checkpoint(
     check_finite(tensors, f"the checkpoint of step {step}")
     with atomic_folder(_place(folder, step)) as partial:
         save_file({k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}, partial / _STATE)
-        (partial / _HASH).write_text(digest(partial / _STATE), encoding="utf-8")
+        write_sealed_json(partial / _SUM, {_STATE: checksum(partial / _STATE)})
     if kept is not None:
         keep_checkpoints(folder, checkpoint_steps(folder)[-kept:])
 
@@ -65,7 +66,7 @@ def read_checkpoint(folder: Path, step: int) -> dict[str, torch.Tensor] | None:
     """The tensors of a step, or None, with a warning, where they are missing, damaged or not finite."""
     file = _place(folder, step) / _STATE
     try:
-        _check_hash(file)
+        _check_sum(file)
         tensors: dict[str, torch.Tensor] = load_file(file)
         check_finite(tensors, str(file.parent))
     except (OSError, ValueError, SafetensorError, DramaError) as error:
@@ -100,7 +101,7 @@ def average(own: dict[str, torch.Tensor], folder: Path, steps: Sequence[int]) ->
     """
     total = {name: tensor.detach().clone() for name, tensor in own.items()}
     for path in (_place(folder, step) / _STATE for step in steps):
-        _check_hash(path)
+        _check_sum(path)
         with safe_open(path, framework="pt") as file:
             for name, tensor in total.items():
                 tensor += file.get_tensor(name).to(tensor.device)
@@ -111,8 +112,8 @@ def _place(folder: Path, step: int) -> Path:
     return folder / f"step-{step:06d}"
 
 
-def _check_hash(file: Path) -> None:
-    if digest(file) != file.with_name(_HASH).read_text(encoding="utf-8"):
+def _check_sum(file: Path) -> None:
+    if read_sealed_json(file.with_name(_SUM)).get(_STATE) != checksum(file):
         raise FileError(
             file, "is not as it was written", hint="remove the folder of the stage, and train again"
         )

@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError
-from drama.files import read_json, write_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import write_vectors
+from drama.workspace.vectors import INFO as INFO_OF_VECTORS
 
 INFO = "index.json"
 ENCODED = "encoded.json"
@@ -50,7 +51,7 @@ def encode_for_index(
     width = check_dim(encoder.name, dim, encoder.dims)
     made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
     encoded = out / ENCODED
-    if encoded.is_file() and not made_by.items() <= read_json(encoded).items():
+    if encoded.is_file() and not made_by.items() <= read_sealed_json(encoded, hint="remove it").items():
         raise FileError(
             out,
             "holds vectors that were made with another model or other settings",
@@ -70,5 +71,7 @@ def encode_for_index(
     write_vectors(out / VECTORS, width, dtype, shards)
     os.replace(incoming, out / DOCUMENTS)
     where = str(Path(model).resolve()) if Path(model).exists() else str(model)
-    write_json(encoded, {"model": where, "max_length": max_length, **made_by})
+    sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
+    about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
+    write_sealed_json(encoded, about)
     return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}
