@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError
+from drama.files import writing
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS
@@ -35,6 +36,13 @@ def build_index(folder: Path, kind: str = "exact") -> int:
         FileError: `drama encode` did not make the folder or did not end, or the folder is empty.
         DramaError: no such kind.
     """
+    if not folder.is_dir():
+        raise FileError(folder, "no such folder", hint="run `drama encode` first")
+    with writing(folder):
+        return _build(folder, kind)
+
+
+def _build(folder: Path, kind: str) -> int:
     if kind not in KINDS:
         raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
     about = folder / ENCODED
