@@ -8,8 +8,8 @@ import pytest
 
 from drama.console import progress
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
-from drama.retriever.store.missing import KEY, Missing
-from drama.retriever.store.places import Places
+from drama.retriever.store.missing import Missing
+from drama.retriever.store.places import KEY, Places
 from drama.retriever.vectors import Array
 
 

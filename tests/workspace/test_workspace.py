@@ -1,17 +1,16 @@
-"""Stages: done, resumed, redone, refused; vectors whole or absent."""
+"""Stages: done, resumed, redone, refused."""
 
 import shutil
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import drama
 from drama.errors import FileError
 from drama.files import atomic_folder
 from drama.settings import Section
-from drama.workspace import VectorReader, open_stage, read_manifest, write_vectors
+from drama.workspace import open_stage, read_manifest
 from drama.workspace.manifest import _commit
 
 
@@ -77,16 +76,6 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         half()
     assert not (tmp_path / "model").exists()
-
-
-def test_vectors_come_back_and_damage_is_named(tmp_path: Path) -> None:
-    write_vectors(tmp_path, 2, "float16", [(["a", "b"], np.eye(2)), (["c"], np.ones((1, 2)))])
-    ids, vectors = VectorReader(tmp_path).load()
-    assert ids == ["a", "b", "c"]
-    np.testing.assert_array_equal(vectors, [[1, 0], [0, 1], [1, 1]])
-    (tmp_path / "00001.npy").write_bytes(b"torn")
-    with pytest.raises(FileError, match="can't be read"):
-        VectorReader(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,25 @@
 """Index: vectors, the documents' texts and the address of the model in one folder, ready for queries.
 
-index.json           model, its fingerprint, width, kind of index
+index.json           what encoded.json says, and the kind of index
 vectors/             shards (see drama.workspace.vectors)
 documents.parquet    what a hit shows
-encoded.json         written when encoding ended: model, width, type
+encoded.json         written when encoding ended: model, its fingerprint, width, type, checksums
 """
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError
-from drama.files import read_json, write_json
+from drama.files import writing
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS
 from drama.search.indexes import KINDS, VectorIndex
 from drama.workspace import VectorReader
+
+_AGAIN = "run `drama encode` and `drama index` again; what is in the embedding store is not encoded again"
 
 
 class Found(NamedTuple):
@@ -32,28 +36,44 @@ def build_index(folder: Path, kind: str = "exact") -> int:
         FileError: `drama encode` did not make the folder or did not end, or the folder is empty.
         DramaError: no such kind.
     """
+    if not folder.is_dir():
+        raise FileError(folder, "no such folder", hint="run `drama encode` first")
+    with writing(folder):
+        return _build(folder, kind)
+
+
+def _build(folder: Path, kind: str) -> int:
     if kind not in KINDS:
         raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
     about = folder / ENCODED
     if not about.is_file():
         raise FileError(folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first")
-    ids = [i for shard, _ in VectorReader(folder / VECTORS).shards() for i in shard]
-    documents = [d.id for d in read_passages(folder / DOCUMENTS)]
-    if not ids:
+    encoded = read_sealed_json(about, hint=_AGAIN)
+    _check_parts(folder, encoded["checksums"])
+    vectors = VectorReader(folder / VECTORS)
+    if not len(vectors):
         raise FileError(folder, "holds no documents")
-    if ids != documents:
+    ids = (i for shard, _ in vectors.shards() for i in shard)
+    documents = (d.id for d in read_passages(folder / DOCUMENTS))
+    if any(one != other for one, other in zip_longest(ids, documents)):
         raise FileError(folder, "vectors and documents do not fit together", hint="run `drama encode` again")
     KINDS[kind].build(folder)
-    encoded = read_json(about)
-    write_json(folder / INFO, encoded | {"documents": len(ids), "kind": kind})
-    return len(ids)
+    write_sealed_json(folder / INFO, encoded | {"documents": len(vectors), "kind": kind})
+    return len(vectors)
+
+
+def _check_parts(folder: Path, sums: dict[str, str]) -> None:
+    """Compare the checksums of files of an encoded folder; those of the shards are compared on first use."""
+    for part, known in sums.items():
+        if not (folder / part).is_file() or checksum(folder / part) != known:
+            raise FileError(folder / part, "missing, damaged, or not of this index", hint=_AGAIN)
 
 
 class Index:
     """An index that answers queries.
 
     Raises:
-        FileError: not an index.
+        FileError: not an index, or a file is damaged.
         DramaError: the model has changed since the documents were encoded.
     """
 
@@ -68,14 +88,15 @@ class Index:
         if not path.is_file():
             hint = "make it with `drama encode MODEL CORPUS --out DIR` and `drama index DIR`"
             raise FileError(folder, "not an index (no index.json)", hint=hint)
-        about = read_json(path)
+        about = read_sealed_json(path, hint=_AGAIN)
+        _check_parts(folder, about["checksums"])
         encoder = load_encoder(about["model"], about["max_length"])
         if encoder.fingerprint != about["fingerprint"]:
             raise DramaError(
                 f"{folder}: the model {about['model']} has changed since these documents were encoded",
                 hint="run `drama encode` and `drama index` again",
             )
-        return cls(folder, encoder, about["dim"], KINDS[about.get("kind", "exact")].open(folder))
+        return cls(folder, encoder, about["dim"], KINDS[about["kind"]].open(folder))
 
     def __len__(self) -> int:
         return len(self._vectors)

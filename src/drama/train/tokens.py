@@ -1,4 +1,4 @@
-"""Token ids of the documents that training needs, in a memory-mapped Arrow file.
+"""Token ids of the documents that training needs, in a memory-mapped Arrow file with a checksum at its end.
 
 A step reads the documents that it needs, the rest stays on disk.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from drama.checksums import SEAL, is_sealed, seal
 from drama.console import warn
 from drama.errors import FileError
 from drama.files import atomic_file
@@ -57,9 +58,11 @@ def document_tokens(
 
 def write_tokens(path: Path, texts: Iterable[tuple[list[str], list[list[int]]]]) -> None:
     """Write blocks of (ids, their token ids) for `TokenFile`; the file is complete or absent."""
-    with atomic_file(path) as partial, pa.ipc.new_file(str(partial), _SCHEMA) as file:
-        for ids, tokens in texts:
-            file.write_batch(pa.record_batch([ids, tokens], schema=_SCHEMA))
+    with atomic_file(path) as partial:
+        with pa.ipc.new_file(str(partial), _SCHEMA) as file:
+            for ids, tokens in texts:
+                file.write_batch(pa.record_batch([ids, tokens], schema=_SCHEMA))
+        seal(partial)
 
 
 class TokenFile(Mapping[str, list[int]]):
@@ -69,7 +72,7 @@ class TokenFile(Mapping[str, list[int]]):
         path: what `write_tokens` wrote.
 
     Raises:
-        OSError, ValueError: it is missing or incomplete.
+        OSError, ValueError: it is missing, incomplete or damaged.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -80,7 +83,10 @@ class TokenFile(Mapping[str, list[int]]):
     """
 
     def __init__(self, path: Path) -> None:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        if not is_sealed(path):
+            raise ValueError("its checksum does not fit")
+        whole = pa.memory_map(str(path)).read_buffer()
+        table = pa.ipc.open_file(whole.slice(0, whole.size - SEAL)).read_all()
         self._tokens = table["tokens"]
         self._rows = {identity: row for row, identity in enumerate(table["id"].to_pylist())}
 

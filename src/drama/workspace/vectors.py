@@ -1,24 +1,39 @@
 """Vectors on disk: shards of one width, each with its ids.
 
-A folder holds `vectors.json` (the width), and for each shard `00000.npy` [N, D] and `00000.ids.json`. Shards
-are memory-mapped on reading, so the vectors may be larger than memory.
+A folder holds for each shard `00000.npy` [N, D] and `00000.ids.json`, and `vectors.json`: the width, and each
+shard's rows and checksums. A shard is memory-mapped when it is used, and only some at a time, so there may be
+more vectors than memory and more shards than a process may open files. Checksums are compared on first use.
 
 Legend: N vectors, D dimensions.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import FileError
-from drama.files import atomic_folder, read_json, write_json
+from drama.files import atomic_folder, write_json
 
 Array = npt.NDArray[Any]
-_INFO = "vectors.json"
+INFO = "vectors.json"
 _IDS = ".ids.json"
+_MAPPED = 64
+"""Shards that are mapped at a time; each holds a file descriptor."""
+_AGAIN = "remove the folder and run the command that made it again"
+
+
+class _Sums(NamedTuple):
+    """What `vectors.json` says of a shard."""
+
+    rows: int
+    vectors: str
+    ids: str
 
 
 def write_vectors(folder: Path, dim: int, dtype: str, shards: Iterable[tuple[Sequence[str], Array]]) -> None:
@@ -33,50 +48,104 @@ def write_vectors(folder: Path, dim: int, dtype: str, shards: Iterable[tuple[Seq
     Raises:
         ValueError: a shard's shape is not (its number of ids, `dim`).
     """
+    sums: list[_Sums] = []
     with atomic_folder(folder) as partial:
-        write_json(partial / _INFO, {"dim": dim})
         for number, (ids, vectors_ND) in enumerate(shards):
             if vectors_ND.shape != (len(ids), dim):
                 raise ValueError(f"expected {(len(ids), dim)}, got {vectors_ND.shape}")
-            np.save(partial / f"{number:05d}.npy", vectors_ND.astype(dtype))
-            write_json(partial / f"{number:05d}{_IDS}", list(ids))
+            vectors, names = _files(partial, number)
+            np.save(vectors, vectors_ND.astype(dtype))
+            write_json(names, list(ids))
+            sums.append(_Sums(len(ids), checksum(vectors), checksum(names)))
+        write_sealed_json(partial / INFO, {"dim": dim, "shards": sums})
+
+
+def _files(folder: Path, number: int) -> tuple[Path, Path]:
+    """The vectors and the ids of a shard."""
+    return folder / f"{number:05d}.npy", folder / f"{number:05d}{_IDS}"
+
+
+class _Ids(Sequence[str]):
+    """The ids of a shard, read when one is asked for."""
+
+    def __init__(self, path: Path, sums: _Sums) -> None:
+        self._path, self._sums = path, sums
+
+    @cached_property
+    def _all(self) -> list[str]:
+        if checksum(self._path) != self._sums.ids:
+            raise FileError(self._path, "damaged: its checksum does not fit", hint=_AGAIN)
+        found: list[str] = json.loads(self._path.read_bytes())
+        return found
+
+    def __len__(self) -> int:
+        return self._sums.rows
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        return self._all[place]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
 
 
 class VectorReader:
     """Read the shards of a folder in order, memory-mapped.
 
     Raises:
-        FileError: no vectors, or a shard's ids and vectors do not match.
+        FileError: no vectors, or a file is missing or damaged (its content is looked at on first use).
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     shards = [(["a", "b"], np.eye(2)), (["c"], np.ones((1, 2)))]
+    ...     write_vectors(Path(folder) / "v", 2, "float32", shards)
+    ...     reader = VectorReader(Path(folder) / "v")
+    ...     len(reader), [(list(ids), vectors.shape) for ids, vectors in reader.shards()]
+    (3, [(['a', 'b'], (2, 2)), (['c'], (1, 2))])
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / _INFO
-        if not path.is_file():
+        if not (folder / INFO).is_file():
             raise FileError(folder, "holds no vectors", hint="make them with `drama encode`")
-        info = read_json(path)
+        info = read_sealed_json(folder / INFO, hint=_AGAIN)
         self.dim: int = info["dim"]
-        self._shards: list[tuple[list[str], Array]] = []
-        for ids_file in sorted(folder.glob(f"*{_IDS}")):
-            file = folder / ids_file.name.replace(_IDS, ".npy")
-            ids: list[str] = read_json(ids_file)
-            try:
-                vectors_ND: Array = np.load(file, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise FileError(file, f"can't be read ({error})", hint="encode again") from None
-            if vectors_ND.shape != (len(ids), self.dim):
-                raise FileError(ids_file, f"{len(ids)} ids, but vectors of shape {vectors_ND.shape}")
-            self._shards.append((ids, vectors_ND))
+        self._folder = folder
+        self._sums = [_Sums(*sums) for sums in info["shards"]]
+        for number in range(len(self._sums)):
+            for file in _files(folder, number):
+                if not file.is_file():
+                    raise FileError(file, "missing", hint=_AGAIN)
+        self._checked: set[int] = set()
+        self._shard = lru_cache(maxsize=_MAPPED)(self._map)
 
     def __len__(self) -> int:
-        return sum(len(ids) for ids, _ in self._shards)
+        return sum(sums.rows for sums in self._sums)
 
-    def shards(self) -> Iterator[tuple[list[str], Array]]:
-        """Yield (ids, vectors [N, D]) for each shard."""
-        yield from self._shards
+    def shards(self) -> Iterator[tuple[Sequence[str], Array]]:
+        """Yield (ids, vectors [N, D]) for each shard; ids are read when one is asked for."""
+        return map(self._shard, range(len(self._sums)))
+
+    def _map(self, number: int) -> tuple[Sequence[str], Array]:
+        """Map a shard; on first use its checksum is compared."""
+        vectors, ids = _files(self._folder, number)
+        sums = self._sums[number]
+        try:
+            if number not in self._checked and checksum(vectors) != sums.vectors:
+                raise FileError(vectors, "damaged: its checksum does not fit", hint=_AGAIN)
+            vectors_ND: Array = np.load(vectors, mmap_mode="r", allow_pickle=False)
+        except OSError as error:  # the file may be good
+            raise FileError(vectors, f"can't be opened ({error.strerror or error})") from None
+        self._checked.add(number)
+        return _Ids(ids, sums), vectors_ND
 
     def load(self) -> tuple[list[str], Array]:
         """All ids and all vectors [N, D] float32 in memory."""
-        ids = [i for shard, _ in self._shards for i in shard]
-        if not self._shards:
-            return ids, np.zeros((0, self.dim), dtype=np.float32)
-        return ids, np.concatenate([v.astype(np.float32) for _, v in self._shards])
+        ids: list[str] = []
+        vectors_ND = np.empty((len(self), self.dim), dtype=np.float32)
+        for names, part_ND in self.shards():
+            vectors_ND[len(ids) : len(ids) + len(names)] = part_ND
+            ids += names
+        return ids, vectors_ND

@@ -4,7 +4,6 @@ the corpus may be larger than memory.
 Legend: R rows, L tokens.
 """
 
-import json
 import random
 from array import array
 from collections.abc import Iterable, Sequence
@@ -15,8 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from drama.errors import DramaError
-from drama.files import atomic_folder, write_json
+from drama.checksums import checksum, read_sealed_json, write_sealed_json
+from drama.console import warn
+from drama.errors import DramaError, FileError
+from drama.files import atomic_folder
 from drama.prune.learn.domains import Domain
 from drama.records import Document
 
@@ -39,12 +40,12 @@ def domain_rows(
     BOS is lost without it.
 
     The texts are read once, as a stream. The rows are kept in the folder, whole or not at all, and read from
-    there when it exists.
+    there when it exists; if they are damaged, they are made again.
 
     Raises:
         DramaError: no domain has text for two rows.
     """
-    if not folder.is_dir():
+    if not folder.is_dir() or not _is_whole(folder):
         files: dict[str, RowFile] = {}
         stream = iter(documents)
         with atomic_folder(folder) as partial:
@@ -57,10 +58,11 @@ def domain_rows(
                     files[name].add([*own, tokenizer.eos_token_id])
             for file in files.values():
                 file.close()
-            write_json(partial / _INDEX, [[name, file.texts, file.rows] for name, file in files.items()])
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+            sums = {file.name: checksum(file) for file in sorted(partial.iterdir())}
+            domains = [[name, file.texts, file.rows] for name, file in files.items()]
+            write_sealed_json(partial / _INDEX, {"domains": domains, "checksums": sums})
     found, too_small = [], {}
-    for number, (name, texts, rows) in enumerate(index):
+    for number, (name, texts, rows) in enumerate(read_sealed_json(folder / _INDEX)["domains"]):
         if rows < 2:
             too_small[name] = texts
         else:
@@ -71,6 +73,18 @@ def domain_rows(
             hint="give more text, or lower prune.recovery.max_length",
         )
     return sorted(found, key=lambda domain: domain.name), too_small
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all files are there as they were written; a warning says which is not."""
+    try:
+        for name, known in read_sealed_json(folder / _INDEX)["checksums"].items():
+            if not (folder / name).is_file() or checksum(folder / name) != known:
+                raise FileError(folder / name, "missing or damaged")
+    except FileError as error:
+        warn(f"{error.message}: all rows are made again")
+        return False
+    return True
 
 
 def opening(tokenizer: Any) -> list[int]:

@@ -7,9 +7,6 @@ from itertools import islice
 from drama.console import Bar
 from drama.retriever.store.places import Places
 
-KEY = 32
-"""Characters of a key."""
-
 
 class Missing:
     """Blocks of texts to encode. The caller calls `encoded` when a block's vectors have a place.
@@ -17,7 +14,7 @@ class Missing:
 
     Args:
         places: the vectors that exist.
-        key: key of a text, `KEY` ASCII characters.
+        key: key of a text, `places.KEY` ASCII characters.
         texts: read once, part by part.
         part: texts in memory at once.
         block: texts of a block.

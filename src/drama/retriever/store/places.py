@@ -1,17 +1,28 @@
-"""The place of each text's vector: matrices in a folder, and a sqlite file that finds rows by text."""
+"""The place of each text's vector: matrices in a folder, and a sqlite file that finds rows by text.
+
+A block's file holds its matrix, its texts' keys and a checksum: neither a damaged matrix nor a damaged place
+gives a text another's vector; such a text counts as not encoded.
+"""
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from drama.checksums import SEAL, is_sealed, seal
+from drama.console import warn
+from drama.errors import FileError
 from drama.files import atomic_file
 from drama.retriever.vectors import Array
 
 _AT_ONCE = 500
+KEY = 32
+"""Characters of a key."""
 
 
 class Place(NamedTuple):
@@ -36,34 +47,66 @@ class Places:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._there: dict[str, bool] = {}  # blocks whose file has been looked for
-        self._db = sqlite3.connect(folder / "places.sqlite", timeout=60)
-        with self._db:
+        self._whole: dict[str, bool] = {}  # blocks whose file has been looked at
+        self._file = folder / "places.sqlite"
+        self._db = sqlite3.connect(self._file, timeout=60)
+        with self._named(), self._db:
             self._db.execute("create table if not exists blocks (block text primary key, model, seconds)")
             self._db.execute(
                 "create table if not exists rows (text text primary key, block text, row) without rowid"
             )
 
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise FileError(self._file, f"can't be used ({error})") from None
+            raise FileError(
+                self._file, f"damaged ({error})", hint="remove this file: the vectors are encoded again"
+            ) from None
+
     def find(self, texts: Sequence[str]) -> dict[str, Place]:
-        """The places of those texts that have one; a text of a block whose file is missing has none.
+        """The places of those texts that have one; a text of a missing or damaged block has none.
 
         Args:
             texts: their keys, as given to `add`.
+
+        Raises:
+            FileError: the sqlite file is damaged.
         """
         found: dict[str, Place] = {}
+        keys: dict[str, npt.NDArray[np.bytes_]] = {}
         for start in range(0, len(texts), _AT_ONCE):
             some = texts[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            for text, block, row, seconds in self._db.execute(
-                "select text, block, row, seconds from rows join blocks using (block)"
-                f" where text in ({marks})",
-                some,
-            ):
-                if block not in self._there:
-                    self._there[block] = self.file(block).is_file()
-                if self._there[block]:
+            with self._named():
+                rows = self._db.execute(
+                    "select text, block, row, seconds from rows join blocks using (block)"
+                    f" where text in ({marks})",
+                    some,
+                ).fetchall()
+            for text, block, row, seconds in rows:
+                if block not in keys:
+                    keys[block] = self._keys(block)
+                own = keys[block]
+                if isinstance(row, int) and 0 <= row < len(own) and own[row] == text.encode():
                     found[text] = Place(block, row, seconds)
         return found
+
+    def _keys(self, block: str) -> npt.NDArray[np.bytes_]:
+        """The keys of a block's texts; none if its file is missing or damaged."""
+        file = self.file(block)
+        if block not in self._whole:
+            self._whole[block] = file.is_file() and is_sealed(file)
+            if file.is_file() and not self._whole[block]:
+                warn(f"{file}: damaged, its texts are encoded again")
+        if not self._whole[block]:
+            return np.empty(0, dtype=f"S{KEY}")
+        rows = len(np.load(file, mmap_mode="r", allow_pickle=False))
+        end = file.stat().st_size - SEAL
+        return np.fromfile(file, dtype=f"S{KEY}", count=rows, offset=end - rows * KEY)
 
     def file(self, block: str) -> Path:
         """The matrix of a block, [N, D]."""
@@ -72,12 +115,15 @@ class Places:
     def add(self, texts: Sequence[str], vectors_ND: Array, model: str, seconds: float) -> None:
         """Keep vectors of texts (given by their keys), and the seconds that encoding them all took."""
         block = hashlib.sha256("".join(texts).encode()).hexdigest()[:32]
-        with atomic_file(self.file(block)) as partial, partial.open("wb") as handle:
-            np.save(handle, vectors_ND)
+        with atomic_file(self.file(block)) as partial:
+            with partial.open("wb") as handle:
+                np.save(handle, vectors_ND)
+                handle.write(np.array(texts, dtype=f"S{KEY}").tobytes())
+            seal(partial)
         rows = [(text, block, row) for row, text in enumerate(texts)]
-        with self._db:
+        with self._named(), self._db:
             self._db.execute(
                 "insert or replace into blocks values (?, ?, ?)", (block, model, seconds / len(texts))
             )
             self._db.executemany("insert or replace into rows values (?, ?, ?)", rows)
-        self._there[block] = True
+        self._whole[block] = True

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from drama.compute import Precision
 from drama.console import progress
 from drama.retriever.encoder import Encoder, load_encoder
-from drama.retriever.store.missing import KEY, Missing
-from drama.retriever.store.places import Places
+from drama.retriever.store.missing import Missing
+from drama.retriever.store.places import KEY, Places
 from drama.retriever.vectors import Array, Blocks
 from drama.workers import RaySettings, work_through
 

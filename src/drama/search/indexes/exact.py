@@ -8,7 +8,7 @@ chooses candidates, with a margin for rounding. These are scored again one by on
 vectors tie.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,7 +48,7 @@ class ExactIndex:
 
 def exact_search(
     queries_QD: npt.NDArray[np.float32],
-    shards: Iterable[tuple[list[str], npt.NDArray[Any]]],
+    shards: Iterable[tuple[Sequence[str], npt.NDArray[Any]]],
     k: int,
     block: int = _BLOCK_DOCUMENTS,
 ) -> list[list[Hit]]:
@@ -56,7 +56,8 @@ def exact_search(
 
     Args:
         queries_QD: unit vectors.
-        shards: (ids, vectors [N, D]) as `VectorReader.shards` yields them; read once, one block at a time.
+        shards: (ids, vectors [N, D]) as `VectorReader.shards` yields them; read once, one block at a time,
+            and ids only of candidates.
         k: how many.
         block: documents scored at once.
 
@@ -77,7 +78,7 @@ def exact_search(
         for first in range(0, len(ids), block):
             documents_ND = np.asarray(vectors_ND[first : first + block], dtype=np.float32)
             lengths_N = np.linalg.norm(documents_ND, axis=1)
-            _check_finite(lengths_N, ids[first : first + block])
+            _check_finite(lengths_N, ids, first)
             longest = float(lengths_N.max())
             rounding = 2 * documents_ND.shape[1] * float(np.finfo(np.float32).eps) * longest
             for start in range(0, len(queries_QD), _BLOCK_QUERIES):
@@ -93,11 +94,12 @@ def exact_search(
     return best
 
 
-def _check_finite(lengths_N: npt.NDArray[np.floating[Any]], ids: list[str]) -> None:
+def _check_finite(lengths_N: npt.NDArray[np.floating[Any]], ids: Sequence[str], first: int) -> None:
+    """Of a block that begins at `first`."""
     bad = np.flatnonzero(~np.isfinite(lengths_N))
     if len(bad):
         raise DramaError(
-            f"the vector of document '{ids[bad[0]]}' holds NaN or infinity ({len(bad)} such here)",
+            f"the vector of document '{ids[first + bad[0]]}' holds NaN or infinity ({len(bad)} such here)",
             hint="the model is damaged, or float16 was too narrow: encode again",
         )
 
