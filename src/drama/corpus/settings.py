@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from drama.corpus.chunks import ChunkSettings
 from drama.corpus.readers.hub_dataset import SCHEME
+from drama.language.codes import Language
 from drama.settings import Section
 from drama.workspace import Needs
 
@@ -16,7 +17,7 @@ class CorpusSettings(Section):
     inputs: list[str] = ["python-docs"]
     """Each `python-docs`, a BEIR folder (only its corpus is read), a file or folder in a known format (see
     `drama corpus --help`), or `hf://owner/name?split=train&text=body`."""
-    languages: list[str] = []
+    languages: list[Language] = []
     """The languages of documents that name none; an empty list: any that can be detected; one: that one,
     without detection."""
     chunk: ChunkSettings = ChunkSettings()

@@ -13,6 +13,7 @@ from drama.corpus.readers.inputs import hashed_part, input_name, other_files, re
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
+from drama.language.codes import normalise_language
 from drama.language.detect import LanguageDetector
 from drama.records import (
     Document,
@@ -93,7 +94,8 @@ def _read(inputs: list[str], prefixed: bool, count: Count) -> Iterator[Document]
 def _with_languages(documents: Iterable[Document], languages: list[str]) -> Iterator[Document]:
     detect = LanguageDetector(languages)
     for d in documents:
-        yield d if d.lang else d._replace(lang=detect(d.full_text))
+        lang = normalise_language(d.lang)
+        yield d._replace(lang=lang or detect(d.full_text))
 
 
 def _sample(path: Path, size: int | None, seed: int, count: Count) -> None:

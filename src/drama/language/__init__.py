@@ -1,5 +1,6 @@
-"""Everything that knows a language: words, sentences, abbreviations, detection, search terms."""
+"""Everything that knows a language: codes, words, sentences, abbreviations, detection, search terms."""
 
+from drama.language.codes import Language, normalise_language
 from drama.language.detect import (
     LANGUAGE_NAMES,
     LanguageDetector,
@@ -13,11 +14,13 @@ from drama.language.words import count_words, cut_words, plain_text, split_words
 
 __all__ = [
     "LANGUAGE_NAMES",
+    "Language",
     "LanguageDetector",
     "analyse",
     "count_words",
     "cut_words",
     "most_likely_language",
+    "normalise_language",
     "plain_text",
     "split_sentences",
     "split_words",

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -83,5 +83,7 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
-Names = Annotated[list[str], AfterValidator(_each_once)]
+_Name = TypeVar("_Name", bound=str)
+EachOnce = Annotated[list[_Name], AfterValidator(_each_once)]
+Names = EachOnce[str]
 """A list of at least one name, without repetition."""
