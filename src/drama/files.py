@@ -7,12 +7,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from drama.errors import FileError
+from drama.text import parse_json, read_text
 
 PARTIAL = ".partial"
 
@@ -59,10 +60,8 @@ def read_json(path: Path) -> Any:
     Raises:
         FileError: missing, or not valid JSON.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_text(path))
     except ValueError as error:
         raise FileError(
             path, f"not valid JSON ({error})", hint="the file is damaged: make it again"
@@ -102,6 +101,52 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str) -> Iterator[Path]:
+    """The files in a folder and below, by name; linked folders are followed, and no folder is read twice.
+
+    Args:
+        folder: where to begin.
+        hidden: also files and folders whose names begin with a dot.
+        count: called with an outcome for each link that leads nowhere, or to a folder that is read anyway, and
+            for each device or pipe; default: not counted.
+    """
+    root = Path(os.path.realpath(folder))
+    seen = {_inode(root)}
+    waiting = [iter(_entries(folder, hidden))]
+    while waiting:
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+        elif path.is_symlink() and not os.path.exists(path):
+            count("broken links, left out")
+        elif path.is_file():
+            yield path
+        elif not path.is_dir():
+            count("neither files nor folders, left out")
+        elif _inode(path) in seen or (path.is_symlink() and _read_anyway(path, root, hidden)):
+            count("links to folders that are read anyway, left out")
+        else:
+            seen.add(_inode(path))
+            waiting.append(iter(_entries(path, hidden)))
+
+
+def _entries(folder: Path, hidden: bool) -> list[Path]:
+    return [folder / name for name in sorted(os.listdir(folder)) if hidden or not name.startswith(".")]
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return about.st_dev, about.st_ino
+
+
+def _read_anyway(link: Path, root: Path, hidden: bool) -> bool:
+    """Whether a linked folder is in the root under its own name, or holds the root."""
+    target = Path(os.path.realpath(link))
+    if not target.is_relative_to(root):
+        return root.is_relative_to(target)
+    return hidden or not any(name.startswith(".") for name in target.relative_to(root).parts)
+
+
 def fingerprint(value: Any) -> str:
     """A short hash of anything JSON can hold, independent of the order of keys.
 
@@ -123,8 +168,9 @@ def fingerprint_path(path: Path) -> str:
     if not path.is_dir():
         raise FileError(path, "no such file or folder")
     whole = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.endswith(PARTIAL)):
-        whole.update(f"{file.relative_to(path)}\0{_digest(file)}\n".encode())
+    for file in walk(path):
+        if not file.name.endswith(PARTIAL):
+            whole.update(os.fsencode(file.relative_to(path)) + f"\0{_digest(file)}\n".encode())
     return whole.hexdigest()[:16]
 
 

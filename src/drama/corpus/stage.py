@@ -9,7 +9,7 @@ from pathlib import Path
 from drama.console import track
 from drama.corpus.chunks import chunked
 from drama.corpus.duplicates import unique, without_near_duplicates
-from drama.corpus.readers.inputs import hashed_part, input_name, other_files, read_input
+from drama.corpus.readers.inputs import hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
@@ -82,13 +82,10 @@ def _hashed_inputs(inputs: list[str]) -> dict[str, Path]:
 def _read(inputs: list[str], prefixed: bool, count: Count) -> Iterator[Document]:
     """The documents of all inputs, with the input's name before their ids if `prefixed`."""
     for name in inputs:
-        source = input_name(name)
-        if others := other_files(name):
-            count("files of another kind, left out", others)
-        before = f"{source}/" if prefixed else ""
-        for d in track(read_input(name), f"read {source}"):
+        before = f"{input_name(name)}/" if prefixed else ""
+        for d in track(read_input(name, count), f"read {input_name(name)}"):
             chunk_of = before + d.chunk_of if d.chunk_of else ""
-            yield d._replace(id=before + d.id, source=source, chunk_of=chunk_of)
+            yield d._replace(id=before + d.id, chunk_of=chunk_of)
 
 
 def _with_languages(documents: Iterable[Document], languages: list[str]) -> Iterator[Document]:
