@@ -8,22 +8,21 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 from drama.errors import FileError
 
 
-def _open_zstd(path: Path) -> BinaryIO:
+def _open_zstd(path: Path) -> io.BufferedReader:
     import pyarrow
 
-    stream = pyarrow.input_stream(str(path), compression="zstd")
-    return cast(BinaryIO, io.BufferedReader(stream))
+    return io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"))
 
 
-_OPEN: dict[str, Callable[[Path], BinaryIO]] = {
-    ".gz": lambda path: cast(BinaryIO, gzip.open(path, "rb")),
-    ".bz2": lambda path: cast(BinaryIO, bz2.open(path, "rb")),
-    ".xz": lambda path: cast(BinaryIO, lzma.open(path, "rb")),
+_OPEN: dict[str, Callable[[Path], Any]] = {
+    ".gz": gzip.GzipFile,
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
     ".zst": _open_zstd,
 }
 COMPRESSIONS = tuple(_OPEN)

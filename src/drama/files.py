@@ -102,13 +102,13 @@ def sync(path: Path) -> None:
 
 
 def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str) -> Iterator[Path]:
-    """The files in a folder and below, by name; linked folders are followed, and no folder is read twice.
+    """The files in a folder and below, by name; links to folders are followed, no folder is read twice.
 
     Args:
         folder: where to begin.
         hidden: also files and folders whose names begin with a dot.
-        count: called with an outcome for each link that leads nowhere, or to a folder that is read anyway, and
-            for each device or pipe; default: not counted.
+        count: called with an outcome for each link that leads nowhere or to a folder that is read anyway,
+            and for each device or pipe; default: not counted.
     """
     root = Path(os.path.realpath(folder))
     seen = {_inode(root)}
@@ -117,7 +117,7 @@ def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str
         path = next(waiting[-1], None)
         if path is None:
             waiting.pop()
-        elif path.is_symlink() and not os.path.exists(path):
+        elif path.is_symlink() and not path.exists():
             count("broken links, left out")
         elif path.is_file():
             yield path
@@ -131,7 +131,7 @@ def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str
 
 
 def _entries(folder: Path, hidden: bool) -> list[Path]:
-    return [folder / name for name in sorted(os.listdir(folder)) if hidden or not name.startswith(".")]
+    return [folder / name for name in sorted(p.name for p in folder.iterdir()) if hidden or name[0] != "."]
 
 
 def _inode(path: Path) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Text from outside becomes text here, with one rule: it is UTF-8, with or without a byte order mark.
 
-What is not is an error that names the file and line; nothing is guessed, dropped or replaced. (A web page may name
-another encoding: `corpus.readers.web_page`.) Names of files and folders need not be text at all: they are read
-whatever they are called, and `legible` makes ids, titles and messages of them.
+What is not is an error that names the file and line; nothing is guessed, dropped or replaced. (A web page may
+name another encoding: `corpus.readers.web_page`.) Names of files and folders need not be text: they are read
+whatever they are called, and `legible` makes ids and titles of them.
 """
 
 import codecs
@@ -48,7 +48,8 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Stream (number from 1, text without its line end) of the lines that are not blank; files may be compressed.
+    """Stream (number from 1, text without its line end) of the lines of a file, compressed or not, that are
+    not blank.
 
     Raises:
         FileError: missing, damaged or not UTF-8.
@@ -101,8 +102,7 @@ def has_control_characters(value: str) -> bool:
 
 
 def legible(name: str) -> str:
-    """The name of a file or folder, or an argument, as text: bytes that are not UTF-8, and control characters,
-    are spelt out.
+    """The name of a file or folder as text: bytes that are not UTF-8, and control characters, are spelt out.
 
     >>> legible("Café.txt"), legible("caf\\udce9.txt"), legible("a\\tb.txt")
     ('Café.txt', 'caf\\\\xe9.txt', 'a\\\\tb.txt')

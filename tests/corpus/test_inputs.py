@@ -54,12 +54,13 @@ def test_a_table_without_ids_counts_its_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"1,some text\n", "line 1: no column 'text'"),
-        (b"", "no column 'text'"),
+        (b"1,some text\n", r"line 1: 'text' is missing \(there are: 1, some text\)"),
+        (b"", "line 1: 'text' is missing"),
         (b"_id,text\n1,a\n1,b\n", "line 3: duplicate document id '1'"),
         (b"_id,text\n ,a\n", "line 2: the document id is empty"),
         (b"_id,text\n1,a,b\n", "line 2: 3 cells, but 2 columns"),
-        (b"_id,text\n1,\xff\n", "not UTF-8"),
+        (b"_id,text\n1,\xff\n", "line 2: not UTF-8"),
+        (b"_id,text,text\n1,a,b\n", "line 1: has two columns 'text'"),
     ],
 )
 def test_broken_tables_are_named(content: bytes, message: str, tmp_path: Path) -> None:
@@ -80,10 +81,10 @@ def test_any_parquet_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"body": ["one"]}, r"no column 'text' \(there are: body\)"),
+        ({"words": ["one"]}, r"'text' is missing \(there are: words\)"),
         ({"id": ["a", "a"], "text": ["one", "two"]}, "row 2: duplicate document id 'a'"),
         ({"id": ["a", None], "text": ["one", "two"]}, "row 2: the document id is empty"),
-        ({"text": ["one", None]}, "row 2: field 'text' must be text, found NoneType"),
+        ({"text": ["one"], "title": [2]}, "row 1: field 'title' must be text, found int"),
     ],
 )
 def test_broken_parquet_files_are_named(columns: dict[str, list[str]], message: str, tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from drama.records import Document
 _SHINGLE = 5
 _PERMUTATIONS = 128
 _HIGHEST_IN_TABLES = 0.9
-"""The tables that datasketch makes for a higher threshold find fewer of the candidates, or none can be made; the
-threshold itself is checked afterwards."""
+"""datasketch can't make tables for 0.98 and above; the threshold itself is checked afterwards."""
 Count = Callable[[str], object]
 """Counts an outcome by its name."""
 

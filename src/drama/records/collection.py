@@ -40,8 +40,8 @@ class Collection:
     """File name → content hash, for provenance."""
     left_out: dict[str, int]
     """Counts of what contributes nothing: queries of other splits, judged queries without a relevant document
-    (they count 0, as in trec_eval), documents and judged queries without text, judged documents that the corpus
-    does not hold."""
+    (they count 0, as in trec_eval), documents and judged queries without text, judged documents that are not
+    in the corpus."""
     not_in_corpus: list[str]
     """Ids of the latter: no ranking can find them, and they count as not found, as in trec_eval."""
 
@@ -50,13 +50,17 @@ class Collection:
         """Read and check a collection; its files may be compressed.
 
         Raises:
-            FileError: a file is missing or broken, the corpus is empty or holds none of the judged documents, or
-                the judgments name a query that does not exist.
+            FileError: a file is missing or broken, the corpus is empty or holds none of the judged documents,
+                or the judgments name a query that does not exist.
         """
         if not folder.is_dir():
             raise FileError(folder, "no such collection folder")
         judged = read_judged(folder, split)
-        corpus, queries, qrels = _file(folder, "corpus.jsonl"), queries_file(folder), qrels_file(folder, split)
+        corpus, queries, qrels = (
+            _file(folder, "corpus.jsonl"),
+            queries_file(folder),
+            qrels_file(folder, split),
+        )
         documents = list(read_documents_jsonl(corpus, Reading(folder.name)))
         if not documents:
             raise FileError(corpus, "the corpus is empty")

@@ -66,8 +66,8 @@ class Reading:
 class DocumentRows:
     """Makes documents of the rows of one file or table; the rules are the same in every format.
 
-    An id is text or an integer, unique, not empty and without control characters; without an id column it is the
-    row's number. A text may be null: it is empty then. `lang` becomes the one code of its language.
+    An id is text or an integer, unique, not empty and without control characters; without an id column it is
+    the row's number. A text may be null: it is empty then. `lang` becomes the one code of its language.
 
     >>> rows = DocumentRows("a.parquet", Reading("a"), unit="row")
     >>> rows.columns(["docid", "body", "title"])
@@ -92,7 +92,9 @@ class DocumentRows:
         self.fields = Fields(place, "document", unit, hint, reading.seen)
         self._reading = reading
 
-    def columns(self, names: Sequence[str], number: int | None = None, ragged: bool = False) -> dict[str, str]:
+    def columns(
+        self, names: Sequence[str], number: int | None = None, ragged: bool = False
+    ) -> dict[str, str]:
         """Field → column, of a table with these columns or a row with these keys.
 
         Args:
@@ -101,19 +103,24 @@ class DocumentRows:
             ragged: rows differ in their keys, so all but the text may be missing in one of them.
 
         Raises:
-            DramaError: none holds the text, or one that is named is missing.
+            DramaError: none holds the text, one that is named is missing, or two have one name.
         """
         found = document_columns(names, self._reading.columns)
         for wanted in ("text", *(() if ragged else self._reading.columns)):
             if wanted not in found:
                 raise self.missing(wanted, names, number)
+        twice = [name for name in found.values() if list(names).count(name) > 1]
+        if twice:
+            raise self.fields.error(number, f"has two columns '{twice[0]}'", hint="rename one of them")
         return found
 
     def missing(self, wanted: str, names: Iterable[str], number: int | None = None) -> DramaError:
         """The error for a field without a column or key."""
         name = self._reading.columns.get(wanted, wanted)
         hint = "name it after a question mark: papers.jsonl?text=abstract&id=doi"
-        return self.fields.error(number, f"'{name}' is missing (there are: {', '.join(names) or 'none'})", hint)
+        return self.fields.error(
+            number, f"'{name}' is missing (there are: {', '.join(names) or 'none'})", hint
+        )
 
     def document(self, number: int, values: Mapping[str, object], row: int | None = None) -> Document:
         """The document in a row.
@@ -132,12 +139,14 @@ class DocumentRows:
             self.fields.text(number, name, values.get(name))
             for name in ("title", "text", "lang", "source", "chunk_of")
         )
-        return Document(identity, title, text, normalise_language(lang), source or self._reading.source, chunk_of)
+        return Document(
+            identity, title, text, normalise_language(lang), source or self._reading.source, chunk_of
+        )
 
 
 def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator[Document]:
-    """Stream JSON lines, such as a BEIR `corpus.jsonl`: `text`, and optionally `_id`, `title`, `lang` and `source`,
-    or what `document_columns` takes for them. A file has ids in all lines or in none.
+    """Stream JSON lines, such as a BEIR `corpus.jsonl`: `text`, and optionally `_id`, `title`, `lang` and
+    `source`, or what `document_columns` takes for them. A file has ids in all lines or in none.
 
     Raises:
         FileError: a line is broken, has no text or id, or breaks a rule of `DocumentRows`.
@@ -182,7 +191,7 @@ def count_passages(path: Path) -> int:
 
 
 def read_passages(path: Path) -> Iterator[Document]:
-    """Stream the documents of a Parquet passages file; its column `chunk_of` may be missing, and a null is empty.
+    """Stream the documents of a Parquet passages file; the column `chunk_of` may be missing, a null is empty.
 
     Raises:
         FileError: what `read_rows` raises.

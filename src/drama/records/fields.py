@@ -45,8 +45,8 @@ class Fields:
         return DramaError(f"{self._place}, row {number}: {message}", hint=hint)
 
     def identity(self, number: int, value: object) -> str:
-        """An id: text or an integer, unique, not empty, without space around it, and without tabs, line breaks
-        and other control characters, which would break the lines of qrels and runs.
+        """An id: text or an integer, unique, not empty, and without tabs, line breaks and other control
+        characters, which would break the lines of qrels and runs. Space around it is left out.
         """
         is_number = isinstance(value, int) and not isinstance(value, bool)
         identity = self.text(number, "_id", str(value) if is_number else value)

@@ -20,8 +20,8 @@ _HEADER_GRADE = re.compile(r"score|grade|rel(evance|evancy)?|label|judge?ment|qr
 def read_qrels(path: Path) -> Qrels:
     """Read BEIR's qrels: a header line, then `query-id TAB corpus-id TAB score`.
 
-    TREC's four columns (`query 0 document grade`), spaces between columns, other headers (`topic docid rel`) or
-    none, and grades such as `1.0` are read too.
+    TREC's four columns (`query 0 document grade`), spaces between columns, other headers (`topic docid rel`)
+    or none, and grades such as `1.0` are read too.
 
     Raises:
         FileError: missing or empty file, not UTF-8, wrong number of columns, a grade that is no integer, one

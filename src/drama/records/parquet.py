@@ -36,7 +36,8 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
         optional: the last columns of the schema, which may be missing: rows are shorter then.
 
     Raises:
-        FileError: missing file, not Parquet, another column is missing or holds no text, or what `read_columns` raises.
+        FileError: missing file, not Parquet, another column is missing or holds no text, or what
+            `read_columns` raises.
     """
     file = open_parquet(path)
     there = file.schema_arrow

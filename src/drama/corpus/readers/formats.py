@@ -32,7 +32,7 @@ PAGES = {
 
 
 def corpus_reader(path: Path) -> "Callable[[Path, Reading], Iterator[Document]] | None":
-    """The reader of a file of documents: (path, what is known of it) → documents; None for an unknown suffix."""
+    """The reader of a file of documents; None for an unknown suffix."""
     return _reader(CORPUS_FILES, path)
 
 
@@ -74,8 +74,9 @@ def listed(suffixes: Iterable[str], last: str) -> str:
 
 
 KNOWN_INPUTS = (
-    f"a BEIR folder, a {listed([*CORPUS_FILES, *PAGES], 'or')} file, a folder of {listed([*PAGES, *SHARDS], 'and')} "
-    f"files, or hf://owner/name?split=train&text=body; text files may be compressed ({listed(COMPRESSIONS, 'or')}), "
+    f"a BEIR folder, a {listed([*CORPUS_FILES, *PAGES], 'or')} file, "
+    f"a folder of {listed([*PAGES, *SHARDS], 'and')} files, or hf://owner/name?split=train&text=body; "
+    f"text files may be compressed ({listed(COMPRESSIONS, 'or')}), "
     "and fields with other names follow a question mark: papers.csv?text=abstract&id=doi"
 )
 """Everything that `read_input` takes, for help and errors."""

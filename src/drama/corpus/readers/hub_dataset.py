@@ -10,6 +10,7 @@ from drama.records import Document, DocumentRows, Reading
 from drama.records.columns import NAMED
 
 SCHEME = "hf://"
+_EXAMPLE = f"{SCHEME}owner/name?split=train&text=body"
 _OPTIONS = ("split", "config", "revision", *NAMED)
 
 
@@ -35,15 +36,15 @@ def hub_dataset(name: str) -> HubDataset:
     Raises:
         DramaError: no name, or an unknown option.
     """
-    place, options = split_options(name.removeprefix(SCHEME), _OPTIONS, f"{SCHEME}owner/name?split=train&text=body")
+    place, options = split_options(name.removeprefix(SCHEME), _OPTIONS, _EXAMPLE)
     return HubDataset(place.rstrip("/"), options)
 
 
 def read_hub_dataset(name: str, source: str) -> Iterator[Document]:
     """Stream the rows of a dataset; nothing is downloaded as a whole.
 
-    Columns are as for `document_columns` (without one for ids, a row's number is its id, from 1); options name
-    others. A folder on this machine holds what `save_to_disk` wrote, or files that `load_dataset` reads
+    Columns are as for `document_columns` (without one for ids, a row's number is its id, from 1); options
+    name others. A folder on this machine holds what `save_to_disk` wrote, or files that `load_dataset` reads
     (Parquet, Arrow, JSON, CSV).
 
     Raises:

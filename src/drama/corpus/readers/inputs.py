@@ -59,7 +59,9 @@ def input_name(name: str) -> str:
     if name.startswith(SCHEME):
         return Path(hub_dataset(name).name).name
     path, _ = _split(name)
-    return legible(path.resolve().name if path.is_dir() else Path(uncompressed_name(path.name)).stem)
+    return legible(
+        (path.name or path.resolve().name) if path.is_dir() else Path(uncompressed_name(path.name)).stem
+    )
 
 
 def hashed_part(name: str) -> Path | None:
@@ -80,7 +82,7 @@ def _split(name: str) -> tuple[Path, dict[str, str]]:
 
 
 def _corpus_file(path: Path) -> Path | None:
-    """The file that holds a corpus: the path itself, or one in a folder; None for a folder of pages and shards.
+    """The file that holds a corpus: the path itself, or one in a folder; None for a folder of other files.
 
     Raises:
         DramaError: of an unknown kind, or a BEIR folder without its corpus.

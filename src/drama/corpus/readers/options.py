@@ -22,8 +22,16 @@ def split_options(name: str, known: Sequence[str], example: str) -> tuple[str, d
     """
     place, mark, query = name.partition("?")
     options = parse_qsl(query, keep_blank_values=True)
-    wrong = next((key for key, value in options if key not in known or not value), "" if options or not mark else "?")
+    wrong = next(
+        (key for key, value in options if key not in known or not value), "" if options or not mark else "?"
+    )
     if not place or wrong or len(dict(options)) < len(options):
-        problem = f"'{wrong}' is no option, or empty" if wrong else "an option is there twice" if place else "no name"
+        problem = (
+            f"'{wrong}' is no option, or empty"
+            if wrong
+            else "an option is there twice"
+            if place
+            else "no name"
+        )
         raise DramaError(f"{name}: {problem}", hint=f"like {example}; options: {', '.join(known)}")
     return place, dict(options)

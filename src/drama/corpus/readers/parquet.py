@@ -11,8 +11,8 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Document]:
     """Stream the rows; columns as for `document_columns`, in which all but the ids may be null.
 
     Raises:
-        DramaError: missing or damaged file, not Parquet, no column with text, a value of the wrong type, or an id
-            against the rules.
+        DramaError: missing or damaged file, not Parquet, no column with text, a value of the wrong type, or
+            an id against the rules.
     """
     file = open_parquet(path)
     rows = DocumentRows(path, reading, unit="row")

@@ -47,20 +47,22 @@ def _documents(path: Path, lines: TextIO, reading: Reading) -> Iterator[Document
     tabbed = uncompressed_name(path.name).lower().endswith(".tsv")
     header = lines.readline()
     delimiter = max("\t,;" if tabbed else ",;\t", key=header.count)
-    names = [name.strip() for name in next(_records(path, [header], delimiter, False, 1))[1]]
+    _, head = next(_records(path, [header], delimiter, False, 1), (1, []))
+    names = [name.strip() for name in head]
     documents = DocumentRows(path, reading)
     columns = documents.columns(names, 1)
     for number, (line, cells) in enumerate(_records(path, lines, delimiter, tabbed, 2), start=1):
         if len(cells) != len(names):
             raise FileError(path, f"{len(cells)} cells, but {len(names)} columns", line=line)
         row = dict(zip(names, cells, strict=True))
-        yield documents.document(line, {field: row[column] for field, column in columns.items()}, number)
+        values = {field: row[column] for field, column in columns.items()}
+        yield documents.document(line, values, number)
 
 
 def _records(
     path: Path, lines: Iterable[str], delimiter: str, plain: bool, line: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """The records that are not blank, each with the number of its first line; `plain` means without quotes."""
+    """The records that are not blank, each with its first line's number; `plain` means without quotes."""
     reader = csv.reader(
         lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL, strict=True
     )
@@ -78,8 +80,9 @@ def _records(
 
 
 def _broken(path: Path, first: int, delimiter: str, error: csv.Error) -> FileError:
-    """The error in the record that begins at line `first`: at the line where a quote opens that does not close."""
-    cell = re.compile(rf'(?:"(?:[^"]|"")*+"|(?!")[^{delimiter}\r\n]*)(?:{delimiter}|\r?\n|\Z)')
+    """The error in the record that begins at line `first`, at the line of a quote that does not close."""
+    content = rf'(?:"(?:[^"]|"")*+"|(?!")[^{delimiter}\r\n]*)'
+    cell = re.compile(rf"{content}(?:{delimiter}|\r?\n|\Z)")
     with _opened(path) as lines:
         rest = "".join(islice(lines, first - 1, None))
     at = 0

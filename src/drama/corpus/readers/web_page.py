@@ -25,8 +25,8 @@ _GAP = re.compile(r" *\n *\n\s*")
 
 
 def read_web_page(path: Path) -> Page:
-    """Read an HTML file: UTF-8, or the encoding that its byte order mark or its `<meta charset>` names, by the
-    names that browsers know (WHATWG: `gb2312` is GB 18030, `iso-8859-1` is Windows-1252).
+    """Read an HTML file: UTF-8, or the encoding that its byte order mark or its `<meta charset>` names, as
+    browsers understand the name (WHATWG: `gb2312` is GB 18030, `iso-8859-1` is Windows-1252).
 
     Raises:
         FileError: damaged, or in none of these.
@@ -38,11 +38,11 @@ def read_web_page(path: Path) -> Page:
     except FileError as error:
         encoding = _named_encoding(data)
         if encoding is None:
-            raise FileError(path, f"{error.message.partition(': ')[2]}, and no other encoding is named") from None
+            raise FileError(path, "not UTF-8, and no other encoding is named", hint=error.hint) from None
     try:
         return parse_web_page(encoding.decode(data, "strict")[0].removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
-        problem = f"neither UTF-8 nor {encoding.name}, the encoding that it names (byte {error.start + 1})"
+        problem = f"neither UTF-8 nor {encoding.name}, which it names (byte {error.start + 1})"
         raise FileError(path, problem, hint="convert it to UTF-8") from None
 
 
