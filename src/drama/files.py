@@ -50,8 +50,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented, keys in the order given."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON atomically, indented, keys in the order given; paths that are not UTF-8 come back too."""
+    write_text(path, _encoded(json.dumps(value, indent=2, ensure_ascii=False)).decode() + "\n")
+
+
+def _encoded(text: str) -> bytes:
+    """JSON in UTF-8, with JSON's escapes for the bytes of a path that are not."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def read_json(path: Path) -> Any:
@@ -154,7 +159,7 @@ def fingerprint(value: Any) -> str:
     True
     """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_encoded(text)).hexdigest()[:16]
 
 
 def fingerprint_path(path: Path) -> str:

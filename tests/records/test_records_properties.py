@@ -56,7 +56,11 @@ def test_documents(tmp_path: Path, rows: list[Document]) -> None:
 
 
 @in_one_folder
-@given(st.lists(st.builds(Query, spaced_ids, texts, st.sampled_from(["", "de"])), unique_by=lambda q: q.id, max_size=5))
+@given(
+    st.lists(
+        st.builds(Query, spaced_ids, texts, st.sampled_from(["", "de"])), unique_by=lambda q: q.id, max_size=5
+    )
+)
 def test_queries(tmp_path: Path, rows: list[Query]) -> None:
     assert write_queries(tmp_path / "q.jsonl", rows) == len(rows)
     assert list(read_queries(tmp_path / "q.jsonl")) == rows

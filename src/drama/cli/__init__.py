@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from drama.errors import DramaError
+from drama.text import is_text, legible
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
@@ -58,6 +59,14 @@ def _app() -> typer.Typer:
     return app
 
 
+def _check_arguments(words: list[str]) -> None:
+    """Names of files in a folder may be anything, but what is typed must be text."""
+    for word in words:
+        if not is_text(word):
+            hint = "rename the file or folder, or give the folder that holds it"
+            raise DramaError(f"argument '{legible(word)}' is not UTF-8", hint)
+
+
 def main() -> None:
     """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 stopped by Ctrl-C."""
     debug = _DEBUG in sys.argv
@@ -65,6 +74,7 @@ def main() -> None:
         sys.argv.remove(_DEBUG)
     _quiet()
     try:
+        _check_arguments(sys.argv[1:])
         _app()()
     except (DramaError, OSError) as error:
         if debug:

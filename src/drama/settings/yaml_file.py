@@ -7,6 +7,7 @@ import yaml
 
 from drama.errors import FileError
 from drama.files import write_text
+from drama.text import read_text
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -32,11 +33,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileError(path, "no such file")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        values = yaml.load(read_text(path), Loader=_UniqueKeys)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise FileError(path, f"not valid YAML ({error.problem})", line=line) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise FileError(path, f"not valid YAML ({error})") from None
     if values is None:
         return {}

@@ -15,6 +15,7 @@ from drama.corpus.readers.formats import (
 )
 from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
 from drama.corpus.readers.options import split_options
+from drama.corpus.readers.python_docs import SOURCE
 from drama.errors import DramaError, FileError
 from drama.files import walk
 from drama.records import Document, DocumentRows, Reading
@@ -62,6 +63,14 @@ def input_name(name: str) -> str:
     return legible(
         (path.name or path.resolve().name) if path.is_dir() else Path(uncompressed_name(path.name)).stem
     )
+
+
+def names_sources(name: str) -> bool:
+    """Whether documents of an input name sources of their own: by its first document; of the hub's, perhaps."""
+    if name == SOURCE or name.startswith(SCHEME):
+        return name != SOURCE
+    first = next(read_input(name), None)
+    return first is not None and first.source != input_name(name)
 
 
 def hashed_part(name: str) -> Path | None:
