@@ -66,7 +66,7 @@ def input_name(name: str) -> str:
 
 
 def names_sources(name: str) -> bool:
-    """Whether documents of an input name sources of their own: by its first document; of the hub's, perhaps."""
+    """Whether documents of an input name sources of their own: by its first one; of the hub's, perhaps."""
     if name == SOURCE or name.startswith(SCHEME):
         return name != SOURCE
     first = next(read_input(name), None)
