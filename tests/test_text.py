@@ -52,7 +52,9 @@ def test_lines_come_whole_from_every_kind_of_file(suffix: str, tmp_path: Path) -
 @pytest.mark.parametrize("damage", ["cut", "another kind"])
 def test_damaged_compressed_files_are_named(suffix: str, damage: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
-    path.write_bytes(compress(suffix, LINES.encode())[:-30] if damage == "cut" else b"plain text, and more of it")
+    path.write_bytes(
+        compress(suffix, LINES.encode())[:-30] if damage == "cut" else b"plain text, and more of it"
+    )
     with pytest.raises(FileError, match=rf"a\{suffix}: damaged, or not {suffix[1:]}"):
         list(read_lines(path))
 
