@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drama.compression import COMPRESSIONS
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.chunks import Chunker
 from drama.corpus.readers import formats
@@ -142,11 +143,13 @@ def test_deeply_nested_pages_are_read() -> None:
 
 def test_the_registry_of_formats_names_readers_and_is_what_users_are_told(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/corpus.md").read_text()
-    for suffix in [*CORPUS_FILES, *PAGES]:
-        assert callable(corpus_reader(Path(f"a{suffix.upper()}")) or page_reader(Path(f"a{suffix.upper()}")))
+    for suffix in [*CORPUS_FILES, *PAGES, *COMPRESSIONS]:
+        path = Path(f"a{'.csv' if suffix in COMPRESSIONS else ''}{suffix.upper()}")
+        assert callable(corpus_reader(path) or page_reader(path))
         assert suffix in KNOWN_INPUTS
         assert f"`{suffix}`" in page
     assert corpus_reader(Path("a.pdf")) is page_reader(Path("a.pdf")) is None
+    assert corpus_reader(Path("a.parquet.gz")) is None
     (tmp_path / "a.pdf").write_bytes(b"")
     with pytest.raises(DramaError, match=r"a\.pdf: unknown kind of file") as caught:
         read_input(str(tmp_path / "a.pdf"))

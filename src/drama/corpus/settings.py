@@ -16,7 +16,8 @@ class CorpusSettings(Section):
 
     inputs: list[str] = ["python-docs"]
     """Each `python-docs`, a BEIR folder (only its corpus is read), a file or folder in a known format (see
-    `drama corpus --help`), or `hf://owner/name?split=train&text=body`."""
+    `drama corpus --help`; fields with other names: `papers.csv?text=abstract&id=doi`), or
+    `hf://owner/name?split=train&text=body`."""
     languages: list[Language] = []
     """The languages of documents that name none; an empty list: any that can be detected; one: that one,
     without detection."""
