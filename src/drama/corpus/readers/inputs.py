@@ -17,7 +17,7 @@ from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_datas
 from drama.corpus.readers.options import split_options
 from drama.corpus.readers.python_docs import SOURCE
 from drama.errors import DramaError, FileError
-from drama.files import walk
+from drama.folders import walk
 from drama.records import Document, DocumentRows, Reading
 from drama.records.columns import NAMED
 from drama.text import legible

@@ -4,7 +4,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from drama.files import fingerprint_path, walk
+from drama.files import fingerprint_path
+from drama.folders import walk
 
 
 def names(folder: Path, hidden: bool = True) -> tuple[list[str], dict[str, int]]:
