@@ -8,7 +8,7 @@ from drama.language.detect import (
     surely_another_language,
     wrong_language,
 )
-from drama.language.sentences import split_sentences
+from drama.language.sentences import split_sentences, splits_at_spaces
 from drama.language.terms import analyse
 from drama.language.words import count_words, cut_words, plain_text, split_words
 
@@ -24,6 +24,7 @@ __all__ = [
     "plain_text",
     "split_sentences",
     "split_words",
+    "splits_at_spaces",
     "surely_another_language",
     "wrong_language",
 ]

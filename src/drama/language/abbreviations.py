@@ -2,6 +2,8 @@
 
 import re
 
+from drama.language.stops import joins
+
 _KNOWN = {
     "ar": "د م أ ص ج ت هـ ق.م",
     "bn": "ডা ড মি মো মোঃ প্রফে",
@@ -33,15 +35,14 @@ _CONTINUES_AFTER_QUOTE = {
 }
 _CLOSING = '」』”’"»'
 _LETTER = re.compile(r"[^\W\d_]")
-_WITHOUT_SPACES = ("ja", "th", "zh")
 
 
 def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> bool:
     """Whether two pieces that the splitter separated are one sentence.
 
     Args:
-        sentence: the pieces combined so far.
-        following: the next piece.
+        sentence: the pieces combined so far; of a long one the beginning and the end.
+        following: the next piece, or its beginning.
         gap: whether there is white space between them.
         lang: ISO 639-1 code.
 
@@ -55,12 +56,12 @@ def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> boo
         return True
     if following[0] == "»" or (following[0] in "—–" and following[1:].strip()[:1].islower()):
         return True
-    if not sentence.endswith("."):
-        return False
     if lang == "th":
         return _THAI_STOP.search(sentence) is not None
-    if not gap and lang not in _WITHOUT_SPACES:  # 3.50 and J.-C. in digits and letters of any script
+    if not gap and joins(sentence, following, lang):
         return True
+    if not sentence.endswith("."):
+        return False
     known = _KNOWN_STOP.get(lang)
     if known is not None and known.search(sentence):
         return True
