@@ -6,20 +6,20 @@ from drama.language.stops import joins
 
 _KNOWN = {
     "ar": "د م أ ص ج ت هـ ق.م",
-    "bn": "ডা ড মি মো মোঃ প্রফে",
+    "bn": "ডা ড মি মো মোঃ প্রফে এ বি সি জি জে কে পি",
     "en": "approx Figs Eq Eqs Ref Sec",
     "es": "Dña D Srta aprox",
-    "fa": "ه.ش ه.ق ق.م ص ج",
+    "fa": "ه.ش ه.ق ق.م ص ج بی سی دی جی",
     "fr": "M MM Dr Me Mgr Pr Mlle Mme St Ste art fig vol chap env",
-    "hi": "डॉ श्री प्रो पं कु सं रु",
-    "id": "Jl Jln Dr Ir Hj H Prof Drs Kab Kec No Tn Ny Rp hlm",
+    "hi": "डॉ श्री प्रो पं कु सं रु सें मी कि ई पू ए बी सी डी जी जे के एल एम एन पी आर एस वी",
+    "id": "Jl Jln Dr Ir KH Hj H Prof Drs Kab Kec No Tn Ny Rp hlm",
     "it": "S ca pag",
     "ja": "Dr Mr Ms Mrs St Jr No vs",
     "ko": "Dr Mr Ms Mrs St No vs",
     "pt": "Av Sr Sra Dr Dra Prof Profa Exmo Eng R p pág séc aprox",
     "ru": "рис стр табл гл см ср ул им",
-    "sw": "Dkt Bw Bi Prof Mhe Sh Mh Na Uk Mch",
-    "te": "డా శ్రీ ప్రొ రూ కి.మీ",
+    "sw": "Dk Dkt Bw Bi Prof Mhe Sh Mh Na Uk Mch",
+    "te": "డా శ్రీ ప్రొ రూ కి.మీ క్రీ శ పూ కె సి జి జె ఎన్ ఎస్ ఎం టి పి వి",
     "yo": "Dr Dókítà Ọ̀gb Prof Alh",
 }
 """By language: titles, units and the like that come before a name or a number."""

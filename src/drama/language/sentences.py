@@ -21,8 +21,8 @@ _LONG = 500
 _SPACE = re.compile(r"\s+")
 _LINE = re.compile(r"[\r\n]+")
 _PARAGRAPH = re.compile(r"\n\s*\n")
-_OPENED = re.compile(r"\s*«$")
-_CLOSED = re.compile(r"[\"“”»’)\]]+(?=\s|$)")
+_OPENED = re.compile(r"\s*«$|\s[\"“”„‘]$")
+_CLOSED = re.compile(r"(?:\[[^\[\]]{1,40}\]|[\"“”»’)\].!?…])+(?=\s|$)")
 _SPACED_STOP = re.compile(r"(?<=\s[.!?])\s+(?![\s»])")
 _AT_SPACES = re.compile(r".{40,}?(?:\s|$)|.+")
 """Thai without its library: pieces that end at a space and have 40 characters or more."""
@@ -105,9 +105,9 @@ def _combined(pieces: Iterator[Span], text: str, lang: str) -> Iterator[Span]:
     for begin, last in pieces:
         opened = _OPENED.search(text, max(start, end - 3), end)
         closed = _CLOSED.match(text, begin, last) if begin == end else None
-        if opened:  # an opening quotation mark belongs to what it opens
+        if opened and (begin == end or text[end - 1] == "«"):  # it belongs to what it opens
             begin, end = end - len(opened.group().lstrip()), opened.start()
-        elif closed:  # and a closing one to what it closes
+        elif closed:  # a quotation mark or a note belongs to what it closes
             end = closed.end()
             begin = min(end + 1, last)
         if end <= start:

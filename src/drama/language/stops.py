@@ -10,13 +10,16 @@ from sentencex import segment
 UNSPACED_STOP = regex.compile(r"(?<=[\p{L}\p{N}][\])\"'”’»%]*[.…])(?=[\[(\"“«¿¡]?\p{Lu})")
 """Stops before a capital; the splitter does not see them after digits and ellipses."""
 
-_GOES_ON = regex.compile(r"[\p{M},;:)\]}/_ºª%]|[-‐‑–]\p{L}")
+_GOES_ON = regex.compile(r"[\p{M},;:)\]}/_=ºª%]|[-‐‑–]\p{L}")
 """Nothing that begins a sentence."""
+_TOKEN = regex.compile(r"[^\s\p{Han}\p{Hiragana}\p{Katakana}。！？।]+$")
 _ADDRESS = regex.compile(r"://|@|^\W*(?:www\.|~?/|\.{1,2}/)|/.*/", regex.IGNORECASE)
 _INITIAL = regex.compile(
     r"(?<![\p{L}\p{N}\p{M}])\p{Lu}\p{Mn}*\u200d?\.$|(?<![\p{L}\p{N}\p{M}'’])\p{L}[\p{Mn}--\p{Script=Deva}]*\u200d?\.$",
     regex.VERSION1,
 )
+_HIDDEN = regex.compile(r"\p{Lu}{2,4}\b|[A-Z][a-z]+[A-Z]")
+"""What follows a stop that begins a name: `.NET`, `.BAK`, `.LoadLibrary`."""
 _DOTTED = regex.compile(r"\p{L}\.\p{L}")
 _NAME = regex.compile(r"[\w$]+\(|\w{2,}\.\w{2,}|[\w.+-]+@\w")
 """A call, a dotted name, the rest of an e-mail address."""
@@ -39,14 +42,17 @@ def joins(sentence: str, following: str, lang: str) -> bool:
     >>> joins("It is seen in disease.", "Recent work", "en"), joins("It was in 2019.", "We saw", "en")
     (False, False)
     """
-    token, head = sentence.split()[-1], following.split()[0]
+    found, head = _TOKEN.search(sentence), following.split()[0]
+    token = found.group() if found else ""
     if _GOES_ON.match(head) or _ADDRESS.search(token):
         return True
-    if sentence[-1] not in ".…":
+    if not token.endswith((".", "…")):
         return False
     if token.endswith(("..", "…")):
         return not head[0].isupper()
-    if token == "." or (token[-2:-1].isdigit() and head[0].isdigit()) or _ENUMERATOR.fullmatch(sentence):
+    if token == ".":
+        return _HIDDEN.match(head) is not None
+    if (token[-2:-1].isdigit() and head[0].isdigit()) or _ENUMERATOR.fullmatch(sentence):
         return True
     if _DOTTED.search(token) or _NAME.match(head) or _SUFFIX.match(following) or _both_are_names(token, head):
         return True
