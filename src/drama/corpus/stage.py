@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from drama.console import track
+from drama.console import track, warn
 from drama.corpus.chunks import chunked
 from drama.corpus.duplicates import unique, without_near_duplicates
 from drama.corpus.readers.inputs import hashed_part, input_name, other_files, read_input
@@ -15,6 +15,7 @@ from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
 from drama.language.codes import normalise_language
 from drama.language.detect import LanguageDetector
+from drama.language.sentences import AT_SPACES
 from drama.records import (
     Document,
     count_passages,
@@ -52,7 +53,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
         files = [name for name in settings.inputs if name != SOURCE]
         if files:
             documents = _with_languages(_read(files, len(settings.inputs) > 1, run.count), settings.languages)
-            chunks = chunked(documents, settings.chunk, tokenizer)
+            chunks = chunked(documents, settings.chunk, tokenizer, run.count)
             kept = without_near_duplicates(unique(chunks, run.count), settings.near_duplicates, run.count)
             write_passages(out / PASSAGES, kept)
             _sample(out / PASSAGES, settings.max_documents, seed, run.count)
@@ -62,6 +63,8 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
         if not languages:
             raise DramaError(f"corpus: no document with text in {', '.join(settings.inputs)}")
         run.figures["documents"] = languages.total()
+        if n := run.counts[AT_SPACES]:
+            warn(f"corpus: {n} documents: {AT_SPACES}")
         run.figures["languages"] = dict(languages.most_common())
     return run.manifest
 

@@ -8,11 +8,12 @@ from drama.language.detect import (
     surely_another_language,
     wrong_language,
 )
-from drama.language.sentences import split_sentences, splits_at_spaces
+from drama.language.sentences import AT_SPACES, split_sentences, splits_at_spaces
 from drama.language.terms import analyse
 from drama.language.words import count_words, cut_words, plain_text, split_words
 
 __all__ = [
+    "AT_SPACES",
     "LANGUAGE_NAMES",
     "Language",
     "LanguageDetector",

@@ -26,6 +26,8 @@ _CLOSED = re.compile(r"(?:\[[^\[\]]{1,40}\]|[\"“”»’)\].!?…])+(?=\s|$)")
 _SPACED_STOP = re.compile(r"(?<=\s[.!?])\s+(?![\s»])")
 _AT_SPACES = re.compile(r".{40,}?(?:\s|$)|.+")
 """Thai without its library: pieces that end at a space and have 40 characters or more."""
+AT_SPACES = "Thai, split at spaces instead of sentences (pip install 'drama-retrieval[thai]')"
+"""Outcome of a document whose sentences can't be found: see `splits_at_spaces`."""
 Span = tuple[int, int]
 Splitter = Callable[[str], Iterable[str]]
 

@@ -21,16 +21,18 @@ _INITIAL = regex.compile(
 _HIDDEN = regex.compile(r"\p{Lu}{2,4}\b|[A-Z][a-z]+[A-Z]")
 """What follows a stop that begins a name: `.NET`, `.BAK`, `.LoadLibrary`."""
 _DOTTED = regex.compile(r"\p{L}\.\p{L}")
-_NAME = regex.compile(r"[\w$]+\(|\w{2,}\.\w{2,}|[\w.+-]+@\w")
-"""A call, a dotted name, the rest of an e-mail address."""
+_INITIALS = regex.compile(r"^\P{L}*(?:\p{L}\p{Mn}*\.)+(?=\p{L}\p{M}*\p{L})")
+_NAME = regex.compile(r"[\w$]+\(|\w{5,}\.\w{2,}|\w{2,}\.\p{Ll}|[\w.+-]+@\w")
+"""A call, a dotted name (but "Prof.Weber"), the rest of an e-mail address."""
 _LAST_WORD, _FIRST_WORD = regex.compile(r"\w+(?=\.$)"), regex.compile(r"\w+")
 _CAMEL = regex.compile(r"\p{Ll}\p{Lu}|_")
 _SUFFIX = regex.compile(
-    r"(?:7z|avi|bak|bat|bmp|bz2|cfg|class|cpp|css|csv|deb|dll|docx?|epub|exe|gif|gz|html?|ico|ini|iso|jar|java|jpe?g"
-    r"|js|json|jsonl|log|md|mkv|mov|mp[34]|net|odt|ogg|parquet|pdf|php|png|pptx?|ps|py|rar|rb|rpm|rtf|sh|sql|svg"
-    r"|tar|tex|tiff?|toml|ts|tsv|txt|utf|wav|webp|xlsx?|xml|ya?ml|zip|zst)\b(?!\s+\p{Ll})|(?:com|org|edu|gov|io)\b",
+    r"(?:7z|avi|bmp|bz2|cfg|cpp|css|csv|dll|docx?|epub|exe|gif|gz|html?|ini|jar|jpe?g|js|jsonl?|mkv|mp[34]|odt|ogg"
+    r"|pdf|php|png|pptx?|py|rb|rpm|rtf|sql|svg|tex|tiff?|toml|tsv|txt|utf|wav|webp|xlsx?|xml|ya?ml|zip|zst)\b"
+    r"|(?:bak|bat|com|edu|gov|ico|io|java|log|md|net|org|sh|tar|ts)\b(?!\s+\p{Ll})",
     regex.IGNORECASE,
 )
+"""Of files and sites; those that are words too, if no sentence follows."""
 _ENUMERATOR = regex.compile(r"[(\[]?(?:\p{N}{1,3}|\p{L})\.")
 
 
@@ -54,7 +56,12 @@ def joins(sentence: str, following: str, lang: str) -> bool:
         return _HIDDEN.match(head) is not None
     if (token[-2:-1].isdigit() and head[0].isdigit()) or _ENUMERATOR.fullmatch(sentence):
         return True
-    if _DOTTED.search(token) or _NAME.match(head) or _SUFFIX.match(following) or _both_are_names(token, head):
+    if (
+        _DOTTED.search(_INITIALS.sub("", token))
+        or _NAME.match(head)
+        or _SUFFIX.match(following)
+        or _both_are_names(token, head)
+    ):
         return True
     if _INITIAL.search(token) and (lang not in ("en", "") or token[0].islower()):
         return True
