@@ -3,11 +3,11 @@
 from drama.language.codes import Language, normalise_language
 from drama.language.detect import (
     LANGUAGE_NAMES,
-    LanguageDetector,
     most_likely_language,
     surely_another_language,
     wrong_language,
 )
+from drama.language.guess import LanguageGuesser
 from drama.language.sentences import AT_SPACES, split_sentences, splits_at_spaces
 from drama.language.terms import analyse
 from drama.language.words import count_words, cut_words, plain_text, split_words
@@ -16,7 +16,7 @@ __all__ = [
     "AT_SPACES",
     "LANGUAGE_NAMES",
     "Language",
-    "LanguageDetector",
+    "LanguageGuesser",
     "analyse",
     "count_words",
     "cut_words",
