@@ -36,9 +36,12 @@ class CorpusSettings(Section):
         return self
 
     def needs(self) -> Needs:
-        """The tokenizer that counts a chunk's tokens, and the reader of hub datasets."""
-        hub = any(name.startswith(SCHEME) for name in self.inputs)
+        """The tokenizer that counts a chunk's tokens, the reader of hub datasets, and the splitter of Thai where
+        the corpus is said to be Thai."""
+        extras = [("datasets", "datasets")] if any(name.startswith(SCHEME) for name in self.inputs) else []
+        if "th" in self.languages:
+            extras += [("pythainlp", "thai"), ("pycrfsuite", "thai")]
         return Needs(
             models=[self.chunk.tokenizer] if self.chunk.tokenizer else [],
-            extras=[("datasets", "datasets")] if hub else [],
+            extras=extras,
         )
