@@ -114,7 +114,7 @@ GOOD = '{"_id": "d0", "text": "good"}\n'
     ("file", "content", "message"),
     [
         ("corpus.jsonl", GOOD + '{"_id": "d1", "text"\n', "corpus.jsonl, line 2: not valid JSON"),
-        ("corpus.jsonl", GOOD + '{"_id": "d1"}\n', "line 2: field 'text' is missing"),
+        ("corpus.jsonl", GOOD + '{"_id": "d1"}\n', "line 2: 'text' is missing"),
         ("corpus.jsonl", GOOD + GOOD, "line 2: duplicate document id 'd0'"),
         ("corpus.jsonl", "", "the corpus is empty"),
         ("queries.jsonl", "[1]\n", "queries.jsonl, line 1: expected a JSON object"),

@@ -1,5 +1,6 @@
 """Supervised sets, the margin of hard negatives, the mixture, and the table of what will be trained on."""
 
+import gzip
 import json
 import shutil
 from collections import Counter
@@ -74,6 +75,12 @@ def test_supervised_queries_have_the_judged_positives(judged: Path, tmp_path: Pa
     manifest, rows = run(section, passages, tmp_path / "out")  # what is tested on now is left out
     assert manifest.counts["supervised: query of the test split too, left out"] == 2
     assert len(rows) == 3
+
+    for file in (tested, judgments, judged / "queries.jsonl"):
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    again, same = run(section, passages, tmp_path / "out")
+    assert (again.counts, same) == (manifest.counts, rows)
 
 
 def test_supervised_sets_that_cannot_be_used(judged: Path, tmp_path: Path) -> None:

@@ -50,3 +50,23 @@ def test_a_corpus_without_text_is_refused(tmp_path: Path) -> None:
     write_documents_jsonl(tmp_path / "c.jsonl", [Document("1", "", "")])
     with pytest.raises(DramaError, match="no document with text"):
         build_corpus(CorpusSettings(inputs=[str(tmp_path / "c.jsonl")]), tmp_path / "out")
+
+
+def test_a_corpus_has_few_languages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    english = [
+        Document(f"{n}", "", f"The wing {n} lifts the plane when air flows over it.") for n in range(200)
+    ]
+    titles = [Document(f"t{n}", "", text) for n, text in enumerate(["freeman method .", "Algebraic Systems"])]
+    others = [
+        Document("fi", "", "Lentokoneen siipi tuottaa nostovoimaa, kun ilma virtaa sen yli."),
+        Document("th", "", "ปีกของเครื่องบินสร้างแรงยกเมื่ออากาศไหลผ่าน"),
+        Document("de", "", "Der Flügel", lang="deu"),
+    ]
+    write_documents_jsonl(tmp_path / "c.jsonl", [*english, *titles, *others])
+    manifest = build_corpus(CorpusSettings(inputs=[str(tmp_path / "c.jsonl")]), tmp_path / "out")
+    assert manifest.figures["languages"] == {"en": 203, "th": 1, "de": 1}
+    assert manifest.counts["language that is too rare to believe, taken for en"] == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("warning:") == 1
+    assert "fi 1 for en" in said
+    assert "--language" in said

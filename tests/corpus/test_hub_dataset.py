@@ -57,8 +57,8 @@ def test_as_an_input_of_the_stage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("", "no column 'text' \\(there are: key, body, language\\)"),
-        ("?text=body&title=head", "no column 'head'"),
+        ("?title=head", "'head' is missing"),
+        ("?text=body&title=head", "'head' is missing \\(there are: key, body, language\\)"),
         ("?text=body&id=body&lang=key&split=other", "no split 'other' \\(there are: train, mine\\)"),
         ("?column=body", "'column' is no option"),
         ("?text=", "'text' is no option, or empty"),

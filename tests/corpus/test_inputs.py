@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drama.compression import COMPRESSIONS
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.chunks import Chunker
 from drama.corpus.readers import formats
@@ -54,12 +55,13 @@ def test_a_table_without_ids_counts_its_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"1,some text\n", "line 1: no column 'text'"),
-        (b"", "no column 'text'"),
+        (b"1,some text\n", r"line 1: 'text' is missing \(there are: 1, some text\)"),
+        (b"", "line 1: 'text' is missing"),
         (b"_id,text\n1,a\n1,b\n", "line 3: duplicate document id '1'"),
         (b"_id,text\n ,a\n", "line 2: the document id is empty"),
         (b"_id,text\n1,a,b\n", "line 2: 3 cells, but 2 columns"),
-        (b"_id,text\n1,\xff\n", "not UTF-8"),
+        (b"_id,text\n1,\xff\n", "line 2: not UTF-8"),
+        (b"_id,text,text\n1,a,b\n", "line 1: has two columns 'text'"),
     ],
 )
 def test_broken_tables_are_named(content: bytes, message: str, tmp_path: Path) -> None:
@@ -80,10 +82,10 @@ def test_any_parquet_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"body": ["one"]}, r"no column 'text' \(there are: body\)"),
+        ({"words": ["one"]}, r"'text' is missing \(there are: words\)"),
         ({"id": ["a", "a"], "text": ["one", "two"]}, "row 2: duplicate document id 'a'"),
         ({"id": ["a", None], "text": ["one", "two"]}, "row 2: the document id is empty"),
-        ({"text": ["one", None]}, "row 2: field 'text' must be text, found NoneType"),
+        ({"text": ["one"], "title": [2]}, "row 1: field 'title' must be text, found int"),
     ],
 )
 def test_broken_parquet_files_are_named(columns: dict[str, list[str]], message: str, tmp_path: Path) -> None:
@@ -141,11 +143,13 @@ def test_deeply_nested_pages_are_read() -> None:
 
 def test_the_registry_of_formats_names_readers_and_is_what_users_are_told(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/corpus.md").read_text()
-    for suffix in [*CORPUS_FILES, *PAGES]:
-        assert callable(corpus_reader(Path(f"a{suffix.upper()}")) or page_reader(Path(f"a{suffix.upper()}")))
+    for suffix in [*CORPUS_FILES, *PAGES, *COMPRESSIONS]:
+        path = Path(f"a{'.csv' if suffix in COMPRESSIONS else ''}{suffix.upper()}")
+        assert callable(corpus_reader(path) or page_reader(path))
         assert suffix in KNOWN_INPUTS
         assert f"`{suffix}`" in page
     assert corpus_reader(Path("a.pdf")) is page_reader(Path("a.pdf")) is None
+    assert corpus_reader(Path("a.parquet.gz")) is None
     (tmp_path / "a.pdf").write_bytes(b"")
     with pytest.raises(DramaError, match=r"a\.pdf: unknown kind of file") as caught:
         read_input(str(tmp_path / "a.pdf"))

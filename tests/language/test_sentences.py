@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from drama.errors import MissingExtraError
-from drama.language import split_sentences
+from drama.language import sentences, split_sentences, splits_at_spaces
 
 SENTENCES = {
     "ar": [
@@ -115,7 +114,36 @@ def test_lower_case_texts_and_blank_lines() -> None:
     assert split_sentences(" \n\n ") == []
 
 
-def test_thai_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thai_without_its_library_is_split_at_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not splits_at_spaces("th")
     monkeypatch.setitem(sys.modules, "pycrfsuite", None)
-    with pytest.raises(MissingExtraError, match=r"drama-retrieval\[thai\]"):
-        split_sentences("วันนี้อากาศดีมาก", "th")
+    assert (splits_at_spaces("th"), splits_at_spaces("en")) == (True, False)
+    text = " ".join(SENTENCES["th"])
+    found = split_sentences(text, "th")
+    assert " ".join(found) == text
+    assert len(found) > 2
+    assert all(40 <= len(piece) < 80 for piece in found[:-1])
+
+
+@pytest.mark.parametrize("lang", ["en", "th"])
+def test_lines_are_sentences_where_there_is_nothing_else(lang: str) -> None:
+    log = [f"2026-01-01 host{i} connect retry error" for i in range(500)]
+    assert split_sentences("\n".join(log), lang) == log
+    wrapped = "This sentence was wrapped\nby its author, as in\nan e-mail. And it\nhas a second one."
+    assert split_sentences(wrapped, "en") == [wrapped[:57].replace("\n", " "), "And it has a second one."]
+
+
+@pytest.mark.parametrize("lang", ["en", "ja", "th", "xx"])
+@pytest.mark.parametrize(
+    "text", ["aGVsbG8gd29ybGQ+/" * 3000, "word " * 9000, "。" * 9000, '"Go," he said. ' * 3000, "彼は「来た。」と言った。" * 3000]
+)  # fmt: skip
+def test_the_splitter_reads_a_text_of_any_kind_about_twice_at_most(
+    text: str, lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    whole = sentences._splitter(lang)
+    monkeypatch.setattr(sentences, "_splitter", lambda _: lambda part: read.append(len(part)) or whole(part))
+    found = split_sentences(text, lang)
+    assert "".join("".join(found).split()) == "".join(text.split())
+    assert sum(read) <= 2 * len(text) + sentences._WINDOW
+    assert max(read) <= sentences._WINDOW

@@ -163,3 +163,22 @@ def test_a_language_that_is_left_out_is_measured_only(
         wrong = PruneSettings.parse({**values, "domains": {"leave_out": names}}, "prune")
         with pytest.raises(DramaError, match=message):
             prune(wrong, passages, tmp_path / "wrong")
+
+
+def test_without_recovery_none_is_lost_and_small_languages_are_one_warning(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passages = tmp_path / "passages.parquet"
+    rows = [Document(f"{lang}{i}", "", " ".join(texts), lang) for lang in ("en", "fi") for i in range(4)]
+    rows += [Document(lang, "", "wing", lang) for lang in ("la", "de", "")]
+    write_passages(passages, rows)
+    values = {
+        "parent": str(tiny_llm), "shape": {"layers": 1, "intermediate": 8}, "recovery": {"steps": 0, "max_length": 16},
+    }  # fmt: skip
+    manifest = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out")
+    assert not any(row["lost"] for row in manifest.figures["perplexity_by_language"])
+    assert manifest.figures["languages_lost"].startswith("without recovery")
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("warning:") == 1
+    assert "la (1 texts), de (1 texts), unknown (1 texts). Add text, or name" in said
+    assert manifest.counts["texts: la has too little for two rows, left out"] == 1

@@ -127,6 +127,19 @@ def test_an_llm_that_writes_nothing_is_not_fetched(values: dict[str, Any]) -> No
     check(Recipe.parse(changed(values, "augment.synthesize", {"documents": 0, "llm": "./nowhere"}), ""))
 
 
+def test_a_mixture_may_name_sources_that_documents_name(values: dict[str, Any], tmp_path: Path) -> None:
+    mixed = changed(values, "augment.mixture", {"sources": {"web": 1}})
+    corpus = tmp_path / "corpus.jsonl"
+    for row, refused in (({"source": "web"}, False), ({}, True)):
+        corpus.write_text(json.dumps({"_id": "d", "text": "one two", **row}))
+        recipe = Recipe.parse(changed(mixed, "corpus.inputs", [str(corpus), "python-docs"]), "")
+        if refused:
+            with pytest.raises(DramaError, match=r"'web' is not among corpus\.inputs"):
+                check(recipe)
+        else:
+            check(recipe)
+
+
 def test_a_broken_judged_collection_is_found_before_anything_runs(
     values: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from drama.errors import FileError
@@ -34,8 +36,8 @@ def refusal(read: Callable[[Path], Any], path: Path) -> str:
         (b"{", "line 2: not valid JSON"),
         (b"\xff{}", "line 2: not UTF-8"),
         (b"[]", "line 2: expected a JSON object, found list"),
-        (b'{"_id": "b"}', "line 2: field 'text' is missing"),
-        (b'{"text": "t"}', "line 2: field '_id' is missing"),
+        (b'{"_id": "b"}', "line 2: (field )?'text' is missing"),
+        (b'{"text": "t"}', "line 2: (field '_id'|'id') is missing"),
         (b'{"_id": "", "text": "t"}', "line 2: the (document|query) id is empty"),
         (b'{"_id": null, "text": "t"}', "line 2: the (document|query) id is empty"),
         (b'{"_id": "a\\tb", "text": "t"}', "line 2: the (document|query) id has a tab or a line break"),
@@ -62,6 +64,10 @@ def test_json_lines(read: Callable[[Path], Any], second: bytes, message: str, tm
         ("q\td\t1\nq\te\t²\n".encode(), "line 2: score '²' is not an integer"),
         (b"q\td\t1\nq\td\t0\n", "line 2: document 'd' is judged 1 and 0 for query 'q'"),
         (b"q\td\t1\nq\t\xff\t0\n", "line 2: not UTF-8"),
+        (b"q\td\t1\nq\te\t" + b"9" * 10_000, "line 2: score '99999999999999999999' is out of range"),
+        (b"q\td\t1\nq\te\t1000001\n", "line 2: score '1000001' is out of range"),
+        (b"q\td\t1\nq\te\t1.0\tx\ty\n", "line 2: expected 3 columns"),
+        (b"q\td\t1\nquery-id\tcorpus-id\tscore\n", "line 2: score 'score' is not an integer"),
     ],
 )
 def test_judgments(content: bytes, message: str, tmp_path: Path) -> None:
@@ -88,6 +94,18 @@ def test_runs(line: str, message: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "read", [read_documents_jsonl, read_queries, read_passages, read_examples, read_qrels, read_trec_run]
 )
+def test_bytes_that_are_not_utf_8(read: Callable[[Path], Any], tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\xff\xfe\x00")
+    expected = (
+        "not a Parquet file" if read in (read_passages, read_examples) else "line 1: not UTF-8 but UTF-16"
+    )
+    assert expected in refusal(read, path)
+
+
+@pytest.mark.parametrize(
+    "read", [read_documents_jsonl, read_queries, read_passages, read_examples, read_qrels, read_trec_run]
+)
 def test_a_missing_file(read: Callable[[Path], Any], tmp_path: Path) -> None:
     assert refusal(read, tmp_path / "nowhere").endswith("nowhere: no such file")
 
@@ -95,6 +113,10 @@ def test_a_missing_file(read: Callable[[Path], Any], tmp_path: Path) -> None:
 def test_parquet_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not parquet")
     assert "not a Parquet file" in refusal(read_passages, tmp_path / "text")
+    pq.write_table(
+        pa.table({name: [1] for name in ("id", "title", "text", "lang", "source")}), tmp_path / "n"
+    )
+    assert "column 'id' must hold text, found int64" in refusal(read_passages, tmp_path / "n")
     write_passages(tmp_path / "p.parquet", [])
     assert "column 'query' is missing" in refusal(read_examples, tmp_path / "p.parquet")
 
@@ -113,7 +135,9 @@ def test_a_file_that_is_cut_off_while_writing_keeps_the_old_one(tmp_path: Path) 
     assert [d.id for d in read_documents_jsonl(path)] == ["old"]
 
 
-@pytest.mark.parametrize("header", ["query-id\tcorpus-id\tscore\n", "qid\tdocid\trel\n", ""])
+@pytest.mark.parametrize(
+    "header", ["query-id\tcorpus-id\tscore\n", "qid\tdocid\trel\n", "topic docid rel\n", ""]
+)
 def test_only_a_header_may_be_passed_over(header: str, tmp_path: Path) -> None:
     path = tmp_path / "test.tsv"
     path.write_text(header + "q\ta\t1\n")

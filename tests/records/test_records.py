@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from drama.records import (
     Document,
     Example,
+    Reading,
     rank,
     read_documents_jsonl,
     read_examples,
@@ -35,7 +36,7 @@ def test_documents_and_examples_come_back(tmp_path: Path) -> None:
     write_passages(tmp_path / "p.parquet", documents)
     assert list(read_passages(tmp_path / "p.parquet")) == documents
     write_documents_jsonl(tmp_path / "c.jsonl", documents)
-    assert list(read_documents_jsonl(tmp_path / "c.jsonl", "s")) == documents
+    assert list(read_documents_jsonl(tmp_path / "c.jsonl", Reading("s"))) == documents
     example = Example("e", "q", ["1"], ["2"], [0.5], [0.25], "sent", "en", "s", "1")
     write_examples(tmp_path / "e.parquet", [example])
     assert list(read_examples(tmp_path / "e.parquet")) == [example]

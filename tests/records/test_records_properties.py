@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from drama.records import (
     Document,
     Query,
+    Reading,
     rank,
     read_documents_jsonl,
     read_passages,
@@ -46,7 +47,7 @@ qrels = st.dictionaries(
 def test_documents(tmp_path: Path, rows: list[Document]) -> None:
     assert write_documents_jsonl(tmp_path / "c.jsonl", rows) == len(rows)
     whole = [d._replace(chunk_of="") for d in rows]
-    assert list(read_documents_jsonl(tmp_path / "c.jsonl", "s")) == whole
+    assert list(read_documents_jsonl(tmp_path / "c.jsonl", Reading("s"))) == whole
     assert write_passages(tmp_path / "p.parquet", rows) == len(rows)
     assert list(read_passages(tmp_path / "p.parquet")) == rows
     table = pq.read_table(tmp_path / "p.parquet").drop_columns("chunk_of")
@@ -55,7 +56,11 @@ def test_documents(tmp_path: Path, rows: list[Document]) -> None:
 
 
 @in_one_folder
-@given(st.lists(st.builds(Query, spaced_ids, texts), unique_by=lambda q: q.id, max_size=5))
+@given(
+    st.lists(
+        st.builds(Query, spaced_ids, texts, st.sampled_from(["", "de"])), unique_by=lambda q: q.id, max_size=5
+    )
+)
 def test_queries(tmp_path: Path, rows: list[Query]) -> None:
     assert write_queries(tmp_path / "q.jsonl", rows) == len(rows)
     assert list(read_queries(tmp_path / "q.jsonl")) == rows

@@ -27,7 +27,7 @@ class Outer(Section):
         (b"a: 1\nb: [\n", "line 3: not valid YAML"),
         (b"a: 1\nb: 2\na: 3\n", "line 3: not valid YAML (duplicate key 'a')"),
         (b"a:\n  x: 1\n  x: 2\n", "line 3: not valid YAML (duplicate key 'x')"),
-        (b"a: \xff\n", "not valid YAML"),
+        (b"a: \xff\n", "line 1: not UTF-8"),
         (b"a: \x00\n", "not valid YAML"),
         (b"- a\n", "expected keys and values, found list"),
     ],

@@ -13,6 +13,7 @@ import typer
 
 from drama.errors import DramaError
 from drama.files import write_error
+from drama.text import is_text, legible
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
@@ -81,6 +82,14 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _check_arguments(words: list[str]) -> None:
+    """Names of files in a folder may be anything, but what is typed must be text."""
+    for word in words:
+        if not is_text(word):
+            hint = "rename the file or folder, or give the folder that holds it"
+            raise DramaError(f"argument '{legible(word)}' is not UTF-8", hint)
+
+
 def main() -> None:
     """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 Ctrl-C, 143 SIGTERM."""
     debug = _DEBUG in sys.argv
@@ -89,6 +98,7 @@ def main() -> None:
     _quiet()
     try:
         with _ended_by_sigterm():
+            _check_arguments(sys.argv[1:])
             _app()()
     except (KeyboardInterrupt, SystemExit) as stop:  # typer turns the first into the second, silently
         code = stop.code if isinstance(stop, SystemExit) else _STOPPED

@@ -17,13 +17,24 @@ def encode(
     max_length: Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)] = None,
 ) -> None:
     """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest."""
+    from collections import Counter
+
     from drama.console import note
+    from drama.corpus.duplicates import with_text
     from drama.corpus.readers.inputs import read_input
     from drama.errors import DramaError
     from drama.search import encode_for_index
 
     if dtype not in ("float32", "float16"):
         raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
-    counts = encode_for_index(model, read_input(corpus), out, dim, dtype, max_length)
+    left_out: Counter[str] = Counter()
+
+    def count(outcome: str) -> None:
+        left_out[outcome] += 1
+
+    documents = with_text(read_input(corpus, count), count)
+    counts = encode_for_index(model, documents, out, dim, dtype, max_length)
+    for outcome, n in left_out.items():
+        note(f"  {outcome}: {n}")
     note(f"  encoded {counts['encoded']}, reused {counts['reused']}")
     typer.echo(str(out))

@@ -2,19 +2,24 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from drama.errors import DramaError
-from drama.language.sentences import split_sentences
+from drama.language.sentences import AT_SPACES, split_sentences, splits_at_spaces
 from drama.records import Document
 from drama.settings import Section
 
 _SPECIAL = 3
 """Tokens besides title and text: BOS, EOS, and at most one for the space between the two."""
+_BLOCK = 512
+_WINDOW = 8
+"""Characters a token of the room that are read to find where a piece ends; more where tokens are longer."""
 _NOT_SPACE = re.compile(r"\S")
 Span = tuple[int, int]
 """Where a piece begins and ends in its text, in characters."""
@@ -56,9 +61,12 @@ class ChunkSettings(Section):
 
 
 def chunked(
-    documents: Iterable[Document], settings: ChunkSettings, tokenizer: Path | None
+    documents: Iterable[Document],
+    settings: ChunkSettings,
+    tokenizer: Path | None,
+    count: Callable[[str], None] = lambda outcome: None,
 ) -> Iterator[Document]:
-    """The documents, long ones in chunks.
+    """The documents, long ones in chunks; `count` gets `AT_SPACES` for each whose sentences are not known.
 
     Raises:
         DramaError: a chunk's id is another document's.
@@ -69,7 +77,10 @@ def chunked(
     chunks = Chunker(tokenizer, settings.tokens)
     numbered: set[str] = set()  # ids that a chunk could have too
     for document in documents:
-        for chunk in chunks(document):
+        pieces = chunks(document)
+        if len(pieces) > 1 and splits_at_spaces(document.lang):
+            count(AT_SPACES)
+        for chunk in pieces:
             if "#" in chunk.id:
                 if chunk.id in numbered:
                     raise DramaError(f"corpus: a chunk and a document are both called '{chunk.id}'")
@@ -101,12 +112,14 @@ class Chunker:
     def __call__(self, document: Document) -> list[Document]:
         """The chunks of a document, or itself."""
         title, text = document.title, document.text
-        taken, whole = self._count([title, document.full_text])
-        if whole <= self._room:
+        if self._fits(document.full_text):
             return [document]
+        (taken,) = self._count([title])
         if taken > self._room // 2:
             title, text, taken = "", document.full_text, 0
         spans = list(self._spans(text, document.lang, self._room - taken))
+        if not spans:  # nothing but white space
+            return [document]
         return [
             document._replace(id=f"{document.id}#{n}", title=title, text=text[a:b], chunk_of=document.id)
             for n, (a, b) in enumerate(self._combined(text, spans, self._room - taken), start=1)
@@ -114,27 +127,33 @@ class Chunker:
 
     def _spans(self, text: str, lang: str, room: int) -> Iterator[Span]:
         """Sentences, those above the room in pieces."""
-        place = [match.start() for match in _NOT_SPACE.finditer(text)]
-        at = 0
+        places = (match.start() for match in _NOT_SPACE.finditer(text))
         for sentence in split_sentences(text, lang):
+            start = end = next(places)
             letters = len(sentence) - sentence.count(" ")
-            start, end = place[at], place[at + letters - 1] + 1
-            at += letters
-            yield from self._pieces(text, start, end, room)
+            end = deque(islice(places, letters - 1), maxlen=1)[0] if letters > 1 else start
+            yield from self._pieces(text, start, end + 1, room)
 
     def _pieces(self, text: str, start: int, end: int, room: int) -> Iterator[Span]:
+        """A sentence, cut where it is above the room: at the last space in the second half of the room, else
+        between characters."""
+        wide = _WINDOW * room
         while start < end:
-            found = self._tokenizer.encode(text[start:end], add_special_tokens=False).offsets
+            window = text[start : min(end, start + wide)]
+            found = self._tokenizer.encode(window, add_special_tokens=False).offsets
             if len(found) <= room:
-                yield start, end
-                return
+                if start + len(window) == end:
+                    yield start, end
+                    return
+                wide *= 2
+                continue
             # A token that begins inside a character takes the whole character with it.
-            most = max(start + 1, start + min(found[room][0], found[room - 1][1]))
-            space = max(text.rfind(gap, (start + most) // 2, most + 1) for gap in " \t\n")
-            cut = space if space > start else most
-            yield start, cut
-            rest = text[cut:end]
-            start = cut + len(rest) - len(rest.lstrip())
+            most = max(1, min(found[room][0], found[room - 1][1]))
+            space = max(window.rfind(gap, most // 2, most + 1) for gap in " \t\n")
+            cut = space if space > 0 else most
+            yield start, start + cut
+            start = next((match.start() for match in _NOT_SPACE.finditer(text, start + cut, end)), end)
+            wide = max(room, 2 * cut)
 
     def _combined(self, text: str, spans: Sequence[Span], room: int) -> Iterator[Span]:
         ends = [b for _, b in spans]
@@ -150,5 +169,14 @@ class Chunker:
             held += count
         yield spans[first][0], spans[-1][1]
 
-    def _count(self, texts: list[str]) -> list[int]:
-        return [len(each) for each in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+    def _fits(self, text: str) -> bool:
+        beginning = text[: 4 * _WINDOW * self._room]
+        (count,) = self._count([beginning])
+        if len(beginning) < len(text) and count <= 2 * self._room:
+            (count,) = self._count([text])
+        return count <= self._room
+
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        blocks = (texts[i : i + _BLOCK] for i in range(0, len(texts), _BLOCK))
+        encode = self._tokenizer.encode_batch
+        return [len(each) for block in blocks for each in encode(block, add_special_tokens=False)]

@@ -11,17 +11,25 @@ from drama.records import Document
 
 _SHINGLE = 5
 _PERMUTATIONS = 128
-Count = Callable[[str], None]
+_HIGHEST_IN_TABLES = 0.9
+"""datasketch can't make tables for 0.98 and above; the threshold itself is checked afterwards."""
+Count = Callable[[str], object]
 """Counts an outcome by its name."""
+
+
+def with_text(documents: Iterable[Document], count: Count) -> Iterator[Document]:
+    """The documents with text."""
+    for document in documents:
+        if document.full_text:
+            yield document
+        else:
+            count("empty, left out")
 
 
 def unique(documents: Iterable[Document], count: Count) -> Iterator[Document]:
     """The documents with text, each text once (white space aside)."""
     seen: set[bytes] = set()
-    for document in documents:
-        if not document.full_text:
-            count("empty, left out")
-            continue
+    for document in with_text(documents, count):
         digest = hashlib.blake2b(" ".join(document.full_text.split()).encode(), digest_size=12).digest()
         if digest in seen:
             count("exact duplicate, left out")
@@ -60,7 +68,7 @@ class NearDuplicates:
 
         self.threshold = threshold
         self._empty = MinHash(num_perm=_PERMUTATIONS, hashfunc=zlib.crc32)
-        self._tables = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS)
+        self._tables = MinHashLSH(threshold=min(threshold, _HIGHEST_IN_TABLES), num_perm=_PERMUTATIONS)
         self._signatures: list[npt.NDArray[np.uint32]] = []
 
     def add(self, text: str) -> bool:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from drama.corpus.chunks import ChunkSettings
 from drama.corpus.readers.hub_dataset import SCHEME
+from drama.language.codes import Language
 from drama.settings import Section
 from drama.workspace import Needs
 
@@ -15,8 +16,9 @@ class CorpusSettings(Section):
 
     inputs: list[str] = ["python-docs"]
     """Each `python-docs`, a BEIR folder (only its corpus is read), a file or folder in a known format (see
-    `drama corpus --help`), or `hf://owner/name?split=train&text=body`."""
-    languages: list[str] = []
+    `drama corpus --help`; fields with other names: `papers.csv?text=abstract&id=doi`), or
+    `hf://owner/name?split=train&text=body`."""
+    languages: list[Language] = []
     """The languages of documents that name none; an empty list: any that can be detected; one: that one,
     without detection."""
     chunk: ChunkSettings = ChunkSettings()
@@ -34,9 +36,12 @@ class CorpusSettings(Section):
         return self
 
     def needs(self) -> Needs:
-        """The tokenizer that counts a chunk's tokens, and the reader of hub datasets."""
-        hub = any(name.startswith(SCHEME) for name in self.inputs)
+        """The tokenizer that counts a chunk's tokens, the reader of hub datasets, and the splitter of Thai where
+        the corpus is said to be Thai."""
+        extras = [("datasets", "datasets")] if any(name.startswith(SCHEME) for name in self.inputs) else []
+        if "th" in self.languages:
+            extras += [("pythainlp", "thai"), ("pycrfsuite", "thai")]
         return Needs(
             models=[self.chunk.tokenizer] if self.chunk.tokenizer else [],
-            extras=[("datasets", "datasets")] if hub else [],
+            extras=extras,
         )

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from drama.console import track
+from drama.console import track, warn
 from drama.corpus.chunks import chunked
 from drama.corpus.duplicates import unique, without_near_duplicates
-from drama.corpus.readers.inputs import hashed_part, input_name, other_files, read_input
+from drama.corpus.readers.inputs import hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
-from drama.language.detect import LanguageDetector
+from drama.language.codes import normalise_language
+from drama.language.guess import LanguageGuesser
+from drama.language.sentences import AT_SPACES
 from drama.records import (
     Document,
     count_passages,
@@ -52,10 +54,12 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
             return run.manifest
         files = [name for name in settings.inputs if name != SOURCE]
         if files:
-            documents = _with_languages(_read(files, len(settings.inputs) > 1, run.count), settings.languages)
-            chunks = chunked(documents, settings.chunk, tokenizer)
+            guesser = LanguageGuesser(settings.languages)
+            documents = _with_languages(_read(files, len(settings.inputs) > 1, run.count), guesser)
+            chunks = chunked(documents, settings.chunk, tokenizer, run.count)
             kept = without_near_duplicates(unique(chunks, run.count), settings.near_duplicates, run.count)
             write_passages(out / PASSAGES, kept)
+            _without_rare_languages(out / PASSAGES, guesser, run.count)
             _sample(out / PASSAGES, settings.max_documents, seed, run.count)
         if SOURCE in settings.inputs:
             _add_python_docs(settings, out, seed, bool(files), run.count)
@@ -63,6 +67,8 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
         if not languages:
             raise DramaError(f"corpus: no document with text in {', '.join(settings.inputs)}")
         run.figures["documents"] = languages.total()
+        if n := run.counts[AT_SPACES]:
+            warn(f"corpus: {n} documents: {AT_SPACES}")
         run.figures["languages"] = dict(languages.most_common())
     return run.manifest
 
@@ -83,19 +89,31 @@ def _hashed_inputs(inputs: list[str]) -> dict[str, Path]:
 def _read(inputs: list[str], prefixed: bool, count: Count) -> Iterator[Document]:
     """The documents of all inputs, with the input's name before their ids if `prefixed`."""
     for name in inputs:
-        source = input_name(name)
-        if others := other_files(name):
-            count("files of another kind, left out", others)
-        before = f"{source}/" if prefixed else ""
-        for d in track(read_input(name), f"read {source}"):
+        before = f"{input_name(name)}/" if prefixed else ""
+        for d in track(read_input(name, count), f"read {input_name(name)}"):
             chunk_of = before + d.chunk_of if d.chunk_of else ""
-            yield d._replace(id=before + d.id, source=source, chunk_of=chunk_of)
+            yield d._replace(id=before + d.id, chunk_of=chunk_of)
 
 
-def _with_languages(documents: Iterable[Document], languages: list[str]) -> Iterator[Document]:
-    detect = LanguageDetector(languages)
-    for d in documents:
-        yield d if d.lang else d._replace(lang=detect(d.full_text))
+def _with_languages(documents: Iterable[Document], guesser: LanguageGuesser) -> Iterator[Document]:
+    named = ((d, normalise_language(d.lang)) for d in documents)
+    for d, lang in guesser.named(named, lambda document: document.full_text):
+        yield d._replace(lang=lang)
+
+
+def _without_rare_languages(path: Path, guesser: LanguageGuesser, count: Count) -> None:
+    """Take texts in languages that were hardly ever guessed for texts in a more frequent one; count them."""
+    rare = guesser.rare()
+    if not rare:
+        return
+    write_passages(path, (d._replace(lang=rare.get(d.lang, d.lang)) for d in read_passages(path)))
+    for lang, main in rare.items():
+        count(f"language that is too rare to believe, taken for {main}", guesser.count(lang))
+    guesses = ", ".join(f"{lang} {guesser.count(lang)} for {main}" for lang, main in rare.items())
+    warn(
+        f"corpus: guessed languages are too rare to believe, and taken for others: {guesses}. If they are right, "
+        "give the documents a `lang`, or name all languages (corpus.languages, --language)"
+    )
 
 
 def _sample(path: Path, size: int | None, seed: int, count: Count) -> None:

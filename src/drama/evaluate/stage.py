@@ -73,6 +73,7 @@ def evaluate(
         rows: list[Row] = []
         for place, split in needed.collections:
             collection = Collection.read(Path(place), split)
+            collection.warn_of_missing()
             for outcome, n in collection.left_out.items():
                 run.count(f"{collection.name}: {outcome}", n)
             rows += pairs.measure(place, collection)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from drama.errors import FileError
 from drama.files.atomic import PARTIAL
 from drama.files.lock import LOCK
+from drama.files.text import encoded
+from drama.folders import walk
 
 _SETTLED = 2 * 10**9
 """Nanoseconds after which a file's time tells its next change from this one."""
@@ -22,7 +25,7 @@ def fingerprint(value: Any) -> str:
     True
     """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(encoded(text)).hexdigest()[:16]
 
 
 def fingerprint_path(path: Path) -> str:
@@ -36,9 +39,9 @@ def fingerprint_path(path: Path) -> str:
     if not path.is_dir():
         raise FileError(path, "no such file or folder")
     whole = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+    for file in walk(path):
         if not file.name.endswith(PARTIAL) and file.name != LOCK:
-            whole.update(f"{file.relative_to(path)}\0{digest(file)}\n".encode())
+            whole.update(os.fsencode(file.relative_to(path)) + f"\0{digest(file)}\n".encode())
     return whole.hexdigest()[:16]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files.atomic import atomic_file
+from drama.text import parse_json, read_text
 
 
 def write_text(path: Path, text: str) -> None:
@@ -15,8 +16,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented, keys in the order given."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON atomically, indented, keys in the order given; paths that are not UTF-8 come back too."""
+    write_text(path, encoded(json.dumps(value, indent=2, ensure_ascii=False)).decode() + "\n")
+
+
+def encoded(text: str) -> bytes:
+    """JSON in UTF-8, with JSON's escapes for the bytes of a path that are not."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def read_json(path: Path) -> Any:
@@ -25,10 +31,8 @@ def read_json(path: Path) -> Any:
     Raises:
         FileError: missing, or not valid JSON.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_text(path))
     except ValueError as error:
         raise FileError(
             path, f"not valid JSON ({error})", hint="the file is damaged: make it again"

@@ -2,14 +2,13 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from drama.errors import DramaError
-
 _READ = 1000
 """Characters of a text that are read."""
+_NO_LANGUAGE = "zxx"
 _SURE = 0.9
 """The least probability at which the detector is trusted on a text as short as a query."""
 
@@ -22,40 +21,6 @@ LANGUAGE_NAMES = {
 """The paper's twenty languages, by the names that prompts use."""
 
 
-class LanguageDetector:
-    """Detects the language of a text.
-
-    >>> LanguageDetector([])("Der Flügel gibt Auftrieb."), LanguageDetector(["sw"])("Der Flügel")
-    ('de', 'sw')
-
-    Args:
-        languages: the codes to choose from, which makes short texts surer; by default all known ones. A
-            single code is the language of every text, and need not be known to the detector.
-
-    Raises:
-        DramaError: one of several codes is unknown.
-    """
-
-    def __init__(self, languages: Sequence[str]) -> None:
-        self._only = languages[0] if len(languages) == 1 else None
-        if self._only is None:
-            self._identifier = _load(norm_probs=False)
-            unknown = [code for code in languages if code not in self._identifier.labels]
-            if unknown:
-                known = ", ".join(sorted(self._identifier.labels))
-                raise DramaError(
-                    f"corpus.languages: '{unknown[0]}' can't be detected", hint=f"known: {known}"
-                )
-            self._identifier.set_languages(list(languages) or None)
-
-    def __call__(self, text: str) -> str:
-        """The code of the language; empty for a text without letters."""
-        if self._only is not None:
-            return self._only
-        code: str = self._identifier.classify(text[:_READ])[0] if _has_letters(text) else ""
-        return code
-
-
 def most_likely_language(texts: Iterable[str]) -> str:
     """The language with the largest sum of probabilities over the texts; empty without letters.
 
@@ -64,7 +29,7 @@ def most_likely_language(texts: Iterable[str]) -> str:
     """
     votes: Counter[str] = Counter()
     for text in texts:
-        votes.update(_probabilities(text))
+        votes.update(probabilities(detector(), text))
     return max(votes, key=lambda code: votes[code], default="")
 
 
@@ -80,31 +45,29 @@ def surely_another_language(text: str, lang: str) -> bool:
     >>> surely_another_language("wie erzeugen Flügel den Auftrieb", "en")
     True
     """
-    found = _probabilities(text)
+    found = probabilities(detector(), text)
     if lang not in found:
         return False
     own, english = found.pop(lang), found.get("en", 0.0)
     return max(found.values()) >= _SURE or english >= _SURE * (english + own) > 0
 
 
-def _probabilities(text: str) -> dict[str, float]:
-    """The probability of each known language; empty for a text without letters."""
-    return dict(_normalised().rank(text[:_READ])) if _has_letters(text) else {}
-
-
-def _has_letters(text: str) -> bool:
-    return any(letter.isalpha() for letter in text[:_READ])
+def probabilities(by: Any, text: str) -> dict[str, float]:
+    """The probability of each language that a detector (`by`) knows; empty for a text without letters, or without
+    anything that it knows."""
+    if not any(letter.isalpha() for letter in text[:_READ]):
+        return {}
+    found = dict(by.rank(text[:_READ]))
+    found.pop(_NO_LANGUAGE, None)
+    return {} if max(found.values()) == min(found.values()) < 1 else found
 
 
 @lru_cache
-def _normalised() -> Any:
-    return _load(norm_probs=True)
-
-
-def _load(norm_probs: bool) -> Any:
+def detector() -> Any:
+    """The detector of all languages. A copy's languages may be limited."""
     from py3langid import langid  # takes a second
 
-    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=norm_probs)
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
 def wrong_language(query: str, text: str, lang: str) -> bool:
@@ -134,6 +97,11 @@ def wrong_script(query: str, text: str) -> bool:
     """
     found, expected = _scripts(query), _scripts(text)
     return bool(found and expected) and expected.most_common(1)[0][0] not in found
+
+
+def main_script(text: str) -> str:
+    """The script of most letters at the beginning of a text; empty without letters."""
+    return next((name for name, _ in _scripts(text[:_READ]).most_common(1)), "")
 
 
 def _scripts(text: str) -> Counter[str]:

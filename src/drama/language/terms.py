@@ -1,19 +1,20 @@
 """From text to BM25 terms, in any language.
 
-Words are lower-cased runs of letters, marks and digits. Scripts written without spaces (Chinese, Japanese,
+Words are lower-cased runs of letters, marks and digits of any script, by their Unicode classes. Scripts written without spaces (Chinese, Japanese,
 Thai, Lao, Khmer, Burmese), and Hangul, whose words include their particles, give overlapping character
 bigrams, as in Lucene's CJKAnalyzer. Where Snowball has the language, words are stemmed. In English, Lucene's
-stop words and words of one character are dropped, as in bm25s's own tokenizer.
+stop words are dropped and words of one character are kept ("vitamin C"), as in Anserini; but what one letter
+after an apostrophe stands for ("Alzheimer's", "don't") is no word.
 """
 
-import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
 
+import regex
 import Stemmer
 
-from drama.language.words import KANA_HAN, THAI_LAO_BURMESE_KHMER
+from drama.language.words import KANA_HAN, THAI_LAO_BURMESE_KHMER, WORD_CHARACTER
 
 _STOP_WORDS = {
     # Lucene's EnglishAnalyzer (its default stop set), as Anserini uses it.
@@ -22,7 +23,7 @@ _STOP_WORDS = {
         these they this to was will with""".split()  # noqa: SIM905
     ),
 }
-"""By language. Where a language has stop words, words of one character are dropped too."""
+"""By language."""
 _SNOWBALL = {
     "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french",
     "hi": "hindi", "id": "indonesian", "it": "italian", "pt": "portuguese", "ru": "russian",
@@ -31,8 +32,11 @@ _SNOWBALL = {
     "eu": "basque", "ga": "irish", "hy": "armenian", "sr": "serbian", "yi": "yiddish",
 }  # fmt: skip
 _BIGRAMS = THAI_LAO_BURMESE_KHMER + KANA_HAN + "\uac00-\ud7af"  # the last: Hangul
-_WORD = re.compile(rf"[{_BIGRAMS}]+|(?:(?![{_BIGRAMS}])[\w\u0300-\u036f\u0900-\u0dff\u064b-\u065f])+")
-_IN_BIGRAMS = re.compile(f"[{_BIGRAMS}]")
+_WORD = regex.compile(
+    rf"[[{WORD_CHARACTER}]&&[{_BIGRAMS}]]+|[[{WORD_CHARACTER}]--[{_BIGRAMS}]]+", regex.VERSION1
+)
+_IN_BIGRAMS = regex.compile(f"[{_BIGRAMS}]")
+_AFTER_APOSTROPHE = regex.compile(r"(?<=\p{L}['’])\p{L}\b")
 
 
 def analyse(text: str, lang: str) -> list[str]:
@@ -42,15 +46,20 @@ def analyse(text: str, lang: str) -> list[str]:
     ['wing', 'aircraft']
     >>> analyse("東京都 2024", "ja")
     ['東京', '京都', '2024']
+    >>> analyse("C++ and R", "en"), analyse("the patient's vitamin C", "en")
+    (['c', 'r'], ['patient', 'vitamin', 'c'])
     """
+    text = unicodedata.normalize("NFKC", text).lower()
+    if lang == "en":
+        text = _AFTER_APOSTROPHE.sub("", text)
     terms: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
+    for word in _WORD.findall(text):
         if not _IN_BIGRAMS.match(word) or len(word) == 1:
             terms.append(word)
         else:
             terms += [word[i : i + 2] for i in range(len(word) - 1)]
     if stop := _STOP_WORDS.get(lang):
-        terms = [t for t in terms if len(t) > 1 and t not in stop]
+        terms = [t for t in terms if t not in stop]
     stemmer = _stemmer(lang)
     return terms if stemmer is None else list(stemmer.stemWords(terms))
 

@@ -4,13 +4,19 @@ A run of letters between spaces is a word. In scripts without spaces, two Chines
 four of Thai, Lao, Khmer or Burmese, count as one.
 """
 
-import re
+import regex
 
-KANA_HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+KANA_HAN = (
+    "\u3005-\u3007\u3031-\u3035\u303b\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 THAI_LAO_BURMESE_KHMER = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Scripts without spaces between words, as ranges for a regular expression."""
 
-_WORD = re.compile(
+WORD_CHARACTER = r"\p{L}\p{M}\p{N}_"
+"""Letters, marks, numbers and the low line, of any script, for a character class of `regex`."""
+_LETTERS = regex.compile(rf"[{WORD_CHARACTER}]+")
+_WORD = regex.compile(
     rf"[{KANA_HAN}]{{1,2}}|[{THAI_LAO_BURMESE_KHMER}]{{1,4}}|[^\s{THAI_LAO_BURMESE_KHMER}{KANA_HAN}]+"
 )
 
@@ -48,7 +54,7 @@ def split_words(text: str, most: int) -> list[str]:
 def plain_text(text: str) -> str:
     """Lower-case words with one space between them, without punctuation: for finding quotations.
 
-    >>> plain_text("Cats purr,  when content.")
-    'cats purr when content'
+    >>> plain_text("Cats purr,  when content."), plain_text("שָׁלוֹם, עוֹלָם!")
+    ('cats purr when content', 'שָׁלוֹם עוֹלָם')
     """
-    return " ".join(re.findall(r"\w+", text.lower()))
+    return " ".join(_LETTERS.findall(text.lower()))

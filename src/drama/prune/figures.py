@@ -66,10 +66,11 @@ def stage_figures(
         figures["rounds"] = rounds
     sliced = figures.pop("perplexity_sliced")
     pruned = figures.pop("perplexity_recovered", sliced)
-    languages = compare(perplexities(parent), sliced, pruned, settings.domains.leave_out)
+    recovered = settings.recovery.steps > 0 or METHODS[settings.method].learns
+    languages = compare(perplexities(parent), sliced, pruned, settings.domains.leave_out, recovered)
     figures["perplexity_by_language"] = languages
     if len(languages) > 1:
-        figures["languages_lost"] = in_words(languages)
+        figures["languages_lost"] = in_words(languages, recovered)
         note(f"prune: {figures['languages_lost']}")
     for name, part, trained in (
         ("learning", settings.shearing, METHODS[settings.method].learns),
@@ -86,11 +87,13 @@ def compare(
     sliced: Mapping[str, float],
     pruned: Mapping[str, float],
     left_out: Collection[str],
+    recovered: bool,
 ) -> list[dict[str, Any]]:
     """Each language's held-out perplexities, of the parent, the sliced and the finished child; their ratio;
-    whether pruning read the language, and whether it is lost. The one that lost most comes first.
+    whether pruning read the language, and whether it is lost, which none is where nothing was to be recovered.
+    The one that lost most comes first.
 
-    >>> found = compare({"de": 20, "fi": 30}, {"de": 90, "fi": 99}, {"de": 25, "fi": 75}, ["fi"])
+    >>> found = compare({"de": 20, "fi": 30}, {"de": 90, "fi": 99}, {"de": 25, "fi": 75}, ["fi"], True)
     >>> [(one["name"], one["ratio"], one["read"], one["lost"]) for one in found]
     [('fi', 2.5, False, True), ('de', 1.25, True, False)]
     """
@@ -102,22 +105,29 @@ def compare(
             "pruned": pruned[name],
             "ratio": round(pruned[name] / before, 3),
             "read": name not in left_out,
-            "lost": pruned[name] / before > LOST_ABOVE,
+            "lost": recovered and pruned[name] / before > LOST_ABOVE,
         }
         for name, before in parent.items()
     ]
     return sorted(found, key=lambda one: -one["ratio"])
 
 
-def in_words(languages: Sequence[Mapping[str, Any]]) -> str:
+def in_words(languages: Sequence[Mapping[str, Any]], recovered: bool) -> str:
     """Which were lost and which were kept.
 
-    >>> in_words(compare({"de": 20, "fi": 30}, {"de": 90, "fi": 99}, {"de": 25, "fi": 75}, []))
+    >>> perplexities = {"de": 20, "fi": 30}, {"de": 90, "fi": 9e9}, {"de": 25, "fi": 75}
+    >>> in_words(compare(*perplexities, [], True), True)
     "lost (perplexity more than 2 times the parent's): fi (x2.5); kept: de (x1.25)"
+    >>> in_words(compare(*perplexities[:2], perplexities[1], [], False), False)
+    "without recovery, perplexity against the parent's: fi (over x1000), de (x4.5)"
     """
-    lost, kept = (
-        ", ".join(f"{one['name']} (x{one['ratio']:g})" for one in languages if one["lost"] == wanted)
-        for wanted in (True, False)
-    )
+    if not recovered:
+        return f"without recovery, perplexity against the parent's: {_ratios(languages) or 'none'}"
+    lost, kept = (_ratios([one for one in languages if one["lost"] == wanted]) for wanted in (True, False))
     rule = f"perplexity more than {LOST_ABOVE:g} times the parent's"
     return f"lost ({rule}): {lost or 'none'}; kept: {kept or 'none'}"
+
+
+def _ratios(languages: Sequence[Mapping[str, Any]]) -> str:
+    shown = ((one["name"], one["ratio"]) for one in languages)
+    return ", ".join(f"{name} ({f'x{ratio:g}' if ratio <= 1000 else 'over x1000'})" for name, ratio in shown)

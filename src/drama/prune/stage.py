@@ -91,8 +91,14 @@ def _pack(corpus: Corpus, tokenizer: Any, length: int, run: StageRun) -> Domains
     """The corpus as rows; domains with too little text are counted."""
     domains, too_small = corpus.pack(tokenizer, length, run.folder / "rows")
     for name, count in too_small.items():
-        warn(f"prune: {corpus.settings.by} '{name}' has too little text for two rows: left out")
         run.count(f"texts: {name} has too little for two rows, left out", count)
+    if too_small:
+        names = ", ".join(f"{name} ({count} texts)" for name, count in too_small.items())
+        wrong = ", or name the corpus's languages (corpus.languages) if these are wrong guesses"
+        warn(
+            f"prune: too little text for two rows of {length} tokens, left out: {names}. "
+            f"Add text{wrong if corpus.settings.by == 'lang' else ''}"
+        )
     return domains
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drama import prune
 from drama.console import warn
-from drama.corpus.readers.inputs import input_name
+from drama.corpus.readers.inputs import input_name, names_sources
 from drama.errors import DramaError, MissingExtraError, Problems
 from drama.models import resolve
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
@@ -98,7 +98,9 @@ def _check_sources(recipe: Recipe) -> None:
     known = [*names, "written"] if recipe.augment.triplets.count else names
     supervised = [("supervised.collections", Path(p).name) for p in recipe.augment.supervised.collections]
     for setting, source in [*supervised, *(("mixture.sources", s) for s in recipe.augment.mixture.sources)]:
-        if source not in known:
+        # Documents may name sources of their own; the mixture itself refuses one that none of them names.
+        own = setting == "mixture.sources" and any(map(names_sources, recipe.corpus.inputs))
+        if source not in known and not own:
             raise DramaError(
                 f"augment.{setting}: '{source}' is not among corpus.inputs", f"inputs: {', '.join(names)}"
             )

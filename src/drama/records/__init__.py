@@ -1,20 +1,20 @@
 """The nouns: small frozen records, and the readers and writers of the files they live in."""
 
-from drama.records.collection import Collection, Judged, qrels_file, read_judged
+from drama.records.collection import Collection, Judged, qrels_file, queries_file, read_judged
 from drama.records.document import (
     Document,
+    DocumentRows,
     Documents,
     Passages,
+    Reading,
     Texts,
     count_passages,
-    document_from,
     read_documents_jsonl,
     read_passages,
     write_documents_jsonl,
     write_passages,
 )
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
-from drama.records.fields import Fields
 from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.parquet import open_parquet
@@ -24,20 +24,21 @@ __all__ = [
     "WRITTEN",
     "Collection",
     "Document",
+    "DocumentRows",
     "Documents",
     "Example",
-    "Fields",
     "Hit",
     "Judged",
     "Passages",
     "Qrels",
     "Query",
+    "Reading",
     "Run",
     "Texts",
     "count_passages",
-    "document_from",
     "open_parquet",
     "qrels_file",
+    "queries_file",
     "rank",
     "read_documents_jsonl",
     "read_examples",

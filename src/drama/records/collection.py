@@ -3,16 +3,19 @@
 corpus.jsonl   queries.jsonl   qrels/<split>.tsv
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from drama.compression import find_file
+from drama.console import warn
 from drama.errors import FileError
 from drama.files import fingerprint_path
-from drama.records.document import Document, read_documents_jsonl
+from drama.records.document import Document, Reading, read_documents_jsonl
 from drama.records.judgment import Qrels, read_qrels
 from drama.records.query import Query, read_queries
+
+_ONE_COLLECTION = "qrels, queries and corpus must come from the same collection"
 
 
 class Judged(NamedTuple):
@@ -37,25 +40,38 @@ class Collection:
     """File name → content hash, for provenance."""
     left_out: dict[str, int]
     """Counts of what contributes nothing: queries of other splits, judged queries without a relevant document
-    (they count 0, as in trec_eval), documents without text."""
+    (they count 0, as in trec_eval), documents and judged queries without text, judged documents that are not
+    in the corpus."""
+    not_in_corpus: list[str]
+    """Ids of the latter: no ranking can find them, and they count as not found, as in trec_eval."""
 
     @classmethod
     def read(cls, folder: Path, split: str = "test") -> Self:
-        """Read and check a collection.
+        """Read and check a collection; its files may be compressed.
 
         Raises:
-            FileError: a file is missing or broken, the corpus is empty, or the judgments name a query or
-                document that does not exist.
+            FileError: a file is missing or broken, the corpus is empty or holds none of the judged documents,
+                or the judgments name a query that does not exist.
         """
         if not folder.is_dir():
             raise FileError(folder, "no such collection folder")
         judged = read_judged(folder, split)
-        corpus, queries, qrels = folder / "corpus.jsonl", folder / "queries.jsonl", qrels_file(folder, split)
-        documents = list(read_documents_jsonl(corpus, source=folder.name))
+        corpus, queries, qrels = (
+            _file(folder, "corpus.jsonl"),
+            queries_file(folder),
+            qrels_file(folder, split),
+        )
+        documents = list(read_documents_jsonl(corpus, Reading(folder.name)))
         if not documents:
             raise FileError(corpus, "the corpus is empty")
-        named = {document: query for query, grades in judged.qrels.items() for document in grades}
-        _check_ids(qrels, corpus, named, {d.id for d in documents}, "document")
+        named = {document for grades in judged.qrels.values() for document in grades}
+        missing = sorted(named - {d.id for d in documents})
+        if len(missing) == len(named):
+            raise FileError(
+                qrels,
+                f"names document id '{missing[0]}', which is not in {corpus.name}, nor is any other",
+                hint=_ONE_COLLECTION,
+            )
         return cls(
             folder.name,
             split,
@@ -68,18 +84,50 @@ class Collection:
                 "judged queries without a relevant document": sum(
                     not any(g > 0 for g in grades.values()) for grades in judged.qrels.values()
                 ),
+                "judged queries without text": sum(not q.text.strip() for q in judged.queries),
                 "documents without text": sum(not d.full_text for d in documents),
+                "judged documents that are not in the corpus": len(missing),
             },
+            missing,
         )
+
+    def warn_of_missing(self) -> None:
+        """Say how many judged documents the corpus does not hold, if any."""
+        if self.not_in_corpus:
+            warn(
+                f"{self.name}: {len(self.not_in_corpus)} judged documents are not in the corpus (such as "
+                f"'{self.not_in_corpus[0]}'); they count as not found, as in trec_eval"
+            )
+
+
+def queries_file(folder: Path) -> Path:
+    """The queries of a BEIR folder.
+
+    Raises:
+        FileError: there are none.
+    """
+    return _file(folder, "queries.jsonl")
 
 
 def qrels_file(folder: Path, split: str) -> Path:
-    """The judgments of a split."""
+    """The judgments of a split.
+
+    Raises:
+        FileError: there are none.
+    """
     path = folder / "qrels" / f"{split}.tsv"
-    if not path.is_file():
+    found = find_file(path.parent, path.name)
+    if found is None:
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.tsv"))) or "none"
         raise FileError(path, "no such split", hint=f"there are: {there}")
-    return path
+    return found
+
+
+def _file(folder: Path, name: str) -> Path:
+    found = find_file(folder, name)
+    if found is None:
+        raise FileError(folder / name, "no such file", hint="check the path")
+    return found
 
 
 def read_judged(folder: Path, split: str) -> Judged:
@@ -88,18 +136,14 @@ def read_judged(folder: Path, split: str) -> Judged:
     Raises:
         FileError: a file is missing or broken, or a judged query does not exist.
     """
-    path, queries_file = qrels_file(folder, split), folder / "queries.jsonl"
-    queries, qrels = list(read_queries(queries_file)), read_qrels(path)
-    _check_ids(path, queries_file, qrels, {q.id for q in queries}, "query")
-    used = [query for query in queries if query.id in qrels]
-    return Judged(used, qrels, len(queries) - len(used))
-
-
-def _check_ids(qrels: Path, other: Path, named: Mapping[str, object], known: set[str], what: str) -> None:
-    unknown = sorted(named.keys() - known)
+    path, file = qrels_file(folder, split), queries_file(folder)
+    queries, qrels = list(read_queries(file)), read_qrels(path)
+    unknown = sorted(qrels.keys() - {q.id for q in queries})
     if unknown:
         raise FileError(
-            qrels,
-            f"names {what} id '{unknown[0]}', which is not in {other.name} ({len(unknown)} such ids)",
-            hint="qrels, queries and corpus must come from the same collection",
+            path,
+            f"names query id '{unknown[0]}', which is not in {file.name} ({len(unknown)} such ids)",
+            hint=_ONE_COLLECTION,
         )
+    used = [query for query in queries if query.id in qrels]
+    return Judged(used, qrels, len(queries) - len(used))

@@ -1,11 +1,15 @@
 """Document: a unit of text that can be retrieved, in BEIR's `corpus.jsonl` or in our Parquet passages."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from drama.errors import DramaError
+from drama.language.codes import normalise_language
+from drama.records.columns import document_columns
 from drama.records.fields import Fields
 from drama.records.jsonl import read_jsonl, write_jsonl
 from drama.records.parquet import open_parquet, read_rows, write_rows
@@ -13,6 +17,7 @@ from drama.records.parquet import open_parquet, read_rows, write_rows
 PASSAGE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "title", "text", "lang", "source", "chunk_of")]
 )
+_MOST_KEYS = 1000
 
 
 class Document(NamedTuple):
@@ -40,39 +45,133 @@ class Document(NamedTuple):
         return f"{self.title} {self.text}".strip()
 
 
-def document_from(fields: Fields, number: int, values: Mapping[str, object], source: str) -> Document:
-    """The document in a row of any table or file.
+@dataclass(frozen=True)
+class Reading:
+    """What the reader of a file is told about it.
 
-    >>> fields = Fields("a.parquet", "document", unit="row")
-    >>> document_from(fields, 1, {"text": "Bees dance.", "id": 7, "title": None}, source="a")
-    Document(id='7', title='', text='Bees dance.', lang='', source='a', chunk_of='')
+    >>> Reading("papers", columns={"text": "abstract"}).source
+    'papers'
+    """
+
+    source: str = ""
+    """Of documents that name none."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field of a document → the column or key that holds it, where it has no usual name."""
+    seen: set[str] = field(default_factory=set)
+    """Ids so far: shared by the files of a folder, whose ids must all differ."""
+    before_numbers: str = ""
+    """What comes before the number of a row that is its id."""
+
+
+class DocumentRows:
+    """Makes documents of the rows of one file or table; the rules are the same in every format.
+
+    An id is text or an integer, unique, not empty and without control characters; without an id column it is
+    the row's number. A text may be null: it is empty then. `lang` becomes the one code of its language.
+
+    >>> rows = DocumentRows("a.parquet", Reading("a"), unit="row")
+    >>> rows.columns(["docid", "body", "title"])
+    {'id': 'docid', 'text': 'body', 'title': 'title'}
+    >>> rows.document(1, {"id": 7, "text": "Bees dance.", "title": None, "lang": "en-GB"})
+    Document(id='7', title='', text='Bees dance.', lang='en', source='a', chunk_of='')
 
     Args:
-        fields: of this table.
-        number: of the row; also its id where `values` has none.
-        values: `text`, and optionally `id`, `title`, `lang`, `source` and `chunk_of`, which may be null.
-        source: of documents that name none.
+        place: the file or table, as errors name it.
+        reading: what is known about it.
+        unit: what errors count.
+        hint: what to do about a wrong id.
+    """
+
+    def __init__(
+        self,
+        place: Path | str,
+        reading: Reading,
+        unit: Literal["line", "row"] = "line",
+        hint: str = "ids must be unique",
+    ) -> None:
+        self.fields = Fields(place, "document", unit, hint, reading.seen)
+        self._reading = reading
+
+    def columns(
+        self, names: Sequence[str], number: int | None = None, ragged: bool = False
+    ) -> dict[str, str]:
+        """Field → column, of a table with these columns or a row with these keys.
+
+        Args:
+            names: the columns or keys.
+            number: of the line or row that has them; None for a whole table.
+            ragged: rows differ in their keys, so all but the text may be missing in one of them.
+
+        Raises:
+            DramaError: none holds the text, one that is named is missing, or two have one name.
+        """
+        found = document_columns(names, self._reading.columns)
+        for wanted in ("text", *(() if ragged else self._reading.columns)):
+            if wanted not in found:
+                raise self.missing(wanted, names, number)
+        twice = [name for name in found.values() if list(names).count(name) > 1]
+        if twice:
+            raise self.fields.error(number, f"has two columns '{twice[0]}'", hint="rename one of them")
+        return found
+
+    def missing(self, wanted: str, names: Iterable[str], number: int | None = None) -> DramaError:
+        """The error for a field without a column or key."""
+        name = self._reading.columns.get(wanted, wanted)
+        hint = "name it after a question mark: papers.jsonl?text=abstract&id=doi"
+        return self.fields.error(
+            number, f"'{name}' is missing (there are: {', '.join(names) or 'none'})", hint
+        )
+
+    def document(self, number: int, values: Mapping[str, object], row: int | None = None) -> Document:
+        """The document in a row.
+
+        Args:
+            number: of the line or row, for errors.
+            values: field of a document → value; all may be null but the id.
+            row: the number that is the row's id where `values` has none; default: `number`.
+
+        Raises:
+            DramaError: a field of the wrong type, or an id against the rules.
+        """
+        numbered = f"{self._reading.before_numbers}{number if row is None else row}"
+        identity = self.fields.identity(number, values.get("id", numbered))
+        title, text, lang, source, chunk_of = (
+            self.fields.text(number, name, values.get(name))
+            for name in ("title", "text", "lang", "source", "chunk_of")
+        )
+        return Document(
+            identity, title, text, normalise_language(lang), source or self._reading.source, chunk_of
+        )
+
+
+def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator[Document]:
+    """Stream JSON lines, such as a BEIR `corpus.jsonl`: `text`, and optionally `_id`, `title`, `lang` and
+    `source`, or what `document_columns` takes for them. A file has ids in all lines or in none.
 
     Raises:
-        DramaError: a null text, a field of the wrong type, or an empty or duplicate id.
+        FileError: a line is broken, has no text or id, or breaks a rule of `DocumentRows`.
     """
-    if values["text"] is None:
-        raise fields.error(number, "field 'text' must be text, found NoneType")
-    identity = fields.identity(number, values.get("id", number))
-    title, text, lang, own_source, chunk_of = (
-        fields.text(number, field, values.get(field))
-        for field in ("title", "text", "lang", "source", "chunk_of")
-    )
-    return Document(identity, title, text, lang, own_source or source, chunk_of)
-
-
-def read_documents_jsonl(path: Path, source: str = "") -> Iterator[Document]:
-    """Stream a BEIR `corpus.jsonl` (`_id`, `text`, optional `title` and `lang`); a null text is empty."""
-    fields = Fields(path, "document")
-    for number, row in read_jsonl(path, required=("_id", "text")):
-        text = "" if row["text"] is None else row["text"]
-        values = {"id": row["_id"], "text": text, "title": row.get("title"), "lang": row.get("lang")}
-        yield document_from(fields, number, values, source)
+    reading = reading or Reading()
+    rows = DocumentRows(path, reading)
+    known: dict[tuple[str, ...], dict[str, str]] = {}  # few, unless every line has keys of its own
+    seen: set[str] = set()
+    has_ids = True
+    for number, row in read_jsonl(path):
+        names = tuple(row)
+        columns = known.get(names)
+        if columns is None:
+            columns = rows.columns(names, number, ragged=True)
+            if not seen:
+                has_ids = "id" in columns
+            if has_ids and "id" not in columns:
+                raise rows.missing("id", names, number)
+            seen.update(columns)
+            if len(known) < _MOST_KEYS:
+                known[names] = columns
+        yield rows.document(number, {name: row[column] for name, column in columns.items()})
+    for wanted in reading.columns if seen else ():
+        if wanted not in seen:
+            raise rows.missing(wanted, sorted({name for names in known for name in names}))
 
 
 def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
@@ -92,8 +191,13 @@ def count_passages(path: Path) -> int:
 
 
 def read_passages(path: Path) -> Iterator[Document]:
-    """Stream the documents of a Parquet passages file; its column `chunk_of` may be missing."""
-    return (Document(*row) for row in read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of",)))
+    """Stream the documents of a Parquet passages file; the column `chunk_of` may be missing, a null is empty.
+
+    Raises:
+        FileError: what `read_rows` raises.
+    """
+    rows = read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of",))
+    return (Document(*(value or "" for value in row)) for row in rows)
 
 
 class Documents(Protocol):

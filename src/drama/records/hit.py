@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from drama.errors import FileError
 from drama.files import atomic_file
+from drama.text import read_lines
 
 Run = dict[str, dict[str, float]]
 """query id → document id → score."""
@@ -47,23 +48,18 @@ def read_trec_run(path: Path) -> Run:
     """Read a TREC run file, its columns separated by tabs or, as other tools write it, by spaces.
 
     Raises:
-        FileError: missing file, wrong number of columns, or a score that is not a number.
+        FileError: missing file, not UTF-8, wrong number of columns, or a score that is not a number.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
     run: Run = {}
-    with path.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, start=1):
-            if not line.strip():
-                continue
-            cells = line.rstrip("\n").split("\t") if "\t" in line else line.split()
-            if len(cells) != 6:
-                raise FileError(path, f"expected 6 columns, found {len(cells)}", line=number)
-            try:
-                score = float(cells[4])
-            except ValueError:
-                score = math.nan
-            if math.isnan(score):
-                raise FileError(path, f"score '{cells[4]}' is not a number", line=number)
-            run.setdefault(cells[0], {})[cells[2]] = score
+    for number, line in read_lines(path):
+        cells = line.split("\t") if "\t" in line else line.split()
+        if len(cells) != 6:
+            raise FileError(path, f"expected 6 columns, found {len(cells)}", line=number)
+        try:
+            score = float(cells[4])
+        except ValueError:
+            score = math.nan
+        if math.isnan(score):
+            raise FileError(path, f"score '{cells[4]}' is not a number", line=number)
+        run.setdefault(cells[0], {})[cells[2]] = score
     return run

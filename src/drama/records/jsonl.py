@@ -7,6 +7,7 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files import atomic_file
+from drama.text import parse_json, read_lines
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
@@ -19,30 +20,22 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return written
 
 
-def read_jsonl(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) for each non-blank line.
+def read_jsonl(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) for each line that is not blank; the file may be compressed.
 
     Raises:
-        FileError: the file is missing, a line is no JSON object, or a required field is absent.
+        FileError: the file is missing or not UTF-8, a line is no JSON object, or a required field is absent.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file", hint="check the path")
-    with path.open("rb") as handle:
-        for number, raw in enumerate(handle, start=1):
-            if not raw.strip():
-                continue
-            try:
-                row = json.loads(raw.decode("utf-8-sig"))
-            except UnicodeDecodeError as error:
-                raise FileError(path, f"not UTF-8 ({error.reason})", line=number) from None
-            except json.JSONDecodeError as error:
-                problem = f"not valid JSON ({error.msg} at column {error.colno})"
-                hint = "each line must hold one JSON object"
-                raise FileError(path, problem, line=number, hint=hint) from None
-            if not isinstance(row, dict):
-                raise FileError(path, f"expected a JSON object, found {type(row).__name__}", line=number)
-            missing = [field for field in required if field not in row]
-            if missing:
-                hint = f"the line has the fields {sorted(row)}"
-                raise FileError(path, f"field '{missing[0]}' is missing", line=number, hint=hint)
-            yield number, row
+    for number, line in read_lines(path):
+        try:
+            row = parse_json(line)
+        except ValueError as error:
+            hint = "each line must hold one JSON object"
+            raise FileError(path, f"not valid JSON ({error})", line=number, hint=hint) from None
+        if not isinstance(row, dict):
+            raise FileError(path, f"expected a JSON object, found {type(row).__name__}", line=number)
+        missing = [field for field in required if field not in row]
+        if missing:
+            hint = f"the line has the fields {sorted(row)}"
+            raise FileError(path, f"field '{missing[0]}' is missing", line=number, hint=hint)
+        yield number, row

@@ -5,53 +5,65 @@ from pathlib import Path
 
 from drama.errors import FileError
 from drama.files import write_text
+from drama.text import read_lines
 
 Qrels = dict[str, dict[str, int]]
 """query id → document id → relevance grade (0: judged, not relevant)."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_HEADER = re.compile(r"(query|q)[-_ ]?id$", re.IGNORECASE)
-"""What a first line begins with that is no judgment: `query-id`, as BEIR writes it, and its variants."""
+_GRADE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
+_HIGHEST = 1_000_000
+"""trec_eval counts the documents of every grade up to the highest."""
+_HEADER = re.compile(r"#?(query|q|topic)([-_ ]?(id|no|num|number))?", re.IGNORECASE)
+_HEADER_GRADE = re.compile(r"score|grade|rel(evance|evancy)?|label|judge?ment|qrel", re.IGNORECASE)
 
 
 def read_qrels(path: Path) -> Qrels:
     """Read BEIR's qrels: a header line, then `query-id TAB corpus-id TAB score`.
 
-    TREC's four-column form (`query 0 document grade`, no header) is read too.
+    TREC's four columns (`query 0 document grade`), spaces between columns, other headers (`topic docid rel`)
+    or none, and grades such as `1.0` are read too.
 
     Raises:
-        FileError: missing or empty file, wrong number of columns, a grade that is no integer, one document
-            judged twice and differently for a query.
+        FileError: missing or empty file, not UTF-8, wrong number of columns, a grade that is no integer, one
+            document judged twice and differently for a query.
     """
-    if not path.is_file():
-        raise FileError(path, "no such file")
     qrels: Qrels = {}
-    with path.open("rb") as handle:
-        for number, raw in enumerate(handle, start=1):
-            try:
-                line = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise FileError(path, f"not UTF-8 ({error.reason})", line=number) from None
-            if not line.strip():
-                continue
-            cells = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-            if number == 1 and _HEADER.match(cells[0]):
-                continue
-            if len(cells) == 4:
-                cells = [cells[0], cells[2], cells[3]]
-            if len(cells) != 3:
-                problem = f"expected 3 columns (query-id, corpus-id, score), found {len(cells)}"
-                raise FileError(path, problem, line=number)
-            query_id, document_id, grade = (cell.strip() for cell in cells)
-            if not _INTEGER.fullmatch(grade):
-                raise FileError(path, f"score '{grade}' is not an integer", line=number)
-            before = qrels.setdefault(query_id, {}).setdefault(document_id, int(grade))
-            if before != int(grade):
-                problem = f"document '{document_id}' is judged {before} and {grade} for query '{query_id}'"
-                raise FileError(path, problem, line=number)
+    first = True
+    for number, line in read_lines(path):
+        cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
+        was_first, first = first, False
+        if was_first and _is_header(cells):
+            continue
+        if len(cells) == 4:
+            cells = [cells[0], cells[2], cells[3]]
+        if len(cells) != 3:
+            problem = f"expected 3 columns (query-id, corpus-id, score), found {len(cells)}"
+            raise FileError(path, problem, line=number)
+        query_id, document_id, score = cells
+        grade = _grade(path, number, score)
+        before = qrels.setdefault(query_id, {}).setdefault(document_id, grade)
+        if before != grade:
+            problem = f"document '{document_id}' is judged {before} and {grade} for query '{query_id}'"
+            raise FileError(path, problem, line=number)
     if not qrels:
         raise FileError(path, "holds no judgments")
     return qrels
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether a first line is no judgment, but the names of columns: of the queries, or of the grades."""
+    if _GRADE.fullmatch(cells[-1]):
+        return False
+    return bool(_HEADER_GRADE.fullmatch(cells[-1]) or (_HEADER.fullmatch(cells[0]) and len(cells[0]) > 1))
+
+
+def _grade(path: Path, line: int, score: str) -> int:
+    found = _GRADE.fullmatch(score)
+    if found is None:
+        raise FileError(path, f"score '{score}' is not an integer", line=line)
+    if len(score) > 20 or abs(grade := int(found[1])) > _HIGHEST:
+        raise FileError(path, f"score '{score[:20]}' is out of range (at most {_HIGHEST:,})", line=line)
+    return grade
 
 
 def write_qrels(path: Path, qrels: Qrels) -> None:

@@ -12,6 +12,7 @@ from drama.errors import FileError
 from drama.files import atomic_file
 
 _ROWS_PER_GROUP = 4096
+_DAMAGED = "copy or make it again"
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[Any]], schema: pa.Schema) -> int:
@@ -35,21 +36,59 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
         optional: the last columns of the schema, which may be missing: rows are shorter then.
 
     Raises:
-        FileError: missing file, not Parquet, or another column is missing.
+        FileError: missing file, not Parquet, another column is missing or holds no text, or what
+            `read_columns` raises.
     """
     file = open_parquet(path)
+    there = file.schema_arrow
     needed = [name for name in schema.names if name not in optional]
-    missing = [name for name in needed if name not in file.schema_arrow.names]
+    missing = [name for name in needed if name not in there.names]
     if missing:
         raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {needed}")
-    names = [name for name in schema.names if name in file.schema_arrow.names]
-    yield from read_columns(file, names)
+    names = [name for name in schema.names if name in there.names]
+    for name in names:
+        if pa.types.is_string(schema.field(name).type) and not _is_text(there.field(name).type):
+            raise FileError(path, f"column '{name}' must hold text, found {there.field(name).type}")
+    yield from read_columns(path, file, names)
 
 
-def read_columns(file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[Any, ...]]:
-    """Stream the rows of an open file, with these columns in this order."""
-    for batch in file.iter_batches(_ROWS_PER_GROUP, columns=names):
-        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+def read_columns(path: Path, file: pq.ParquetFile, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Stream the rows of an open file, with these columns in this order.
+
+    Raises:
+        FileError: the file is damaged, or a text is not UTF-8; names the row.
+    """
+    begin = 1
+    batches = file.iter_batches(_ROWS_PER_GROUP, columns=names)
+    while True:
+        try:
+            batch = next(batches, None)
+            if batch is None:
+                return
+            columns = [batch.column(name) for name in names]
+            rows = [column.to_pylist() for column in columns]
+        except UnicodeDecodeError:
+            row = begin + min(_first_not_text(column) for column in columns)
+            raise FileError(path, f"row {row}: not UTF-8", hint="convert it to UTF-8") from None
+        except (pa.ArrowException, OSError) as error:
+            raise FileError(path, f"damaged after row {begin - 1} ({error})", hint=_DAMAGED) from None
+        yield from zip(*rows, strict=True)
+        begin += batch.num_rows
+
+
+def _first_not_text(column: pa.Array) -> int:
+    """The row of a batch whose value can't be decoded; the number of rows, if all can be."""
+    for row in range(len(column)):
+        try:
+            column[row].as_py()
+        except UnicodeDecodeError:
+            return row
+    return len(column)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -62,5 +101,5 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         raise FileError(path, "no such file")
     try:
         return pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise FileError(path, f"not a Parquet file ({error})") from None
+    except (pa.ArrowException, OSError) as error:
+        raise FileError(path, f"not a Parquet file, or damaged ({error})", hint=_DAMAGED) from None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from drama.language.codes import normalise_language
 from drama.records.fields import Fields
 from drama.records.jsonl import read_jsonl, write_jsonl
 
@@ -17,12 +18,12 @@ class Query(NamedTuple):
 
 
 def read_queries(path: Path) -> Iterator[Query]:
-    """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`)."""
+    """Stream a BEIR `queries.jsonl` (`_id`, `text`, optional `lang`); a null text is empty."""
     fields = Fields(path, "query")
     for number, row in read_jsonl(path, required=("_id", "text")):
         identity = fields.identity(number, row["_id"])
         text, lang = (fields.text(number, field, row.get(field)) for field in ("text", "lang"))
-        yield Query(identity, text, lang)
+        yield Query(identity, text, normalise_language(lang))
 
 
 def write_queries(path: Path, queries: Iterable[Query]) -> int:

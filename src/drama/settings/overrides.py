@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from drama.errors import DramaError
+from drama.settings.yaml_file import StrictLoader
 
 
 def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
@@ -24,9 +25,11 @@ def apply_overrides(values: dict[str, Any], assignments: list[str]) -> dict[str,
         if not equals or not all(parts):
             raise DramaError(f"--set {assignment}: expected name.of.key=value")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = yaml.load(text, Loader=StrictLoader)
+        except (yaml.YAMLError, ValueError) as error:
             raise DramaError(f"--set {assignment}: the value is not valid YAML ({error})") from None
+        except RecursionError:
+            raise DramaError(f"--set {name}: the value is nested too deeply") from None
         target = result
         for part in parts[:-1]:
             if target.get(part) is None:  # absent, or a heading with nothing under it

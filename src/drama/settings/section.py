@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -144,5 +144,7 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
-Names = Annotated[list[str], AfterValidator(_each_once)]
+_Name = TypeVar("_Name", bound=str)
+EachOnce = Annotated[list[_Name], AfterValidator(_each_once)]
+Names = EachOnce[str]
 """A list of at least one name, without repetition."""

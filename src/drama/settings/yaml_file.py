@@ -7,10 +7,12 @@ import yaml
 
 from drama.errors import FileError
 from drama.files import write_text
+from drama.text import is_text, read_text
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML lets the last of two equal keys win; a recipe must not ignore the first silently."""
+class StrictLoader(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win; a recipe must not ignore the first silently. And it can spell
+    what is no text, which no file can be called or hold."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -22,6 +24,12 @@ class _UniqueKeys(yaml.SafeLoader):
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and ("\0" in value or not is_text(value)):
+            raise yaml.MarkedYAMLError(problem="not a text", problem_mark=node.start_mark)
+        return value
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
@@ -32,11 +40,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileError(path, "no such file")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        values = yaml.load(read_text(path), Loader=StrictLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise FileError(path, f"not valid YAML ({error.problem})", line=line) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise FileError(path, f"not valid YAML ({error})") from None
     except RecursionError:
         raise FileError(path, "not valid YAML (nested too deeply)") from None

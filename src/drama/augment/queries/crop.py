@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context
 from drama.augment.queries.maker import Maker
-from drama.language import count_words, split_sentences, split_words
+from drama.console import warn
+from drama.language import AT_SPACES, count_words, split_sentences, split_words, splits_at_spaces
 from drama.records import Document, Documents
 
 
@@ -37,15 +38,18 @@ class CropSettings(Maker):
         """Yield up to `per_document` random sentences of each document, and its title where `titles` is on.
 
         The draw depends on the seed and the document's id only. Documents without a sentence of `min_words`
-        are counted.
+        are counted, and so are those whose language's splitter is not installed.
         """
-        number = 0
+        number = at_spaces = 0
         for row, document in enumerate(documents):
             origin = (document.id, document.lang, document.source)
             if self.titles and count_words(document.title) >= self.min_words:
                 yield Candidate(f"title-{row:06d}", document.title, "title", *origin)
                 context.count("title: made")
             sentences = self._sentences(document)
+            if self.per_document and splits_at_spaces(document.lang):
+                context.count(f"sent: {AT_SPACES}")
+                at_spaces += 1
             if self.per_document and not sentences:
                 context.count("sent: no sentence long enough")
             rng = random.Random(f"{context.seed}\0{document.id}")
@@ -53,6 +57,8 @@ class CropSettings(Maker):
                 yield Candidate(f"sent-{number:06d}", sentence, "sent", *origin)
                 number += 1
                 context.count("sent: made")
+        if at_spaces:
+            warn(f"sent: {at_spaces} documents: {AT_SPACES}")
 
     def _sentences(self, document: Document) -> list[str]:
         """Those that are long enough; a long one is several, so that a text without full stops gives queries

@@ -9,8 +9,9 @@ from pydantic import model_validator
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context
 from drama.augment.queries.maker import Maker
+from drama.compression import find_file
 from drama.errors import DramaError
-from drama.records import Documents, qrels_file, read_judged, read_qrels
+from drama.records import Documents, qrels_file, queries_file, read_judged, read_qrels
 
 KIND = "supervised"
 
@@ -42,8 +43,8 @@ class SupervisedSettings(Maker):
         for place in self.collections:
             qrels = qrels_file(Path(place), self.split)
             name = Path(place).name
-            files |= {f"queries of {name}": Path(place) / "queries.jsonl", f"judgments of {name}": qrels}
-            if (test := qrels.with_name("test.tsv")).is_file():
+            files |= {f"queries of {name}": queries_file(Path(place)), f"judgments of {name}": qrels}
+            if test := _test_judgments(Path(place)):
                 files[f"test judgments of {name}"] = test
         return files
 
@@ -71,8 +72,8 @@ class SupervisedSettings(Maker):
         relevant = {i for grades in qrels.values() for i, grade in grades.items() if grade > 0}
         own = (d for d in documents if d.source == folder.name)
         passages = {i: d for d in own if (i := d.id.removeprefix(f"{folder.name}/")) in relevant}
-        test = folder / "qrels" / "test.tsv"
-        tested = read_qrels(test) if test.is_file() else {}
+        test = _test_judgments(folder)
+        tested = read_qrels(test) if test else {}
         for query in queries:
             if query.id in tested:
                 context.count(f"{KIND}: query of the test split too, left out")
@@ -91,3 +92,7 @@ class SupervisedSettings(Maker):
                 folder.name,
                 tuple(d.id for d in judged),
             )
+
+
+def _test_judgments(folder: Path) -> Path | None:
+    return find_file(folder / "qrels", "test.tsv")

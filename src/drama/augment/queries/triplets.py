@@ -18,10 +18,10 @@ from drama.augment.prompts.prompt_file import prompt_inputs
 from drama.augment.prompts.triplet_prompt import LANGUAGE, TripletPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
-from drama.language import LANGUAGE_NAMES, count_words, plain_text, surely_another_language
+from drama.language import LANGUAGE_NAMES, Language, count_words, plain_text, surely_another_language
 from drama.llm import Sampling, cached_answers
 from drama.records import Document, Documents
-from drama.settings import Names
+from drama.settings import EachOnce
 
 KIND = "triplet"
 SOURCE = "written"
@@ -49,7 +49,7 @@ class TripletSettings(Maker, LLMSettings):
 
     count: int = Field(default=0, ge=0)
     """Triplets requested in each language; 0 = none."""
-    languages: Names = ["en"]
+    languages: EachOnce[Language] = ["en"]
     """Language codes, as in the corpus."""
     prompt: str = "triplet"
     """The built-in prompt, or the path of a YAML file."""

@@ -5,9 +5,11 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from drama.compression import COMPRESSIONS, uncompressed_name
+
 if TYPE_CHECKING:
     from drama.corpus.readers.page import Page
-    from drama.records import Document
+    from drama.records import Document, Reading
 
 CORPUS_FILES = {
     ".jsonl": "drama.records:read_documents_jsonl",
@@ -17,17 +19,20 @@ CORPUS_FILES = {
 }
 """Files with a document in each line or row."""
 
+SHARDS = (".jsonl", ".parquet")
+"""Those that are read from a folder too."""
+
 PAGES = {
-    ".txt": "drama.corpus.readers.page:read_text",
-    ".md": "drama.corpus.readers.page:read_text",
+    ".txt": "drama.corpus.readers.page:read_plain_page",
+    ".md": "drama.corpus.readers.page:read_plain_page",
     ".html": "drama.corpus.readers.web_page:read_web_page",
     ".htm": "drama.corpus.readers.web_page:read_web_page",
 }
-"""Files that are one document each, read from a folder."""
+"""Files that are one document each."""
 
 
-def corpus_reader(path: Path) -> "Callable[[Path, str], Iterator[Document]] | None":
-    """The reader of a file of documents: (path, source) → documents; None for an unknown suffix."""
+def corpus_reader(path: Path) -> "Callable[[Path, Reading], Iterator[Document]] | None":
+    """The reader of a file of documents; None for an unknown suffix."""
     return _reader(CORPUS_FILES, path)
 
 
@@ -36,13 +41,26 @@ def page_reader(path: Path) -> "Callable[[Path], Page] | None":
     return _reader(PAGES, path)
 
 
+def is_shard(path: Path) -> bool:
+    """Whether a file in a folder is read as a file of documents."""
+    return _suffix(CORPUS_FILES, path) in SHARDS
+
+
 def _reader(readers: dict[str, str], path: Path) -> Callable[..., Any] | None:
-    """The reader for the longest suffix that the file's name ends with (`.jsonl.gz` rather than `.gz`)."""
-    suffixes = [suffix for suffix in readers if path.name.lower().endswith(suffix)]
-    if not suffixes:
+    suffix = _suffix(readers, path)
+    if suffix is None:
         return None
-    reader: Callable[..., Any] = resolve_name(readers[max(suffixes, key=len)])
+    reader: Callable[..., Any] = resolve_name(readers[suffix])
     return reader
+
+
+def _suffix(readers: dict[str, str], path: Path) -> str | None:
+    """The longest suffix that the file's name ends with (`.json.csv` rather than `.csv`), compression aside;
+    Parquet is compressed inside, and read from anywhere in the file."""
+    plain = uncompressed_name(path.name)
+    suffixes = [suffix for suffix in readers if plain.lower().endswith(suffix)]
+    longest = max(suffixes, key=len, default=None)
+    return None if longest == ".parquet" and plain != path.name else longest
 
 
 def listed(suffixes: Iterable[str], last: str) -> str:
@@ -56,7 +74,9 @@ def listed(suffixes: Iterable[str], last: str) -> str:
 
 
 KNOWN_INPUTS = (
-    f"a BEIR folder, a {listed(CORPUS_FILES, 'or')} file, a folder of {listed(PAGES, 'and')} files, "
-    "or hf://owner/name?split=train&text=body"
+    f"a BEIR folder, a {listed([*CORPUS_FILES, *PAGES], 'or')} file, "
+    f"a folder of {listed([*PAGES, *SHARDS], 'and')} files, or hf://owner/name?split=train&text=body; "
+    f"text files may be compressed ({listed(COMPRESSIONS, 'or')}), "
+    "and fields with other names follow a question mark: papers.csv?text=abstract&id=doi"
 )
 """Everything that `read_input` takes, for help and errors."""

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
-from drama.corpus.readers.columns import document_columns
+from drama.corpus.readers.options import split_options
 from drama.errors import DramaError, MissingExtraError
-from drama.records import Document, Fields, document_from
+from drama.records import Document, DocumentRows, Reading
+from drama.records.columns import NAMED
 
 SCHEME = "hf://"
-_FIELDS = ("text", "title", "id", "lang")
-_OPTIONS = ("split", "config", "revision", *_FIELDS)
+_EXAMPLE = f"{SCHEME}owner/name?split=train&text=body"
+_OPTIONS = ("split", "config", "revision", *NAMED)
 
 
 class HubDataset(NamedTuple):
@@ -36,51 +36,29 @@ def hub_dataset(name: str) -> HubDataset:
     Raises:
         DramaError: no name, or an unknown option.
     """
-    place, _, query = name.removeprefix(SCHEME).partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    wrong = [key for key, value in pairs if key not in _OPTIONS or not value]
-    if not place or wrong:
-        problem = f"'{wrong[0]}' is no option, or empty" if wrong else "names no dataset"
-        raise DramaError(
-            f"{name}: {problem}",
-            hint=f"like {SCHEME}owner/name?split=train&text=body; options: {', '.join(_OPTIONS)}",
-        )
-    return HubDataset(place.rstrip("/"), dict(pairs))
+    place, options = split_options(name.removeprefix(SCHEME), _OPTIONS, _EXAMPLE)
+    return HubDataset(place.rstrip("/"), options)
 
 
 def read_hub_dataset(name: str, source: str) -> Iterator[Document]:
     """Stream the rows of a dataset; nothing is downloaded as a whole.
 
-    Columns are `text`, and optionally `title`, `lang`, `_id` or `id` (by default the row's number, from 1);
-    options name others. A folder on this machine holds what `save_to_disk` wrote, or files that
-    `load_dataset` reads (Parquet, Arrow, JSON, CSV).
+    Columns are as for `document_columns` (without one for ids, a row's number is its id, from 1); options
+    name others. A folder on this machine holds what `save_to_disk` wrote, or files that `load_dataset` reads
+    (Parquet, Arrow, JSON, CSV).
 
     Raises:
         DramaError: no such dataset, split or column, the hub can't be reached, a value of the wrong type, or
-            an empty or duplicate id.
+            an id against the rules.
         MissingExtraError: without the extra `datasets`.
     """
     wanted = hub_dataset(name)
+    named = {field: column for field, column in wanted.options.items() if field in NAMED}
+    rows = DocumentRows(name, Reading(source, named), unit="row", hint="name another column: id=…")
     columns: dict[str, str] | None = None
-    fields = Fields(name, "document", unit="row", hint="name another column: id=…")
     for number, row in enumerate(_rows(name, wanted), start=1):
-        if columns is None:
-            columns = _columns(name, wanted.options, list(row))
-        values = {field: row[column] for field, column in columns.items()}
-        yield document_from(fields, number, values, source)
-
-
-def _columns(name: str, options: dict[str, str], there: list[str]) -> dict[str, str]:
-    """Field of a document → column: the usual ones, and those that the options name."""
-    named = {field: column for field, column in options.items() if field in _FIELDS}
-    columns = {"text": "text"} | document_columns(there) | named
-    for field, column in columns.items():
-        if column not in there:
-            raise DramaError(
-                f"{name}: no column '{column}' (there are: {', '.join(there)})",
-                hint=f"name the one that is meant: {field}=…",
-            )
-    return {field: columns[field] for field in _FIELDS if field in columns}
+        columns = columns or rows.columns(list(row))
+        yield rows.document(number, {field: row[column] for field, column in columns.items()})
 
 
 def _rows(name: str, wanted: HubDataset) -> Iterator[dict[str, Any]]:

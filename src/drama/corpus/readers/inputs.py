@@ -1,43 +1,76 @@
 """Streams of documents from whatever a user has."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from drama.corpus.readers.formats import KNOWN_INPUTS, PAGES, corpus_reader, listed, page_reader
+from drama.compression import find_file, uncompressed_name
+from drama.corpus.readers.formats import (
+    KNOWN_INPUTS,
+    PAGES,
+    SHARDS,
+    corpus_reader,
+    is_shard,
+    listed,
+    page_reader,
+)
 from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
+from drama.corpus.readers.options import split_options
+from drama.corpus.readers.python_docs import SOURCE
 from drama.errors import DramaError, FileError
-from drama.records import Document
+from drama.folders import walk
+from drama.records import Document, DocumentRows, Reading
+from drama.records.columns import NAMED
+from drama.text import legible
 
-_CORPORA = ("corpus.jsonl", "passages.parquet")
+_BEIR = "corpus.jsonl"
+_CORPORA = (_BEIR, "passages.parquet")
 """Files that make a folder a corpus, the first that exists."""
+Count = Callable[[str], object]
+"""Counts an outcome by its name."""
 
 
-def read_input(name: str) -> Iterator[Document]:
+def read_input(name: str, count: Count = str) -> Iterator[Document]:
     """Stream the documents of a corpus; `KNOWN_INPUTS` says of which kinds.
+
+    Args:
+        name: the input.
+        count: called with the outcome of each file that is not read; default: not counted.
 
     Raises:
         DramaError: missing, broken, or of an unknown kind.
     """
     if name.startswith(SCHEME):
         return read_hub_dataset(name, input_name(name))
-    path = Path(name)
+    path, columns = _split(name)
     if not path.exists():
         raise FileError(path, "no such file or folder", hint="or did you mean the embedded 'python-docs'?")
+    reading = Reading(input_name(name), columns)
     file = _corpus_file(path)
     if file is None:
-        return _read_pages(path)
+        return _read_folder(path, reading, count)
     reader = corpus_reader(file)
-    if reader is None:
-        raise DramaError(f"{path}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
-    return reader(file, input_name(name))
+    if reader is not None and file is not path and uncompressed_name(file.name).lower() == _BEIR:
+        # The name of a BEIR folder is what its judgments know its documents by.
+        return (document._replace(source=reading.source) for document in reader(file, reading))
+    return reader(file, reading) if reader is not None else iter([_read_page(file, file.name, reading)])
 
 
 def input_name(name: str) -> str:
     """The name of an input in ids and in `source`."""
     if name.startswith(SCHEME):
         return Path(hub_dataset(name).name).name
-    path = Path(name)
-    return path.name if path.is_dir() else path.stem
+    path, _ = _split(name)
+    return legible(
+        (path.name or path.resolve().name) if path.is_dir() else Path(uncompressed_name(path.name)).stem
+    )
+
+
+def names_sources(name: str) -> bool:
+    """Whether documents of an input name sources of their own: by its first one; of the hub's, perhaps."""
+    if name == SOURCE or name.startswith(SCHEME):
+        return name != SOURCE
+    first = next(read_input(name), None)
+    return first is not None and first.source != input_name(name)
 
 
 def hashed_part(name: str) -> Path | None:
@@ -45,37 +78,58 @@ def hashed_part(name: str) -> Path | None:
     a dataset of the hub, which is identified by its name alone."""
     if name.startswith(SCHEME):
         return hub_dataset(name).folder
-    path = Path(name)
-    return path / "corpus.jsonl" if (path / "corpus.jsonl").is_file() else path
+    path, _ = _split(name)
+    return find_file(path, _BEIR) or path
 
 
-def other_files(name: str) -> int:
-    """Number of files in a folder of pages that are of another kind and not read; hidden ones don't count."""
-    folder = Path(name)
-    if name.startswith(SCHEME) or not folder.is_dir() or _corpus_file(folder) is not None:
-        return 0
-    return sum(1 for file in _visible(folder) if page_reader(file) is None)
+def _split(name: str) -> tuple[Path, dict[str, str]]:
+    """A file or folder, and the columns that are named for it."""
+    if "?" not in name or Path(name).exists():
+        return Path(name), {}
+    place, columns = split_options(name, NAMED, "papers.csv?text=abstract&id=doi")
+    return Path(place), columns
 
 
 def _corpus_file(path: Path) -> Path | None:
-    """The file that holds a corpus: the path itself, or one in a folder; None for a folder of pages."""
+    """The file that holds a corpus: the path itself, or one in a folder; None for a folder of other files.
+
+    Raises:
+        DramaError: of an unknown kind, or a BEIR folder without its corpus.
+    """
     if not path.is_dir():
+        if corpus_reader(path) is None and page_reader(path) is None:
+            raise DramaError(f"{path}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
         return path
-    return next((path / name for name in _CORPORA if (path / name).is_file()), None)
+    corpus = next((file for name in _CORPORA if (file := find_file(path, name))), None)
+    if corpus is None and find_file(path, "queries.jsonl"):
+        raise FileError(path, f"holds queries.jsonl but no {_BEIR}", hint="a BEIR folder has both")
+    return corpus
 
 
-def _visible(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
-
-
-def _read_pages(folder: Path) -> Iterator[Document]:
-    readers = [(file, reader) for file in _visible(folder) if (reader := page_reader(file))]
-    if not readers:
-        problem = f"holds no {listed(_CORPORA, 'or')}, and no {listed(PAGES, 'or')} files"
+def _read_folder(folder: Path, reading: Reading, count: Count) -> Iterator[Document]:
+    """The documents of all pages and shards; their ids must differ."""
+    known = False
+    for file in walk(folder, hidden=False, count=count):
+        name = legible(str(file.relative_to(folder)))
+        if is_shard(file) and (reader := corpus_reader(file)):
+            known = True
+            yield from reader(file, Reading(reading.source, reading.columns, reading.seen, f"{name}:"))
+        elif page_reader(file) is not None:
+            known = True
+            yield _read_page(file, name, reading)
+        else:
+            count("files of another kind, left out")
+    if not known:
+        problem = f"holds no {listed(_CORPORA, 'or')}, and no {listed([*PAGES, *SHARDS], 'or')} files"
         raise FileError(folder, problem, hint=f"give {KNOWN_INPUTS}")
-    for file, reader in readers:
-        page = reader(file)
-        identity = str(file.relative_to(folder))
-        yield Document(identity, page.title or file.stem, page.text, page.lang, folder.name)
+
+
+def _read_page(file: Path, name: str, reading: Reading) -> Document:
+    """The document in a file; without a title of its own it has the file's name, if it has text."""
+    reader = page_reader(file)
+    if reader is None:
+        raise DramaError(f"{file}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
+    page = reader(file)
+    title = page.title or (legible(Path(uncompressed_name(file.name)).stem) if page.text.strip() else "")
+    values = {"id": name, "title": title, "text": page.text, "lang": page.lang}
+    return DocumentRows(file, reading).document(1, values)

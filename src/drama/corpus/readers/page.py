@@ -3,24 +3,21 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from drama.errors import FileError
+from drama.text import read_text
 
 
 class Page(NamedTuple):
-    """Title, text and language; an empty title becomes the file's name, an empty `lang` is detected."""
+    """Title, text and language; an empty `lang` is detected."""
 
     title: str
     text: str
     lang: str
 
 
-def read_text(path: Path) -> Page:
+def read_plain_page(path: Path) -> Page:
     """Read a text file.
 
     Raises:
-        FileError: not UTF-8.
+        FileError: damaged, or not UTF-8.
     """
-    try:
-        return Page("", path.read_text(encoding="utf-8-sig"), "")
-    except UnicodeDecodeError:
-        raise FileError(path, "not UTF-8") from None
+    return Page("", read_text(path), "")

@@ -1,12 +1,16 @@
 """The text of an HTML page: its visible words, blocks separated by blank lines."""
 
+import codecs
 import re
 from pathlib import Path
 
+import webencodings
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from drama.compression import open_bytes
 from drama.corpus.readers.page import Page
 from drama.errors import FileError
+from drama.text import decode
 
 _SKIPPED = {"script", "style", "template", "noscript", "svg", "title"}
 _BLOCKS = set(
@@ -14,26 +18,43 @@ _BLOCKS = set(
     form h1 h2 h3 h4 h5 h6 header hr html li main nav ol p pre section summary table tr ul""".split()  # noqa: SIM905
 )
 _GAPS = dict.fromkeys(_BLOCKS, "\n\n") | {"br": "\n", "td": " ", "th": " "}
-_CHARSET = re.compile(rb"""<meta[^>]*charset=["']?([\w-]+)""", re.IGNORECASE)
+_CHARSET = re.compile(rb"""<meta[^>]*charset\s*=\s*["']?\s*([^\s"'/>;]+)""", re.IGNORECASE)
 _NAV = re.compile(r"<(/?)nav\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _GAP = re.compile(r" *\n *\n\s*")
 
 
 def read_web_page(path: Path) -> Page:
-    """Read an HTML file.
+    """Read an HTML file: UTF-8, or the encoding that its byte order mark or its `<meta charset>` names, as
+    browsers understand the name (WHATWG: `gb2312` is GB 18030, `iso-8859-1` is Windows-1252).
 
     Raises:
-        FileError: neither UTF-8 nor in the encoding that its `<meta charset>` names.
+        FileError: damaged, or in none of these.
     """
-    data = path.read_bytes()
+    with open_bytes(path) as handle:
+        data = handle.read()
+    try:
+        return parse_web_page(decode(data, path))
+    except FileError as error:
+        encoding = _named_encoding(data)
+        if encoding is None:
+            raise FileError(path, "not UTF-8, and no other encoding is named", hint=error.hint) from None
+    try:
+        return parse_web_page(encoding.decode(data, "strict")[0].removeprefix("\ufeff"))
+    except UnicodeDecodeError as error:
+        problem = f"neither UTF-8 nor {encoding.name}, which it names (byte {error.start + 1})"
+        raise FileError(path, problem, hint="convert it to UTF-8") from None
+
+
+def _named_encoding(data: bytes) -> codecs.CodecInfo | None:
+    """The encoding that a page names; None if it names none, an unknown one, or UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return codecs.lookup("utf-16")
     named = _CHARSET.search(data[:4096])
-    for encoding in ("utf-8-sig", named.group(1).decode() if named else ""):
-        try:
-            return parse_web_page(data.decode(encoding))
-        except (UnicodeDecodeError, LookupError):
-            continue
-    raise FileError(path, "not UTF-8, and no other encoding is named that fits", hint="convert it to UTF-8")
+    found = named and webencodings.lookup(named[1].decode("ascii", "replace"))
+    if not found or found.name in ("replacement", "utf-8", "utf-16le", "utf-16be"):
+        return None
+    return codecs.lookup("gb18030") if found.name == "gbk" else found.codec_info
 
 
 def parse_web_page(html: str) -> Page:

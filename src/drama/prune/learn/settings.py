@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from drama.compute import Precision
+from drama.language import normalise_language
 from drama.settings import SAME_RESULT, Section
 
 
@@ -57,3 +58,8 @@ class DomainSettings(Section):
     """Steps between updates of the shares; 0: never. A single domain has no shares."""
     held_out_rows: int = Field(default=4, ge=1)
     """Rows of each domain that are measured for an update."""
+
+    @field_validator("leave_out")
+    @classmethod
+    def _languages(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        return [normalise_language(name) for name in names] if info.data.get("by") == "lang" else names

@@ -63,6 +63,7 @@ def ranking_of_collection(
         FileError: the BEIR folder is incomplete or broken.
     """
     judged = Collection.read(folder, split)
+    judged.warn_of_missing()
     texts = {document.id: document.full_text for document in judged.documents}
     return Ranking(
         [query.id for query in judged.queries],

@@ -1,0 +1,51 @@
+"""What is in a folder, whatever is linked to where."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str) -> Iterator[Path]:
+    """The files in a folder and below, by name; links to folders are followed, no folder is read twice.
+
+    Args:
+        folder: where to begin.
+        hidden: also files and folders whose names begin with a dot.
+        count: called with an outcome for each link that leads nowhere or to a folder that is read anyway,
+            and for each device or pipe; default: not counted.
+    """
+    root = Path(os.path.realpath(folder))
+    seen = {_inode(root)}
+    waiting = [iter(_entries(folder, hidden))]
+    while waiting:
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+        elif path.is_symlink() and not path.exists():
+            count("broken links, left out")
+        elif path.is_file():
+            yield path
+        elif not path.is_dir():
+            count("neither files nor folders, left out")
+        elif _inode(path) in seen or (path.is_symlink() and _read_anyway(path, root, hidden)):
+            count("links to folders that are read anyway, left out")
+        else:
+            seen.add(_inode(path))
+            waiting.append(iter(_entries(path, hidden)))
+
+
+def _entries(folder: Path, hidden: bool) -> list[Path]:
+    return [folder / name for name in sorted(p.name for p in folder.iterdir()) if hidden or name[0] != "."]
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return about.st_dev, about.st_ino
+
+
+def _read_anyway(link: Path, root: Path, hidden: bool) -> bool:
+    """Whether a linked folder is in the root under its own name, or holds the root."""
+    target = Path(os.path.realpath(link))
+    if not target.is_relative_to(root):
+        return root.is_relative_to(target)
+    return hidden or not any(name.startswith(".") for name in target.relative_to(root).parts)
