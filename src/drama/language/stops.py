@@ -1,7 +1,7 @@
-"""Stops without a space after them: "disease.Recent" is two sentences, "3.50", "J.R.R. Tolkien" and "x.Org" are one.
+"""Stops without a space after them: "disease.Recent" is two sentences; "3.50", "J.Smith" and "x.Org" are one.
 
-A stop joins what it stands between where that can be seen: digits, initials, abbreviations, addresses, names of
-files and of things in code. Everywhere else it ends a sentence if it would with a space after it.
+A stop joins what it stands between where that can be seen: digits, initials, abbreviations, addresses, names
+of files and of things in code. Everywhere else it ends a sentence if it would with a space after it.
 """
 
 import regex
