@@ -128,6 +128,7 @@ def test_the_table_has_all_languages() -> None:
         "os.path.Join",
         "Main.Run()",
         "FORECAST.ETS",
+        "socket.AF_INET",
         "Scope.BasicLibraries.Load",
         "U.S.A.",
         "1,234.56",
