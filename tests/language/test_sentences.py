@@ -135,8 +135,15 @@ def test_lines_are_sentences_where_there_is_nothing_else(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", ["en", "ja", "th", "xx"])
 @pytest.mark.parametrize(
-    "text", ["aGVsbG8gd29ybGQ+/" * 3000, "word " * 9000, "。" * 9000, '"Go," he said. ' * 3000, "彼は「来た。」と言った。" * 3000]
-)  # fmt: skip
+    "text",
+    [
+        "aGVsbG8gd29ybGQ+/" * 3000,
+        "word " * 9000,
+        "。" * 9000,
+        '"Go," he said. ' * 3000,
+        "彼は「来た。」。" * 3000,
+    ],
+)
 def test_the_splitter_reads_a_text_of_any_kind_about_twice_at_most(
     text: str, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,8 +173,10 @@ def test_without_recovery_none_is_lost_and_small_languages_are_one_warning(
     rows += [Document(lang, "", "wing", lang) for lang in ("la", "de", "")]
     write_passages(passages, rows)
     values = {
-        "parent": str(tiny_llm), "shape": {"layers": 1, "intermediate": 8}, "recovery": {"steps": 0, "max_length": 16},
-    }  # fmt: skip
+        "parent": str(tiny_llm),
+        "shape": {"layers": 1, "intermediate": 8},
+        "recovery": {"steps": 0, "max_length": 16},
+    }
     manifest = prune(PruneSettings.parse(values, "prune"), passages, tmp_path / "out")
     assert not any(row["lost"] for row in manifest.figures["perplexity_by_language"])
     assert manifest.figures["languages_lost"].startswith("without recovery")

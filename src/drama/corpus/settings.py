@@ -36,8 +36,8 @@ class CorpusSettings(Section):
         return self
 
     def needs(self) -> Needs:
-        """The tokenizer that counts a chunk's tokens, the reader of hub datasets, and the splitter of Thai where
-        the corpus is said to be Thai."""
+        """The tokenizer that counts a chunk's tokens, the reader of hub datasets, and the splitter of Thai
+        for a corpus that is said to be Thai."""
         extras = [("datasets", "datasets")] if any(name.startswith(SCHEME) for name in self.inputs) else []
         if "th" in self.languages:
             extras += [("pythainlp", "thai"), ("pycrfsuite", "thai")]

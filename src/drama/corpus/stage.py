@@ -111,8 +111,8 @@ def _without_rare_languages(path: Path, guesser: LanguageGuesser, count: Count) 
         count(f"language that is too rare to believe, taken for {main}", guesser.count(lang))
     guesses = ", ".join(f"{lang} {guesser.count(lang)} for {main}" for lang, main in rare.items())
     warn(
-        f"corpus: guessed languages are too rare to believe, and taken for others: {guesses}. If they are right, "
-        "give the documents a `lang`, or name all languages (corpus.languages, --language)"
+        f"corpus: guessed languages are too rare to believe, and taken for others: {guesses}. "
+        "If they are right, give the documents a `lang`, or name all languages (corpus.languages, --language)"
     )
 
 

@@ -6,12 +6,12 @@ from drama.language.stops import joins
 
 _KNOWN = {
     "ar": "د م أ ص ج ت هـ ق.م",
-    "bn": "ডা ড মি মো মোঃ প্রফে এ বি সি জি জে কে পি",
+    "bn": "ডা ড মি মো মোঃ প্রফে",
     "en": "approx Figs Eq Eqs Ref Sec",
     "es": "Dña D Srta aprox",
-    "fa": "ه.ش ه.ق ق.م ص ج بی سی دی جی",
+    "fa": "ه.ش ه.ق ق.م ص ج",
     "fr": "M MM Dr Me Mgr Pr Mlle Mme St Ste art fig vol chap env",
-    "hi": "डॉ श्री प्रो पं कु सं रु सें मी कि ई पू ए बी सी डी जी जे के एल एम एन पी आर एस वी",
+    "hi": "डॉ श्री प्रो पं कु सं रु सें मी कि ई पू",
     "id": "Jl Jln Dr Ir KH Hj H Prof Drs Kab Kec No Tn Ny Rp hlm",
     "it": "S ca pag",
     "ja": "Dr Mr Ms Mrs St Jr No vs",
@@ -19,15 +19,26 @@ _KNOWN = {
     "pt": "Av Sr Sra Dr Dra Prof Profa Exmo Eng R p pág séc aprox",
     "ru": "рис стр табл гл см ср ул им",
     "sw": "Dk Dkt Bw Bi Prof Mhe Sh Mh Na Uk Mch",
-    "te": "డా శ్రీ ప్రొ రూ కి.మీ క్రీ శ పూ కె సి జి జె ఎన్ ఎస్ ఎం టి పి వి",
+    "te": "డా శ్రీ ప్రొ రూ కి.మీ క్రీ శ పూ",
     "yo": "Dr Dókítà Ọ̀gb Prof Alh",
 }
 """By language: titles, units and the like that come before a name or a number."""
 
-_KNOWN_STOP = {
-    lang: re.compile(rf"(?<![^\s(\"'«“‘.])(?:{'|'.join(map(re.escape, known.split()))})\.$", re.IGNORECASE)
-    for lang, known in _KNOWN.items()
+_LETTER_NAMES = {
+    "bn": "এ বি সি ডি জি জে কে এল এম এন পি আর এস টি ভি",
+    "fa": "بی سی دی جی",
+    "hi": "ए बी सी डी जी जे के एल एम एन पी आर एस टी वी",
+    "te": "బి సి డి జి జె కె ఎల్ ఎం ఎన్ పి ఆర్ ఎస్ టి వి",
 }
+"""Initials by the names of Latin letters. Some are words too: with a space, their stop ends a sentence."""
+
+
+def _before_stop(known: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\s(\"'«“‘.])(?:{'|'.join(map(re.escape, known.split()))})\.$", re.IGNORECASE)
+
+
+_KNOWN_STOP = {lang: _before_stop(known) for lang, known in _KNOWN.items()}
+_LETTER_STOP = {lang: _before_stop(names) for lang, names in _LETTER_NAMES.items()}
 _THAI_STOP = re.compile(r"(?:^|[\s.(])[ก-ฮ]{1,3}\.$")
 _CONTINUES_AFTER_QUOTE = {
     "ja": re.compile(r"と(?!ころ|ても|にかく|りあえず|きどき|はいえ|もあれ)|って|などと"),
@@ -58,7 +69,8 @@ def belongs_together(sentence: str, following: str, gap: bool, lang: str) -> boo
         return True
     if lang == "th":
         return _THAI_STOP.search(sentence) is not None
-    if not gap and joins(sentence, following, lang):
+    letters = _LETTER_STOP.get(lang)
+    if not gap and (joins(sentence, following, lang) or (letters is not None and letters.search(sentence))):
         return True
     if not sentence.endswith("."):
         return False

@@ -53,8 +53,8 @@ def surely_another_language(text: str, lang: str) -> bool:
 
 
 def probabilities(by: Any, text: str) -> dict[str, float]:
-    """The probability of each language that a detector (`by`) knows; empty for a text without letters, or without
-    anything that it knows."""
+    """The probability of each language that a detector (`by`) knows; empty for a text without letters, or
+    without anything that it knows."""
     if not any(letter.isalpha() for letter in text[:_READ]):
         return {}
     found = dict(by.rank(text[:_READ]))

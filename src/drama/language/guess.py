@@ -34,7 +34,7 @@ class LanguageGuesser:
     came before, so that a short title among English ones is English unless it is clearly something else.
     Memory does not grow with the number of texts, and the same texts give the same guesses.
 
-    >>> texts = ["The wing lifts the plane.", "It flies over the sea.", "freeman method .", "Der Flügel", "12"]
+    >>> texts = ["The wing lifts the plane.", "It flies over it.", "freeman method .", "Der Flügel", "12"]
     >>> [lang for _, lang in LanguageGuesser([]).named([(text, "") for text in texts])]
     ['en', 'en', 'en', 'de', '']
 
@@ -88,8 +88,9 @@ class LanguageGuesser:
         yield from self._guess(block, text)
 
     def rare(self) -> dict[str, str]:
-        """Guessed languages that are too rare to be believed, and in place of each the most frequent one of its
-        script. A language that has a script for itself, that a text names, or that was to choose from is believed.
+        """Guessed languages that are too rare to be believed, and in place of each the most frequent one of
+        its script. Believed is a language that has a script for itself, that a text names, or that was to
+        choose from.
         """
         total = self._guessed.total()
         least = max(_FEW if total >= _FEW_OF else 0, _SHARE * total)
@@ -125,7 +126,7 @@ class LanguageGuesser:
         return {lang: p for lang, p in found.items() if p >= least}
 
     def _learn(self, found: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
-        """The share of each language in a block: the most likely one, with what came before as further texts."""
+        """The most likely share of each language in a block, with what came before as further texts."""
         if not found:
             return self._prior
         before, seen = self._prior, _HISTORY if self._prior else 0

@@ -5,7 +5,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from sentencex import segment
 
@@ -53,12 +53,12 @@ def split_sentences(text: str, lang: str = "") -> list[str]:
             cuts = [start, end]
             if end - start > _LONG:
                 cuts[1:1] = starts[bisect_right(starts, start) : bisect_left(starts, end)]
-            found += (folded[a:b].rstrip() for a, b in zip(cuts, cuts[1:], strict=False))
+            found += (folded[a:b].rstrip() for a, b in pairwise(cuts))
     return found
 
 
 def splits_at_spaces(lang: str) -> bool:
-    """Whether this language's splitter is not installed, so that `split_sentences` splits at spaces instead."""
+    """Whether `split_sentences` splits at spaces, because this language's splitter is not installed."""
     return lang == "th" and _thai() is None
 
 

@@ -1,7 +1,7 @@
-"""Stops without a space after them: "disease.Recent" is two sentences, "3.50", "J.R.R. Tolkien" and "x.Org" are one.
+"""Stops without a space after them: "disease.Recent" is two sentences; "3.50", "J.Smith" and "x.Org" are one.
 
-A stop joins what it stands between where that can be seen: digits, initials, abbreviations, addresses, names of
-files and of things in code. Everywhere else it ends a sentence if it would with a space after it.
+A stop joins what it stands between where that can be seen: digits, initials, abbreviations, addresses, names
+of files and of things in code. Everywhere else it ends a sentence if it would with a space after it.
 """
 
 import regex
@@ -60,7 +60,7 @@ def joins(sentence: str, following: str, lang: str) -> bool:
         _DOTTED.search(_INITIALS.sub("", token))
         or _NAME.match(head)
         or _SUFFIX.match(following)
-        or _both_are_names(token, head)
+        or _are_names(token, head)
     ):
         return True
     if _INITIAL.search(token) and (lang not in ("en", "") or token[0].islower()):
@@ -73,10 +73,12 @@ def joins(sentence: str, following: str, lang: str) -> bool:
     return not ends & {len(sentence), len(sentence) + 1}
 
 
-def _both_are_names(token: str, head: str) -> bool:
-    """Names in code, in camel case or in capitals: `Scope.BasicLibraries`, `NETWORKDAYS.INTL`."""
+def _are_names(token: str, head: str) -> bool:
+    """Names in code, in camel case or in capitals: `Scope.BasicLibraries`, `NETWORKDAYS.INTL`, `os.F_OK`."""
     left, right = _LAST_WORD.search(token), _FIRST_WORD.match(head)
     if left is None or right is None:
         return False
     words = left.group(), right.group()
-    return all(len(word) > 1 and word.isupper() for word in words) or all(map(_CAMEL.search, words))
+    if "_" in words[1] or all(map(_CAMEL.search, words)):
+        return True
+    return all(len(word) > 1 and word.isupper() for word in words)

@@ -1,10 +1,10 @@
 """From text to BM25 terms, in any language.
 
-Words are lower-cased runs of letters, marks and digits of any script, by their Unicode classes. Scripts written without spaces (Chinese, Japanese,
-Thai, Lao, Khmer, Burmese), and Hangul, whose words include their particles, give overlapping character
-bigrams, as in Lucene's CJKAnalyzer. Where Snowball has the language, words are stemmed. In English, Lucene's
-stop words are dropped and words of one character are kept ("vitamin C"), as in Anserini; but what one letter
-after an apostrophe stands for ("Alzheimer's", "don't") is no word.
+Words are lower-cased runs of letters, marks and digits of any script, by their Unicode classes. Scripts
+written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and Hangul, whose words include their
+particles, give overlapping character bigrams, as in Lucene's CJKAnalyzer. Where Snowball has the language,
+words are stemmed. In English, Lucene's stop words are dropped and words of one character are kept
+("vitamin C"), as in Anserini; a single letter after an apostrophe ("Alzheimer's", "don't") is no word.
 """
 
 import unicodedata

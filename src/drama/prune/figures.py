@@ -90,8 +90,8 @@ def compare(
     recovered: bool,
 ) -> list[dict[str, Any]]:
     """Each language's held-out perplexities, of the parent, the sliced and the finished child; their ratio;
-    whether pruning read the language, and whether it is lost, which none is where nothing was to be recovered.
-    The one that lost most comes first.
+    whether pruning read the language, and whether it is lost, which none is where nothing was to be
+    recovered. The one that lost most comes first.
 
     >>> found = compare({"de": 20, "fi": 30}, {"de": 90, "fi": 99}, {"de": 25, "fi": 75}, ["fi"], True)
     >>> [(one["name"], one["ratio"], one["read"], one["lost"]) for one in found]
