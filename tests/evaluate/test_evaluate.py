@@ -5,7 +5,8 @@ import re
 import shutil
 from json import loads
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -27,10 +28,12 @@ from drama.records import (
     write_documents_jsonl,
     write_qrels,
     write_queries,
+    write_trec_run,
 )
 from drama.records.measures import MEASURES, means, per_query
 from drama.report import print_results
 from drama.retriever import Retriever, RetrieverSettings
+from drama.search import FusionMethod
 
 
 @pytest.fixture
@@ -57,8 +60,68 @@ def test_measures_by_hand() -> None:
 
 def test_ties_are_measured_as_they_are_shown() -> None:
     tied = {"q": rank({"b": 1.0, "a": 1.0})}
-    assert per_query(tied, {"q": {"a": 1}})["RR@10"]["q"] == 1.0
-    assert per_query(tied, {"q": {"b": 1}})["RR@10"]["q"] == 0.5
+    assert per_query(tied, {"q": {"b": 1}})["RR@10"]["q"] == 1.0
+    assert per_query(tied, {"q": {"a": 1}})["RR@10"]["q"] == 0.5
+
+
+def by_pytrec_eval(run: Path, qrels: dict[str, dict[str, int]]) -> dict[str, dict[str, float]]:
+    """Our measures of a run file, by pytrec_eval's own reader and code, for every judged query."""
+    import pytrec_eval
+
+    names = {"nDCG@10": "ndcg_cut_10", "R@100": "recall_100", "RR@10": "recip_rank"}
+    assert {*names} == {*MEASURES}
+    with run.open(encoding="utf-8") as handle:
+        read = pytrec_eval.parse_run(handle)
+    found = pytrec_eval.RelevanceEvaluator(qrels, {*names.values()}).evaluate(read)
+    values = {m: {q: found.get(q, {}).get(n, 0.0) for q in qrels} for m, n in names.items()}
+    values["RR@10"] = {q: v if v >= 1 / 10 else 0.0 for q, v in values["RR@10"].items()}
+    return values
+
+
+@given(
+    st.dictionaries(st.text("aé～😀", min_size=1, max_size=3), st.sampled_from([1.0, 1 + 1e-9, 0.5]), min_size=2),
+    st.sets(st.integers(0, 20), min_size=1),
+)
+def test_pytrec_eval_gives_a_run_file_our_figures(scores: dict[str, float], relevant: set[int]) -> None:
+    qrels = {"q": {d: 1 for i, d in enumerate(scores) if i in relevant} or {"missing": 1}, "none": {"a": 0}}
+    hits = {"q": rank(scores)}
+    with TemporaryDirectory() as folder:
+        write_trec_run(Path(folder) / "run.trec", hits, "drama")
+        assert by_pytrec_eval(Path(folder) / "run.trec", qrels) == per_query(hits, qrels)
+
+
+def test_pytrec_eval_gives_every_row_its_figures(tiny_llm: Path, tmp_path: Path) -> None:
+    """Documents that are the same text, ids of several scripts, and a query that finds nothing."""
+    folder, ids = tmp_path / "tied", ["a", "Z", "é", "z", "～", "😀", "日本", "日本語", "ü", "u", "10", "9"]
+    (folder / "qrels").mkdir(parents=True)
+    texts = ["The wing gives lift.", "Bread needs flour and a hot oven.", "A book for the library shelf."]
+    documents = [Document(f"{name}{i}", "", text) for i, text in enumerate(texts) for name in ids]
+    write_documents_jsonl(folder / "corpus.jsonl", documents)
+    queries = {"wing": "which wing gives lift", "bread": "bread oven", "both": "wing bread", "nothing": "!!!"}
+    write_queries(folder / "queries.jsonl", [Query(q, text) for q, text in queries.items()])
+    judged = {q: {d.id: 1 + n % 2 for n, d in enumerate(documents) if n % 5 == k} for k, q in enumerate(queries)}
+    write_qrels(folder / "qrels/test.tsv", judged)
+    model = tmp_path / "model"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64, dims=(64, 32))).save(model)
+    models = ["bm25", "lsa", str(model)]
+    for method in get_args(FusionMethod):
+        chosen = EvaluateSettings(
+            models=models,
+            collections=[str(folder)],
+            dims=[32],
+            fusion=FusionSettings(models=models[1:], method=method),
+        )
+        out = tmp_path / method
+        evaluate(chosen, out, store=tmp_path / "store")
+        rows = results(out)
+        assert len(rows) == 6
+        for row in rows:
+            by_tool = by_pytrec_eval(out / row["run"], Collection.read(folder).qrels)
+            assert row["metrics"] == {m: round(value, 5) for m, value in means(by_tool).items()}
+            hits = {q: rank(s) for q, s in read_trec_run(out / row["run"]).items()}
+            assert by_tool == per_query(hits, judged)
+            assert row["model"] not in ("bm25", "lsa", "lsa + bm25") or "nothing" not in hits
+            assert any(len({h.score for h in found}) < len(found) for found in hits.values())
 
 
 def test_significance() -> None:

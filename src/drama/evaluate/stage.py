@@ -24,7 +24,9 @@ from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import command, machine, versions
 
 Row = dict[str, Any]
-"""A line of results.json."""
+"""A line of results.json; `run` is relative to the folder of that file."""
+_REVISION = "2"
+"""Raised when the same settings and inputs give other results: 2 breaks ties as trec_eval does."""
 
 
 class _Baseline(NamedTuple):
@@ -62,7 +64,7 @@ def evaluate(
         Collection.read(Path(place), split)
     inputs = {f"model {model}": folder for model, folder in folders.items()}
     inputs |= {f"collection {place}": Path(place) for place, _ in needed.collections}
-    with open_stage(out, "evaluate", settings, inputs, seed, revision=" ".join(MEASURES)) as run:
+    with open_stage(out, "evaluate", settings, inputs, seed, revision=" ".join([_REVISION, *MEASURES])) as run:
         if run.done:
             return run.manifest
         (out / "runs").mkdir(exist_ok=True)
@@ -124,9 +126,7 @@ class _Pairs:
             run = self.out / "runs" / f"{slug}-{tag}.trec"
             reported = {q: hits[:DEPTH] for q, hits in ranked.hits.items()}
             kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's hits from its run
-            write_trec_run(
-                run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama"
-            )
+            write_trec_run(run, kept, "drama")
             values = per_query(reported, collection.qrels)
             by_query = values[MAIN_MEASURE]
             yield {

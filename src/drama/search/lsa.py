@@ -28,6 +28,8 @@ LSA_NAME = "lsa"
 """Its name among models, in settings and on the command line."""
 LSA_DIMENSIONS = 256
 """Width of the vectors, if the corpus has more documents and terms than that."""
+_ROUNDING = 1e-5
+"""A unit vector that is shorter than this in the space of the axes is outside it: what is left is rounding."""
 
 
 class LSA:
@@ -94,13 +96,13 @@ class LSA:
         return f"lsa {digest.hexdigest()[:16]}"
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
-        """Vectors of queries [N, D]; one without a known term is zero."""
+        """Vectors of queries [N, D]; one that no axis knows is zero."""
         known_NV = self._known(texts)
         known_NV.data = self._idf_V[known_NV.indices]
         return self._place(_unit(known_NV), dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
-        """Vectors of documents [N, D]; one without a known term is zero."""
+        """Vectors of documents [N, D]; one that no axis knows is zero."""
         return self._place(self._of_documents(self._known(texts)), dim)
 
     def _known(self, texts: Sequence[str]) -> Any:
@@ -119,7 +121,9 @@ class LSA:
         check_dim(self.name, dim, self.dims)
         vectors_ND = np.asarray(weights_NV @ self._axes_VD, dtype=np.float32)
         norm_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-        result: Array = vectors_ND / np.maximum(norm_N1, 1e-12)
+        outside_N = norm_N1[:, 0] < _ROUNDING
+        result: Array = vectors_ND / np.maximum(norm_N1, _ROUNDING)
+        result[outside_N] = 0.0
         return result
 
 
