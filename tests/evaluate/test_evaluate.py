@@ -79,7 +79,9 @@ def by_pytrec_eval(run: Path, qrels: dict[str, dict[str, int]]) -> dict[str, dic
 
 
 @given(
-    st.dictionaries(st.text("aé～😀", min_size=1, max_size=3), st.sampled_from([1.0, 1 + 1e-9, 0.5]), min_size=2),
+    st.dictionaries(
+        st.text("aé～😀", min_size=1, max_size=3), st.sampled_from([1.0, 1 + 1e-9, 0.5]), min_size=2
+    ),
     st.sets(st.integers(0, 20), min_size=1),
 )
 def test_pytrec_eval_gives_a_run_file_our_figures(scores: dict[str, float], relevant: set[int]) -> None:
@@ -99,7 +101,9 @@ def test_pytrec_eval_gives_every_row_its_figures(tiny_llm: Path, tmp_path: Path)
     write_documents_jsonl(folder / "corpus.jsonl", documents)
     queries = {"wing": "which wing gives lift", "bread": "bread oven", "both": "wing bread", "nothing": "!!!"}
     write_queries(folder / "queries.jsonl", [Query(q, text) for q, text in queries.items()])
-    judged = {q: {d.id: 1 + n % 2 for n, d in enumerate(documents) if n % 5 == k} for k, q in enumerate(queries)}
+    judged = {
+        q: {d.id: 1 + n % 2 for n, d in enumerate(documents) if n % 5 == k} for k, q in enumerate(queries)
+    }
     write_qrels(folder / "qrels/test.tsv", judged)
     model = tmp_path / "model"
     Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64, dims=(64, 32))).save(model)

@@ -64,7 +64,9 @@ def evaluate(
         Collection.read(Path(place), split)
     inputs = {f"model {model}": folder for model, folder in folders.items()}
     inputs |= {f"collection {place}": Path(place) for place, _ in needed.collections}
-    with open_stage(out, "evaluate", settings, inputs, seed, revision=" ".join([_REVISION, *MEASURES])) as run:
+    with open_stage(
+        out, "evaluate", settings, inputs, seed, revision=" ".join([_REVISION, *MEASURES])
+    ) as run:
         if run.done:
             return run.manifest
         (out / "runs").mkdir(exist_ok=True)

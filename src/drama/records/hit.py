@@ -47,7 +47,9 @@ def ranked(ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None 
     return [Hit(ids[row], score, place) for place, (row, score) in enumerate(pairs, start=1)]
 
 
-def order(ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None = None) -> npt.NDArray[np.int64]:
+def order(
+    ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None = None
+) -> npt.NDArray[np.int64]:
     """Rows of the documents in the order of `rank`, the first k.
 
     >>> order(["a", "b", "c"], np.array([1.0, 1.0, 2.0], dtype=np.float32), k=2).tolist()

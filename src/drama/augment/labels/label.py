@@ -9,7 +9,7 @@ from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.rankings import RankedQuery
 from drama.augment.labels.settings import LabelSettings
 from drama.console import note
-from drama.records import Example
+from drama.records import Example, has_signal
 
 FULL_SCALE = 100_000
 """The smallest corpus for which the windows are not scaled."""
@@ -71,7 +71,8 @@ def label(
 ) -> Iterator[Example]:
     """Yield an example for each query, cut out of its ranking by the windows (paper, section 3).
 
-    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. The
+    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. So
+    is one for which no retriever found anything. A ranking whose hits all score the same has no windows. The
     positives of a judged query are those that people judged relevant, whatever their ranks. A positive that
     no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores of
     positives, hard negatives and what was dropped.
@@ -101,6 +102,13 @@ def _example(
     candidate, hits, origin = query.candidate, query.hits, query.candidate.origin
     first, last = windows.positives or (1, 0)
     scores = {h.document_id: h.score for h in hits}
+    if not hits:
+        count("label: nothing found for the query" + ("" if candidate.judged else ", left out"))
+        if not candidate.judged:
+            return None
+    elif not has_signal(hits):
+        count("label: all hits score the same, none taken by its rank")
+        hits = []
     if candidate.judged:
         positives = {i: scores.get(i, nan) for i in candidate.judged}
     else:
