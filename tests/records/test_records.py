@@ -21,7 +21,6 @@ from drama.records import (
     write_trec_run,
 )
 
-
 near = st.sampled_from([0.0, -0.0, 0.5, 0.5 + 1e-12, 0.5 + 1e-7, 1e300, 1e301, -1e300]) | st.floats(-5, 5)
 
 

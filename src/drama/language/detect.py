@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 
 _READ = 1000
 """Characters of a text that are read."""
@@ -37,6 +37,7 @@ class LanguageDetector:
     """
 
     def __init__(self, languages: Sequence[str]) -> None:
+        check_list(languages, "languages")
         self._only = languages[0] if len(languages) == 1 else None
         if self._only is None:
             self._identifier = _load(norm_probs=False)
@@ -62,6 +63,7 @@ def most_likely_language(texts: Iterable[str]) -> str:
     >>> most_likely_language(["Der Flügel gibt Auftrieb.", "red apples", "Die Luft strömt um den Flügel."])
     'de'
     """
+    check_list(texts, "texts")
     votes: Counter[str] = Counter()
     for text in texts:
         votes.update(_probabilities(text))

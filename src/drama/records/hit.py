@@ -1,7 +1,7 @@
 """Hits and runs: search results; the one place that ranks and breaks ties; TREC run files.
 
-The order is trec_eval's, so that a run file scores the same there: it reads scores as float32 and breaks ties by
-*falling* document id, compared as UTF-8 bytes, which is the order of Python's strings.
+The order is trec_eval's, so that a run file scores the same there: it reads scores as float32 and breaks ties
+by *falling* document id, compared as UTF-8 bytes, which is the order of Python's strings.
 
 Legend: N documents, K of them ranked.
 """
@@ -81,8 +81,8 @@ def float32(scores: npt.ArrayLike) -> npt.NDArray[np.float32]:
 def has_signal(found: Sequence[Hit]) -> bool:
     """Whether a ranking says anything: some documents scored higher than others, or a single one was found.
 
-    >>> has_signal(rank({"a": 1.0, "b": 0.5})), has_signal(rank({"a": 1.0})), has_signal(rank({"a": 1.0, "b": 1.0}))
-    (True, True, False)
+    >>> [has_signal(rank(scores)) for scores in ({"a": 1.0, "b": 0.5}, {"a": 1.0}, {"a": 1.0, "b": 1.0})]
+    [True, True, False]
     """
     return len(found) == 1 or any(hit.score != found[0].score for hit in found)
 

@@ -14,10 +14,10 @@ import bm25s
 import numpy as np
 
 from drama.console import track
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 from drama.language.detect import most_likely_language
 from drama.language.terms import analyse
-from drama.records import Documents, Hit, ranked
+from drama.records import Document, Documents, Hit, ranked
 
 K1, B = 1.5, 0.75
 BM25_NAME = "bm25"
@@ -49,6 +49,7 @@ class BM25:
         Raises:
             DramaError: there are no documents, or not one of them holds a word.
         """
+        check_list(documents, "documents", Document)
         if not documents:
             raise DramaError("BM25: the corpus holds no documents")
         lang = corpus_language(documents)
@@ -67,6 +68,7 @@ class BM25:
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The k best documents of each query; a document that shares no term with it is no hit."""
+        check_list(queries, "queries")
         return [self._search(query, k) for query in queries]
 
     def _search(self, query: str, k: int) -> list[Hit]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from drama.errors import DramaError, FileError
+from drama.errors import DramaError, FileError, check_list
 from drama.files import read_json, write_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
@@ -46,6 +46,7 @@ def encode_for_index(
         DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
             vectors of another model (they are left as they are).
     """
+    check_list(documents, "documents", Document)
     encoder = load_encoder(model, max_length)
     width = check_dim(encoder.name, dim, encoder.dims)
     made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}

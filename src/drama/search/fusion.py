@@ -23,7 +23,7 @@ def fuse(
     document that a ranking does not list gets 0 from it. `rrf` adds weight / (60 + rank) (Cormack et al.
     2009); documents that tie share their mean rank.
 
-    A ranking whose scores are all equal has no weight: it prefers none of its documents. A single hit has been
+    A ranking whose scores are all equal has no weight: it prefers none of its documents. A single hit was
     preferred to the whole corpus, and counts as the best of its ranking.
 
     >>> a, b = rank({"x": 9.0, "y": 1.0}), rank({"y": 0.9, "z": 0.1})

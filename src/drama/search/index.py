@@ -9,7 +9,7 @@ encoded.json         written when encoding ended: model, width, type
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from drama.errors import DramaError, FileError
+from drama.errors import DramaError, FileError, check_list
 from drama.files import read_json, write_json
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
@@ -82,5 +82,6 @@ class Index:
 
     def search(self, query: str, k: int = 10) -> list[Found]:
         """The k nearest documents, best first."""
+        check_list([query], "query")
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]

@@ -18,9 +18,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
 from drama.console import track
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 from drama.language.terms import analyse
-from drama.records import Documents, Texts
+from drama.records import Document, Documents, Texts
 from drama.retriever.vectors import Array, check_dim
 from drama.search.bm25 import K1, B, corpus_language
 
@@ -29,7 +29,7 @@ LSA_NAME = "lsa"
 LSA_DIMENSIONS = 256
 """Width of the vectors, if the corpus has more documents and terms than that."""
 _ROUNDING = 1e-5
-"""A unit vector that is shorter than this in the space of the axes is outside it: what is left is rounding."""
+"""A unit vector that is shorter than this in the space of the axes is outside it: the rest is rounding."""
 
 
 class LSA:
@@ -58,6 +58,7 @@ class LSA:
         Raises:
             DramaError: fewer than three documents or different terms.
         """
+        check_list(documents, "documents", Document)
         lang = corpus_language(documents) if documents else ""
         found: dict[str, int] = {}
         texts = track(Texts(documents), "lsa: documents")
@@ -106,6 +107,7 @@ class LSA:
         return self._place(self._of_documents(self._known(texts)), dim)
 
     def _known(self, texts: Sequence[str]) -> Any:
+        check_list(texts, "texts")
         return _counts(texts, self._lang, self._terms, new_terms=False)
 
     def _of_documents(self, counts_NV: Any) -> Any:

@@ -110,8 +110,8 @@ def _tokenised(
 ) -> tuple[TrainData, TrainData]:
     """The examples to train on and those held out, with their token ids and the teacher's vectors.
 
-    The main process tokenises the documents into the stage's folder; the others read them there. Examples that
-    the teacher knows nothing about are left out and counted.
+    The main process tokenises the documents into the stage's folder; the others read them there. Examples
+    that the teacher knows nothing about are left out and counted.
 
     Raises:
         FileError: fewer than 2 examples are left.

@@ -51,8 +51,8 @@ def test_a_cut_leaves_unit_vectors_and_is_said(
     for vectors in (teacher.queries_QE, teacher.documents_NE):
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
     said = " ".join(capsys.readouterr().err.split())
-    assert "cut from 96 dimensions to the 64 of the backbone" in said
-    assert "which hold 100.0% of them" in said  # of 16 documents in 96 dimensions
+    assert "the teacher's 96 dimensions are cut to the 64 of the backbone" in said
+    assert "which hold 100.0% of its vectors" in said  # those of 16 documents
 
 
 def test_kl_margins_and_the_filter_see_the_cosines_of_a_wider_teacher(

@@ -76,7 +76,7 @@ def exact_search(
             "a query's vector holds NaN or infinity", hint="the model is damaged: train it again"
         )
     best = [_Best([], float32([])) for _ in queries_QD]
-    asking_Q = queries_QD.any(axis=1)
+    lengths_Q = np.linalg.norm(queries_QD, axis=1)
     for ids, vectors_ND in shards:
         for first in range(0, len(ids), block):
             documents_ND = np.asarray(vectors_ND[first : first + block], dtype=np.float32)
@@ -89,9 +89,9 @@ def exact_search(
                 scores_QN = queries_QD[start : start + _BLOCK_QUERIES] @ documents_ND.T
                 scores_QN[:, empty_N] = -np.inf
                 for row, scores_N in enumerate(scores_QN, start=start):
-                    if not asking_Q[row]:
+                    if lengths_Q[row] == 0:
                         continue
-                    slack = rounding * float(np.linalg.norm(queries_QD[row]))
+                    slack = rounding * float(lengths_Q[row])
                     rows = _candidates(scores_N, k, best[row], slack)
                     if len(rows):
                         exact_M = _score(queries_QD[row], documents_ND[rows])

@@ -60,8 +60,8 @@ def suspicions(events: Sequence[Mapping[str, Any]], steps: int) -> dict[str, str
     last = [float(event["chance"]) for event in events][-WINDOW:]
     if len(last) >= min(WINDOW, steps) and not any(last):
         found["nothing to learn"] = (
-            "no query of a batch has a second candidate, so InfoNCE is 0 and teaches nothing: give the examples "
-            "different positives or hard negatives, or raise train.batch.size or train.batch.negatives"
+            "no query of a batch has a second candidate, so InfoNCE is 0 and teaches nothing: give the "
+            "examples different positives or hard negatives, or raise train.batch.size"
         )
     late = [event for event in events if event["step"] > _EARLY * steps][-WINDOW:]
     if len(late) < WINDOW:

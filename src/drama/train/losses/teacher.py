@@ -40,7 +40,7 @@ class TeacherVectors:
 
     def known(self, examples: Sequence[Example]) -> list[Example]:
         """The examples that it can say something about: neither the query nor all positives are zero."""
-        query_Q, document_N = self.queries_QE.any(axis=1), self.documents_NE.any(axis=1)
+        query_Q, document_N = ((v != 0).max(axis=1) for v in (self.queries_QE, self.documents_NE))
         return [
             example
             for example in examples
@@ -81,8 +81,8 @@ def enter_teacher_space(
     left = teacher.rotate(axes_EE[:, :width])
     if width < len(axes_EE):
         note(
-            f"train: the teacher's vectors are cut from {len(axes_EE)} dimensions to the {width} of the backbone, "
-            f"along their principal axes, which hold {left:.1%} of them; it was not trained at this width"
+            f"train: the teacher's {len(axes_EE)} dimensions are cut to the {width} of the backbone, along their "
+            f"principal axes, which hold {left:.1%} of its vectors; it was not trained at this width"
         )
     chosen = np.random.default_rng([seed, 2]).permutation(len(queries))[:_SAMPLE]
     retriever.head = None
