@@ -69,7 +69,9 @@ def main() -> None:
     except (DramaError, OSError) as error:
         if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        from drama.console import printable
+
+        print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as stop:  # typer turns the first into the second, silently
         if isinstance(stop, SystemExit) and stop.code != _STOPPED:

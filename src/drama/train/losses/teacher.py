@@ -81,8 +81,8 @@ def enter_teacher_space(
     left = teacher.rotate(axes_EE[:, :width])
     if width < len(axes_EE):
         note(
-            f"train: the teacher's {len(axes_EE)} dimensions are cut to the {width} of the backbone, along their "
-            f"principal axes, which hold {left:.1%} of its vectors; it was not trained at this width"
+            f"train: the teacher's {len(axes_EE)} dimensions are cut to the {width} of the backbone, along "
+            f"their principal axes, which hold {left:.1%} of its vectors; it was not trained at this width"
         )
     chosen = np.random.default_rng([seed, 2]).permutation(len(queries))[:_SAMPLE]
     retriever.head = None
