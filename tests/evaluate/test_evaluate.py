@@ -217,7 +217,9 @@ def test_the_command_sets_the_precision(collection: Path, tiny_llm: Path, tmp_pa
     out = tmp_path / "results.json"
     words = ["evaluate", str(tiny_llm), str(collection), "--precision", "bf16", "--out", str(out)]
     CliRunner().invoke(_app(), words, catch_exceptions=False)
-    assert [row["settings"]["precision"] for row in loads(out.read_text())["results"]] == ["bf16"]
+    (row,) = results(tmp_path)
+    assert row["settings"]["precision"] == "bf16"
+    assert by_pytrec_eval(tmp_path / row["run"], Collection.read(collection).qrels)  # beside the results
 
 
 def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def label(
     """Yield an example for each query, cut out of its ranking by the windows (paper, section 3).
 
     A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. So
-    is one for which no retriever found anything. A ranking whose hits all score the same has no windows. The
+    is one for which no retriever found anything. Where all hits score the same, none is taken by its rank. The
     positives of a judged query are those that people judged relevant, whatever their ranks. A positive that
     no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores of
     positives, hard negatives and what was dropped.
@@ -102,11 +102,10 @@ def _example(
     candidate, hits, origin = query.candidate, query.hits, query.candidate.origin
     first, last = windows.positives or (1, 0)
     scores = {h.document_id: h.score for h in hits}
-    if not hits:
-        count("label: nothing found for the query" + ("" if candidate.judged else ", left out"))
-        if not candidate.judged:
-            return None
-    elif not has_signal(hits):
+    if not candidate.judged and not hits:
+        count("label: nothing found for the query, left out")
+        return None
+    if not candidate.judged and not has_signal(hits):
         count("label: all hits score the same, none taken by its rank")
         hits = []
     if candidate.judged:
