@@ -74,8 +74,8 @@ def label(
     A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. So
     is one for which no retriever found anything. Where all hits score the same, none is taken by its rank.
     The positives of a judged query are those that people judged relevant, whatever their ranks. A positive
-    that no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores of
-    positives, hard negatives and what was dropped.
+    that no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores
+    of positives, hard negatives and what was dropped.
     """
     ranks = settings.positive_ranks, settings.negative_ranks
     windows = scale_windows(*ranks, corpus_size, settings.depth, settings.scale_to_corpus)
