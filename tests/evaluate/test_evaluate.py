@@ -3,11 +3,13 @@
 import math
 import re
 import shutil
+import tracemalloc
 from json import loads
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from typer.testing import CliRunner
 
 from drama.cli import _app
 from drama.errors import DramaError
-from drama.evaluate import EvaluateSettings, evaluate
+from drama.evaluate import EvaluateSettings, evaluate, significance
 from drama.evaluate.settings import FusionSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.records import (
@@ -30,7 +32,7 @@ from drama.records import (
     write_queries,
     write_trec_run,
 )
-from drama.records.measures import MEASURES, means, per_query
+from drama.records.measures import DEPTH, MEASURES, means, per_query
 from drama.report import print_results
 from drama.retriever import Retriever, RetrieverSettings
 from drama.search import FusionMethod
@@ -134,6 +136,43 @@ def test_significance() -> None:
     a = {f"q{i}": 0.5 + i / 100 for i in range(30)}
     assert paired_randomisation(a, {q: v - 0.2 for q, v in a.items()}) < 0.01
     assert paired_randomisation(a, {q: v + (-1) ** i * 0.1 for i, (q, v) in enumerate(a.items())}) > 0.5
+
+
+def test_significance_takes_no_more_memory_for_more_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    def peak(queries: int) -> tuple[float, float]:
+        values = np.random.default_rng(0).random(queries).tolist()
+        a = dict(zip(map(str, range(queries)), values, strict=True))
+        b = {q: value + (0.01 if int(q) % 3 else -0.02) for q, value in a.items()}
+        tracemalloc.start()
+        p = paired_randomisation(a, b)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return p, most
+
+    few, many = peak(1_000), peak(10_000)
+    assert many[1] < 1.5 * few[1] < 100e6
+    monkeypatch.setattr(significance, "_SIGNS", 1)  # one round at a time draws the same signs
+    assert peak(1_000)[0] == few[0] < 1.0
+
+
+def test_only_a_fusion_ranks_deeper_than_the_measures_look(tmp_path: Path) -> None:
+    folder, documents = tmp_path / "deep", DEPTH + 20
+    (folder / "qrels").mkdir(parents=True)
+    texts = [f"wing {'lift ' * (i % 7)} {i % 11}" for i in range(documents)]
+    write_documents_jsonl(folder / "corpus.jsonl", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
+    write_queries(folder / "queries.jsonl", [Query("q", "wing")])
+    write_qrels(folder / "qrels/test.tsv", {"q": {"d1": 1}})
+    rows = []
+    for fused in ([], ["lsa"]):
+        chosen = EvaluateSettings(
+            models=["bm25", "lsa"], collections=[str(folder)], fusion=FusionSettings(models=fused)
+        )
+        evaluate(chosen, tmp_path / f"out{fused}")
+        rows.append(results(tmp_path / f"out{fused}"))
+    lines = [[len((tmp_path / f"out{f}" / r["run"]).read_text().splitlines()) for r in found]
+             for f, found in zip(([], ["lsa"]), rows, strict=True)]  # fmt: skip
+    assert lines == [[DEPTH, DEPTH], [documents, DEPTH, DEPTH]]
+    assert [r["metrics"] for r in rows[0]] == [r["metrics"] for r in rows[1][:2]]
 
 
 def test_a_collection_counts_what_it_leaves_out(collection: Path) -> None:
