@@ -27,14 +27,12 @@ def per_query(place: str, collections: Path) -> dict[str, dict[str, float]]:
     for row in rows:
         if row["dim"] != widest:
             continue
-        folder = results.with_name(results.stem + ".runs")
-        folder = folder if folder.is_dir() else results.parent
         qrels = {}
         for line in (collections / row["collection"] / "qrels/test.tsv").read_text().splitlines()[1:]:
             query, document, grade = line.split("\t")
             qrels.setdefault(query, {})[document] = int(grade)
         ranks: dict[str, dict[str, float]] = {}
-        for line in (folder / row["run"]).read_text().splitlines():
+        for line in (results.parent / row["run"]).read_text().splitlines():
             query, _, document, rank, *_ = line.split()
             ranks.setdefault(query, {})[document] = -float(rank)
         values = dict.fromkeys(qrels, 0.0)

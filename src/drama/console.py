@@ -1,8 +1,10 @@
 """What people see while they wait: one console on stderr, notes, and progress bars with an ETA.
 
-Results go to stdout (so that `--json` can be piped); everything here goes to stderr.
+Results go to stdout (so that `--json` can be piped); everything here goes to stderr. Texts and names may be
+anybody's: what would control a terminal is shown, not sent.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -19,17 +21,38 @@ from rich.progress import (
 
 T = TypeVar("T")
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, emoji=False)
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed, separators, changes of the writing direction, half characters."""
+
+
+def printable(text: str) -> str:
+    """A text whose control characters are written out, so that no terminal obeys them.
+
+    >>> print(printable("a\\x1b[31mred"))
+    a\\x1b[31mred
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """`printable` on a single line.
+
+    >>> one_line("two\\n  lines")
+    'two lines'
+    """
+    return printable(" ".join(text.split()))
 
 
 def note(message: str) -> None:
     """Print one line of information (stderr)."""
-    console.print(message, markup=False)
+    console.print(printable(message), markup=False)
 
 
 def warn(message: str) -> None:
     """Print a warning (stderr)."""
-    console.print(f"warning: {message}", style="yellow", markup=False)
+    console.print(printable(f"warning: {message}"), style="yellow", markup=False)
 
 
 class Bar(Protocol):
@@ -46,18 +69,18 @@ def progress(title: str, total: float | None) -> Iterator[Bar]:
     If stderr is not a terminal (CI, a log file), a line at the end takes its place.
     """
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("eta"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", markup=False),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
-    task = bar.add_task(title, total=total, text="")
+    task = bar.add_task(one_line(title), total=total, text="")
 
     class _Bar:
         def advance(self, n: float = 1, text: str | None = None) -> None:

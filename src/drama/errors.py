@@ -1,9 +1,10 @@
 """Errors a user can act on: what is wrong, where, and what to do. Any other exception is a bug.
 
-The command line prints a `DramaError` as two lines and exits with status 2, without a traceback.
+The command line prints a `DramaError` as two lines and exits with status 2, without a traceback. A call from
+Python that can't be meant is a `TypeError`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,3 +103,22 @@ class Problems:
             raise self._found[0]
         if self._found:
             raise ProblemsError(self._found)
+
+
+def check_list(items: Iterable[object], name: str, of: type = str) -> None:
+    """Refuse one text where a list is needed, which would be read as a list of its characters; and items of
+    another type, as far as they are in memory.
+
+    >>> check_list("wings", "queries")
+    Traceback (most recent call last):
+    TypeError: queries: a list is needed, not one text (write ['…'])
+    >>> check_list(["wings", None], "queries")
+    Traceback (most recent call last):
+    TypeError: queries[1]: a str is needed, not a NoneType
+    """
+    if isinstance(items, (str, bytes)):
+        raise TypeError(f"{name}: a list is needed, not one text (write ['…'])")
+    if isinstance(items, (list, tuple)):
+        for place, item in enumerate(items):
+            if not isinstance(item, of):
+                raise TypeError(f"{name}[{place}]: a {of.__name__} is needed, not a {type(item).__name__}")

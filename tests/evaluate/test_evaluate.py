@@ -3,11 +3,14 @@
 import math
 import re
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from json import loads
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +19,7 @@ from typer.testing import CliRunner
 
 from drama.cli import _app
 from drama.errors import DramaError
-from drama.evaluate import EvaluateSettings, evaluate
+from drama.evaluate import EvaluateSettings, evaluate, significance
 from drama.evaluate.settings import FusionSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.records import (
@@ -28,10 +31,12 @@ from drama.records import (
     write_documents_jsonl,
     write_qrels,
     write_queries,
+    write_trec_run,
 )
-from drama.records.measures import MEASURES, means, per_query
+from drama.records.measures import DEPTH, MEASURES, means, per_query
 from drama.report import print_results
 from drama.retriever import Retriever, RetrieverSettings
+from drama.search import FusionMethod
 
 
 @pytest.fixture
@@ -58,8 +63,72 @@ def test_measures_by_hand() -> None:
 
 def test_ties_are_measured_as_they_are_shown() -> None:
     tied = {"q": rank({"b": 1.0, "a": 1.0})}
-    assert per_query(tied, {"q": {"a": 1}})["RR@10"]["q"] == 1.0
-    assert per_query(tied, {"q": {"b": 1}})["RR@10"]["q"] == 0.5
+    assert per_query(tied, {"q": {"b": 1}})["RR@10"]["q"] == 1.0
+    assert per_query(tied, {"q": {"a": 1}})["RR@10"]["q"] == 0.5
+
+
+def by_pytrec_eval(run: Path, qrels: dict[str, dict[str, int]]) -> dict[str, dict[str, float]]:
+    """Our measures of a run file, by pytrec_eval's own reader and code, for every judged query."""
+    import pytrec_eval
+
+    names = {"nDCG@10": "ndcg_cut_10", "R@100": "recall_100", "RR@10": "recip_rank"}
+    assert {*names} == {*MEASURES}
+    with run.open(encoding="utf-8") as handle:
+        read = pytrec_eval.parse_run(handle)
+    found = pytrec_eval.RelevanceEvaluator(qrels, {*names.values()}).evaluate(read)
+    values = {m: {q: found.get(q, {}).get(n, 0.0) for q in qrels} for m, n in names.items()}
+    values["RR@10"] = {q: v if v >= 1 / 10 else 0.0 for q, v in values["RR@10"].items()}
+    return values
+
+
+@given(
+    st.dictionaries(
+        st.text("aé～😀", min_size=1, max_size=3), st.sampled_from([1.0, 1 + 1e-9, 0.5]), min_size=2
+    ),
+    st.sets(st.integers(0, 20), min_size=1),
+)
+def test_pytrec_eval_gives_a_run_file_our_figures(scores: dict[str, float], relevant: set[int]) -> None:
+    qrels = {"q": {d: 1 for i, d in enumerate(scores) if i in relevant} or {"missing": 1}, "none": {"a": 0}}
+    hits = {"q": rank(scores)}
+    with TemporaryDirectory() as folder:
+        write_trec_run(Path(folder) / "run.trec", hits, "drama")
+        assert by_pytrec_eval(Path(folder) / "run.trec", qrels) == per_query(hits, qrels)
+
+
+def test_pytrec_eval_gives_every_row_its_figures(tiny_llm: Path, tmp_path: Path) -> None:
+    """Documents that are the same text, ids of several scripts, and a query that finds nothing."""
+    folder, ids = tmp_path / "tied", ["a", "Z", "é", "z", "～", "😀", "日本", "日本語", "ü", "u", "10", "9"]
+    (folder / "qrels").mkdir(parents=True)
+    texts = ["The wing gives lift.", "Bread needs flour and a hot oven.", "A book for the library shelf."]
+    documents = [Document(f"{name}{i}", "", text) for i, text in enumerate(texts) for name in ids]
+    write_documents_jsonl(folder / "corpus.jsonl", documents)
+    queries = {"wing": "which wing gives lift", "bread": "bread oven", "both": "wing bread", "nothing": "!!!"}
+    write_queries(folder / "queries.jsonl", [Query(q, text) for q, text in queries.items()])
+    judged = {
+        q: {d.id: 1 + n % 2 for n, d in enumerate(documents) if n % 5 == k} for k, q in enumerate(queries)
+    }
+    write_qrels(folder / "qrels/test.tsv", judged)
+    model = tmp_path / "model"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64, dims=(64, 32))).save(model)
+    models = ["bm25", "lsa", str(model)]
+    for method in get_args(FusionMethod):
+        chosen = EvaluateSettings(
+            models=models,
+            collections=[str(folder)],
+            dims=[32],
+            fusion=FusionSettings(models=models[1:], method=method),
+        )
+        out = tmp_path / method
+        evaluate(chosen, out, store=tmp_path / "store")
+        rows = results(out)
+        assert len(rows) == 6
+        for row in rows:
+            by_tool = by_pytrec_eval(out / row["run"], Collection.read(folder).qrels)
+            assert row["metrics"] == {m: round(value, 5) for m, value in means(by_tool).items()}
+            hits = {q: rank(s) for q, s in read_trec_run(out / row["run"]).items()}
+            assert by_tool == per_query(hits, judged)
+            assert row["model"] not in ("bm25", "lsa", "lsa + bm25") or "nothing" not in hits
+            assert any(len({h.score for h in found}) < len(found) for found in hits.values())
 
 
 def test_significance() -> None:
@@ -68,6 +137,43 @@ def test_significance() -> None:
     a = {f"q{i}": 0.5 + i / 100 for i in range(30)}
     assert paired_randomisation(a, {q: v - 0.2 for q, v in a.items()}) < 0.01
     assert paired_randomisation(a, {q: v + (-1) ** i * 0.1 for i, (q, v) in enumerate(a.items())}) > 0.5
+
+
+def test_significance_takes_no_more_memory_for_more_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    def peak(queries: int) -> tuple[float, float]:
+        values = np.random.default_rng(0).random(queries).tolist()
+        a = dict(zip(map(str, range(queries)), values, strict=True))
+        b = {q: value + (0.01 if int(q) % 3 else -0.02) for q, value in a.items()}
+        tracemalloc.start()
+        p = paired_randomisation(a, b)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return p, most
+
+    few, many = peak(1_000), peak(10_000)
+    assert many[1] < 1.5 * few[1] < 100e6
+    monkeypatch.setattr(significance, "_SIGNS", 1)  # one round at a time draws the same signs
+    assert peak(1_000)[0] == few[0] < 1.0
+
+
+def test_only_a_fusion_ranks_deeper_than_the_measures_look(tmp_path: Path) -> None:
+    folder, documents = tmp_path / "deep", DEPTH + 20
+    (folder / "qrels").mkdir(parents=True)
+    texts = [f"wing {'lift ' * (i % 7)} {i % 11}" for i in range(documents)]
+    write_documents_jsonl(folder / "corpus.jsonl", [Document(f"d{i}", "", t) for i, t in enumerate(texts)])
+    write_queries(folder / "queries.jsonl", [Query("q", "wing")])
+    write_qrels(folder / "qrels/test.tsv", {"q": {"d1": 1}})
+    rows = []
+    for fused in ([], ["lsa"]):
+        chosen = EvaluateSettings(
+            models=["bm25", "lsa"], collections=[str(folder)], fusion=FusionSettings(models=fused)
+        )
+        evaluate(chosen, tmp_path / f"out{fused}")
+        rows.append(results(tmp_path / f"out{fused}"))
+    lines = [[len((tmp_path / f"out{f}" / r["run"]).read_text().splitlines()) for r in found]
+             for f, found in zip(([], ["lsa"]), rows, strict=True)]  # fmt: skip
+    assert lines == [[DEPTH, DEPTH], [documents, DEPTH, DEPTH]]
+    assert [r["metrics"] for r in rows[0]] == [r["metrics"] for r in rows[1][:2]]
 
 
 def test_a_collection_counts_what_it_leaves_out(collection: Path) -> None:
@@ -152,7 +258,9 @@ def test_the_command_sets_the_precision(collection: Path, tiny_llm: Path, tmp_pa
     out = tmp_path / "results.json"
     words = ["evaluate", str(tiny_llm), str(collection), "--precision", "bf16", "--out", str(out)]
     CliRunner().invoke(_app(), words, catch_exceptions=False)
-    assert [row["settings"]["precision"] for row in loads(out.read_text())["results"]] == ["bf16"]
+    (row,) = results(tmp_path)
+    assert row["settings"]["precision"] == "bf16"
+    assert by_pytrec_eval(tmp_path / row["run"], Collection.read(collection).qrels)  # beside the results
 
 
 def test_collections_of_one_name_are_kept_apart(collection: Path, tmp_path: Path) -> None:

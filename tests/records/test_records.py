@@ -1,5 +1,6 @@
 """Files of records come back as they were written; runs and qrels as every tool reads them."""
 
+import ctypes
 from pathlib import Path
 
 from hypothesis import given
@@ -21,14 +22,22 @@ from drama.records import (
     write_trec_run,
 )
 
+near = st.sampled_from([0.0, -0.0, 0.5, 0.5 + 1e-12, 0.5 + 1e-7, 1e300, 1e301, -1e300]) | st.floats(-5, 5)
 
-@given(st.dictionaries(st.text("abc", min_size=1), st.floats(-5, 5), max_size=8), st.integers(1, 9))
-def test_ranking_is_by_score_then_id(scores: dict[str, float], k: int) -> None:
+
+@given(st.dictionaries(st.text("aé～😀", min_size=1), near, max_size=12), st.integers(0, 13))
+def test_ranking_is_by_score_in_float32_then_by_falling_bytes_of_the_id(
+    scores: dict[str, float], k: int
+) -> None:
+    def as_trec_eval(pair: tuple[str, float]) -> tuple[float, bytes]:
+        score = ctypes.c_float(pair[1]).value
+        return score, pair[0].encode()
+
+    plain = sorted(scores.items(), key=as_trec_eval, reverse=True)[:k]
     hits = rank(scores, k)
-    assert [h.rank for h in hits] == list(range(1, len(hits) + 1))
-    assert len(hits) == min(k, len(scores))
-    keys = [(-h.score, h.document_id) for h in hits]
-    assert keys == sorted(keys)
+    assert [h.document_id for h in hits] == [document for document, _ in plain]
+    assert [h.score for h in hits] == [as_trec_eval(pair)[0] for pair in plain]
+    assert [h.rank for h in hits] == list(range(1, len(plain) + 1))
 
 
 def test_documents_and_examples_come_back(tmp_path: Path) -> None:
@@ -44,7 +53,7 @@ def test_documents_and_examples_come_back(tmp_path: Path) -> None:
 
 def test_runs_and_qrels(tmp_path: Path) -> None:
     run = {"q": {"a": 0.5, "b": 0.25}}
-    write_trec_run(tmp_path / "run.trec", run, "tag")
+    write_trec_run(tmp_path / "run.trec", {q: rank(scores) for q, scores in run.items()}, "tag")
     assert (tmp_path / "run.trec").read_text().splitlines()[0] == "q\tQ0\ta\t1\t0.5\ttag"
     assert read_trec_run(tmp_path / "run.trec") == run
     (tmp_path / "trec.txt").write_text("q 0 a 1\nq 0 b 0\n")

@@ -106,6 +106,67 @@ def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:
     assert parser.outside == []
 
 
+HOSTILE = """</pre></td></svg></style><script>alert(1)</script><img src=x onerror="a()">'-->&amp;<b>$x$ ]]>"""
+
+
+def test_no_text_from_outside_is_markup(tmp_path: Path) -> None:
+    """Every text that a stage leaves, as script and markup: the page has the tags of a tame run."""
+
+    def page(name: str, evil: str) -> Page:
+        folder = tmp_path / name
+        with open_stage(folder / "corpus", "corpus", Demo(), {}) as stage:
+            stage.count(evil, 3)
+            stage.figures[evil] = evil
+        with open_stage(folder / "prune", "prune", Demo(), {}) as stage:
+            numbers = {"parent": 2.0, "sliced": 9.0, "pruned": 6.0, "ratio": 3.0}
+            language = {"name": evil, **numbers, "read": False, "lost": True}
+            stage.figures |= {"perplexity_by_language": [language], "languages_lost": evil}
+            maps = [{"title": evil, "rows": evil, "columns": evil, "values": [[0.0, 0.5]]}]
+            write_json(stage.folder / "round/maps.json", maps)
+            mask = {"sparsity": {evil: 0.1}, "wanted_sparsity": {evil: 0.2}, "multipliers": {evil: [-1, 1]}}
+            shares = {"domain_losses": {evil: 3.0}, "domain_shares": {evil: 1.0}}
+            event = {"step": 1, "loss": 1.0, **mask, **shares, "held_out": {evil: 0.5}}
+            write_text(stage.folder / "events.jsonl", json.dumps(event) + "\n")
+        with open_stage(folder / "augment", "augment", Demo(), {}) as stage:
+            stage.figures["histograms"] = {evil: {"edges": [0.0, 1.0], "counts": {evil: [2]}}}
+            stage.figures["groups"] = [{evil: evil, "source": evil, "kind": evil, "lang": evil}]
+        with open_stage(folder / "evaluate", "evaluate", Demo(), {}) as stage:
+            rows = [row(evil, 64, 0.5, evil), row(evil, 32, 0.4, evil)]
+            write_json(stage.folder / "results.json", {"results": rows})
+        with open_stage(folder / "search", "search", Demo(), {}) as stage:
+            hit = {"rank": 1, "id": evil, "score": 0.75, "text": evil}
+            write_json(stage.folder / "examples.json", [{"query": evil, "hits": [hit]}])
+        write_text(folder / "recipe.yaml", f"run: {evil}\n")
+        found = Page()
+        found.feed(write_report(folder).read_text(encoding="utf-8"))
+        return found
+
+    tame, hostile = page("a name", "harmless"), page(HOSTILE.replace("/", "\\"), HOSTILE)
+    assert hostile.open == tame.open == []
+    assert hostile.tags == tame.tags
+    assert hostile.attributes == tame.attributes
+    assert "script" not in hostile.tags
+    assert hostile.text.count(HOSTILE) == tame.text.count("harmless") > 15
+
+
+class Page(Nesting):
+    """What a browser makes of a page: its tags and their attributes' names, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[tuple[str, str]] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        self.tags.add(tag)
+        self.attributes |= {(tag, name) for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
 def test_a_run_that_is_half_done_has_a_page(tmp_path: Path) -> None:
     with open_stage(tmp_path / "run/corpus", "corpus", Demo(), {}):
         pass

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from drama.errors import DramaError, FileError
 from drama.language.terms import analyse
 from drama.records import Document, Passages, rank, write_passages
 from drama.retriever import Retriever, RetrieverSettings
-from drama.search import BM25, LSA, Index, build_index, encode_for_index, exact_search, fuse
+from drama.search import BM25, LSA, FusionMethod, Index, build_index, encode_for_index, exact_search, fuse
 
 
 @given(st.integers(0, 30), st.integers(1, 8), st.integers(1, 5), st.integers(1, 4), st.integers(0, 99))
@@ -26,7 +27,8 @@ def test_exact_search_equals_a_full_sort_with_ties_across_shards_and_blocks(
     ids = [f"d{i:02}" for i in rng.permutation(documents)]
     shards = [(ids[i : i + shard], vectors[i : i + shard]) for i in range(0, documents, shard)]
     for query, hits in zip(queries, exact_search(queries, shards, k, block), strict=True):
-        assert hits == rank(zip(ids, (vectors @ query).tolist(), strict=True), k)
+        scored = {i: float(v @ query) for i, v in zip(ids, vectors, strict=True) if v.any() and query.any()}
+        assert hits == rank(scored, k)
 
 
 @given(st.integers(9, 300), st.integers(1, 60), st.integers(1, 8), st.integers(0, 9999))
@@ -76,9 +78,9 @@ def test_bm25_breaks_ties_by_id_and_leaves_strangers_out() -> None:
     texts = {"b": "red apple", "a": "red apple", "c": "green pear", "d": "blue plum"}
     bm25 = BM25.build([Document(i, "", t) for i, t in texts.items()])
     hits = bm25.search(["red", "nothing here"], k=10)
-    assert [h.document_id for h in hits[0]] == ["a", "b"]
+    assert [h.document_id for h in hits[0]] == ["b", "a"]
     assert hits[1] == []
-    assert [h.document_id for h in bm25.search(["red"], k=1)[0]] == ["a"]
+    assert [h.document_id for h in bm25.search(["red"], k=1)[0]] == ["b"]
 
 
 def test_bm25_counts_a_repeated_query_term_again() -> None:
@@ -133,11 +135,59 @@ def test_bm25_of_nothing_is_refused() -> None:
         BM25.build([Document("a", "", "!!!")])
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 9)), max_size=6), st.floats(0.1, 0.9))
-def test_fusion_with_itself_keeps_the_order(pairs: list[tuple[str, float]], weight: float) -> None:
+def test_no_signal_is_no_hit() -> None:
+    texts = ["wings give lift", "aircraft have wings", "yeast makes bread", "bread needs flour", "..."]
+    documents = [Document(f"d{i}", "", text) for i, text in enumerate(texts)]
+    lsa = LSA.build(documents, dim=2)
+    queries_QD = lsa.encode_queries(["!!!", "xylophone", "wings"])
+    shards = [([d.id for d in documents], lsa.encode_documents(texts))]
+    nothing, unknown, found = exact_search(queries_QD, shards, k=5)
+    assert (nothing, unknown) == ([], [])
+    assert {h.document_id for h in found} == {"d0", "d1", "d2", "d3"}  # not the one without words
+    assert BM25.build(documents).search(["!!!", "xylophone", "..."], k=5) == [[], [], []]
+
+
+def test_words_outside_the_axes_of_lsa_are_not_blown_up_to_unit_length() -> None:
+    texts = ["car road", "car road", "car road", "oven bread", "oven bread", "oven bread", "sea gull"]
+    lsa = LSA.build([Document(f"d{i}", "", text) for i, text in enumerate(texts)], dim=2)
+    lengths = np.linalg.norm(lsa.encode_queries(["car", "oven", "gull"]), axis=1)
+    assert lengths.round(5).tolist() == [1.0, 1.0, 0.0]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from([0.0, 0.5, 2.0])), max_size=6),
+    st.floats(0.1, 0.9),
+    st.sampled_from(get_args(FusionMethod)),
+)
+def test_fusion_with_itself_keeps_the_order(
+    pairs: list[tuple[str, float]], weight: float, method: FusionMethod
+) -> None:
     hits = rank(dict(pairs))
-    fused = fuse([hits, hits], [weight, 1 - weight], k=10, method="rrf")
+    fused = fuse([hits, hits], [weight, 1 - weight], k=10, method=method)
     assert [h.document_id for h in fused] == [h.document_id for h in hits]
+
+
+@pytest.mark.parametrize("method", get_args(FusionMethod))
+@pytest.mark.parametrize("score", [0.0, 7.0])
+def test_a_ranking_that_prefers_nothing_has_no_weight(method: FusionMethod, score: float) -> None:
+    tied = rank({"a": score, "z": score, "y": score})
+    other = rank({"x": 3.0, "a": 2.0, "z": 1.0, "b": 0.5})
+    fused = fuse([tied, other], [0.9, 0.1], 5, method)
+    assert [h.document_id for h in fused] == ["x", "a", "z", *(["b", "y"] if method == "rrf" else ["y", "b"])]
+    alone = fuse([other], [0.1], 5, method)
+    assert [h for h in fused if h.score] == [h for h in alone if h.score]
+
+
+@pytest.mark.parametrize("method", get_args(FusionMethod))
+def test_a_single_hit_is_the_best_of_its_ranking(method: FusionMethod) -> None:
+    one, two = rank({"x": 0.1}), rank({"x": 0.2, "w": 0.1})
+    assert fuse([one], [1.0], 5, method)[0] == fuse([two], [1.0], 5, method)[0]
+
+
+def test_documents_that_tie_share_their_rank() -> None:
+    hits = rank({"a": 2.0, "b": 1.0, "c": 1.0, "d": 0.5})
+    scores = {h.document_id: h.score for h in fuse([hits], [1.0], 5, "rrf")}
+    assert scores == pytest.approx({"a": 1 / 61, "b": 1 / 62.5, "c": 1 / 62.5, "d": 1 / 64})
 
 
 def test_fusion_takes_what_one_side_misses() -> None:

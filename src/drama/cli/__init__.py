@@ -112,5 +112,7 @@ def main() -> None:
         found = write_error(error)
         if found is None and not isinstance(error, DramaError | OSError):
             raise
-        print(f"error: {found or error}", file=sys.stderr)
+        from drama.console import printable
+
+        print(printable(f"error: {found or error}"), file=sys.stderr)
         sys.exit(2)

@@ -55,7 +55,7 @@ def augment(
     """Make queries from unlabelled passages and label them with retrievers."""
     from drama.augment import AugmentSettings, show
     from drama.augment import augment as run_augment
-    from drama.console import note
+    from drama.console import note, printable
     from drama.errors import DramaError, FileError
     from drama.settings import apply_overrides
     from drama.workspace import read_manifest
@@ -65,7 +65,7 @@ def augment(
     if before is not None and (before.stage, before.status) == ("augment", "complete"):
         note(f"{out}: shown as it is; without --describe it is rebuilt where settings have changed")
         for line in show(out, before):
-            typer.echo(line)
+            typer.echo(printable(line))
         typer.echo(str(examples))
         return
     if (passages / "passages.parquet").is_file():
@@ -90,7 +90,7 @@ def augment(
         note(f"  {outcome}: {n}")
     if describe:
         for line in show(out, manifest):
-            typer.echo(line)
+            typer.echo(printable(line))
     typer.echo(str(examples))
 
 

@@ -28,12 +28,11 @@ def evaluate(
 ) -> None:
     """Rank judged collections and measure as trec_eval does."""
     import json as json_module
-    import shutil
 
     from drama.errors import FileError
     from drama.evaluate import EvaluateSettings
     from drama.evaluate import evaluate as run_evaluate
-    from drama.files import atomic_file
+    from drama.files import read_json, write_json
     from drama.report import print_results
 
     if out.is_dir():
@@ -54,9 +53,10 @@ def evaluate(
     )
     folder = out.with_name(out.stem + ".runs")
     run_evaluate(settings, folder, store=out.with_name(out.stem + ".embeddings"))
-    with atomic_file(out) as partial:
-        shutil.copyfile(folder / "results.json", partial)
-    results = json_module.loads(out.read_text(encoding="utf-8"))
+    results = read_json(folder / "results.json")
+    for row in results["results"]:
+        row["run"] = f"{folder.name}/{row['run']}"  # relative to the results file
+    write_json(out, results)
     if json:
         typer.echo(json_module.dumps(results, ensure_ascii=False))
     else:

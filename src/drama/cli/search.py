@@ -15,6 +15,7 @@ def search(
     """Search an index and show the best documents."""
     import json as json_module
 
+    from drama.console import one_line
     from drama.search import Index
 
     found = Index.open(index).search(query, k)
@@ -23,6 +24,5 @@ def search(
         typer.echo(json_module.dumps({"query": query, "hits": rows}, ensure_ascii=False))
         return
     for f in found:
-        typer.echo(
-            f"{f.hit.rank:3}  {f.hit.score:.4f}  {f.hit.document_id}\n     {f.document.full_text[:200]}"
-        )
+        typer.echo(f"{f.hit.rank:3}  {f.hit.score:.4f}  {one_line(f.hit.document_id)}")
+        typer.echo(f"     {one_line(f.document.full_text[:200])}")

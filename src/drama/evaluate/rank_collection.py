@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from drama.console import note
 from drama.evaluate.settings import EvaluateSettings, FusionSettings
-from drama.records import Collection, Hit, rank
+from drama.records import Collection, Hit
 from drama.records.measures import DEPTH
 from drama.retriever import EmbeddingStore, Encoder, load_encoder, truncate
 from drama.search import BM25, BM25_NAME, LSA, exact_search, fuse
@@ -52,7 +52,8 @@ def rank_collection(
         store: vectors at full width.
         bm25: BM25's hits, for the fusion.
     """
-    depth = max(DEPTH, settings.fusion.depth) + settings.exclude_self
+    fused = settings.fusion.models and model in (BM25_NAME, *settings.fusion.models)
+    depth = (max(DEPTH, settings.fusion.depth) if fused else DEPTH) + settings.exclude_self
     if model == BM25_NAME:
         rankings = [rank_bm25(collection, depth)]
     else:
@@ -113,6 +114,9 @@ def _fused(fusion: FusionSettings, bm25: Hits, dense: Ranked) -> Ranked:
 def _without_self(hits: Hits) -> Hits:
     """The hits without the document whose id is the query's."""
     return {
-        query: rank((hit.document_id, hit.score) for hit in found if hit.document_id != query)
+        query: [
+            hit._replace(rank=place)
+            for place, hit in enumerate((h for h in found if h.document_id != query), start=1)
+        ]
         for query, found in hits.items()
     }

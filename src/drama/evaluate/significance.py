@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 _ROUNDS = 10_000
-_BATCH = 200
-"""Rounds in memory at once."""
+_SIGNS = 1_000_000
+"""Signs in memory at once: rounds × queries."""
 
 
 def paired_randomisation(a: Mapping[str, float], b: Mapping[str, float], seed: int = 0) -> float:
@@ -29,6 +29,6 @@ def paired_randomisation(a: Mapping[str, float], b: Mapping[str, float], seed: i
         np.mean,
         vectorized=True,
         n_resamples=_ROUNDS,
-        batch=_BATCH,
+        batch=max(1, _SIGNS // len(difference_Q)),
     )
     return float(test.pvalue)

@@ -26,7 +26,7 @@ from drama.workspace.manifest import command, machine, versions
 REVISION = 1
 """Raised when the same inputs and settings give other results."""
 Row = dict[str, Any]
-"""A line of results.json."""
+"""A line of results.json; `run` is relative to the folder of that file."""
 
 
 class _Baseline(NamedTuple):
@@ -128,9 +128,7 @@ class _Pairs:
             run = self.out / "runs" / f"{slug}-{tag}.trec"
             reported = {q: hits[:DEPTH] for q, hits in ranked.hits.items()}
             kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's hits from its run
-            write_trec_run(
-                run, {q: {h.document_id: h.score for h in hits} for q, hits in kept.items()}, "drama"
-            )
+            write_trec_run(run, kept, "drama")
             values = per_query(reported, collection.qrels)
             by_query = values[MAIN_MEASURE]
             yield {

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from drama.errors import check_list
+
 _READ = 1000
 """Characters of a text that are read."""
 _NO_LANGUAGE = "zxx"
@@ -27,6 +29,7 @@ def most_likely_language(texts: Iterable[str]) -> str:
     >>> most_likely_language(["Der Flügel gibt Auftrieb.", "red apples", "Die Luft strömt um den Flügel."])
     'de'
     """
+    check_list(texts, "texts")
     votes: Counter[str] = Counter()
     for text in texts:
         votes.update(probabilities(detector(), text))

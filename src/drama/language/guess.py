@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, TypeVar
 
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 from drama.language.detect import detector, main_script, probabilities
 
 T = TypeVar("T")
@@ -47,6 +47,7 @@ class LanguageGuesser:
     """
 
     def __init__(self, languages: Sequence[str]) -> None:
+        check_list(languages, "languages")
         self._only = languages[0] if len(languages) == 1 else None
         self._chosen = bool(languages)
         self._detector: Any = None

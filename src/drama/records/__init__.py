@@ -15,7 +15,7 @@ from drama.records.document import (
     write_passages,
 )
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
-from drama.records.hit import Hit, Run, rank, read_trec_run, write_trec_run
+from drama.records.hit import Hit, Run, has_signal, rank, ranked, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.parquet import open_parquet
 from drama.records.query import Query, read_queries, write_queries
@@ -36,10 +36,12 @@ __all__ = [
     "Run",
     "Texts",
     "count_passages",
+    "has_signal",
     "open_parquet",
     "qrels_file",
     "queries_file",
     "rank",
+    "ranked",
     "read_documents_jsonl",
     "read_examples",
     "read_judged",

@@ -1,9 +1,18 @@
-"""Hits and runs: search results; the one place that ranks and breaks ties; TREC run files."""
+"""Hits and runs: search results; the one place that ranks and breaks ties; TREC run files.
+
+The order is trec_eval's, so that a run file scores the same there: it reads scores as float32 and breaks ties
+by *falling* document id, compared as UTF-8 bytes, which is the order of Python's strings.
+
+Legend: N documents, K of them ranked.
+"""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from drama.errors import FileError
 from drama.files import atomic_file
@@ -22,26 +31,74 @@ class Hit(NamedTuple):
 
 
 def rank(scores: Mapping[str, float] | Iterable[tuple[str, float]], k: int | None = None) -> list[Hit]:
-    """Order by falling score, ties by rising document id, and keep the first k.
+    """Order by falling score in float32, ties by falling document id, and keep the first k.
 
-    >>> [hit.document_id for hit in rank({"b": 1.0, "a": 1.0, "c": 2.0})]
-    ['c', 'a', 'b']
+    >>> [hit.document_id for hit in rank({"a": 1.0, "b": 1.0, "c": 2.0})]
+    ['c', 'b', 'a']
     """
-    pairs = scores.items() if isinstance(scores, Mapping) else scores
-    ordered = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:k]
-    return [Hit(document_id, float(score), i) for i, (document_id, score) in enumerate(ordered, start=1)]
+    pairs = list(scores.items() if isinstance(scores, Mapping) else scores)
+    ids = [document_id for document_id, _ in pairs]
+    return ranked(ids, float32([score for _, score in pairs]), k)
 
 
-def write_trec_run(path: Path, run: Run, tag: str) -> None:
+def ranked(ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None = None) -> list[Hit]:
+    """`rank` for ids and scores that are apart."""
+    rows_K = order(ids, scores_N, k)
+    pairs = zip(rows_K.tolist(), scores_N[rows_K].tolist(), strict=True)
+    return [Hit(ids[row], score, place) for place, (row, score) in enumerate(pairs, start=1)]
+
+
+def order(
+    ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Rows of the documents in the order of `rank`, the first k.
+
+    >>> order(["a", "b", "c"], np.array([1.0, 1.0, 2.0], dtype=np.float32), k=2).tolist()
+    [2, 1]
+    """
+    rows_K = np.arange(len(scores_N))
+    if k is not None and 0 < k < len(scores_N):  # what ties with the k-th stays in, for its id may be higher
+        rows_K = np.flatnonzero(scores_N >= np.partition(scores_N, -k)[-k])
+    rows_K = rows_K[np.argsort(-scores_N[rows_K], kind="stable")]
+    sorted_K = scores_N[rows_K]
+    if (sorted_K[1:] == sorted_K[:-1]).any():
+        starts = np.flatnonzero(np.r_[True, sorted_K[1:] != sorted_K[:-1]]).tolist()
+        for start, end in zip(starts, [*starts[1:], len(rows_K)], strict=True):
+            if end - start > 1:
+                rows_K[start:end] = sorted(rows_K[start:end].tolist(), key=ids.__getitem__, reverse=True)
+    return rows_K[:k]
+
+
+def float32(scores: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Scores as trec_eval reads them; what is too large for it is infinite.
+
+    >>> float32([0.5 + 1e-12, 0.5]).tolist()
+    [0.5, 0.5]
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(scores).astype(np.float32)
+
+
+def has_signal(found: Sequence[Hit]) -> bool:
+    """Whether a ranking says anything: some documents scored higher than others, or a single one was found.
+
+    >>> [has_signal(rank(scores)) for scores in ({"a": 1.0, "b": 0.5}, {"a": 1.0}, {"a": 1.0, "b": 1.0})]
+    [True, True, False]
+    """
+    return len(found) == 1 or any(hit.score != found[0].score for hit in found)
+
+
+def write_trec_run(path: Path, run: Mapping[str, Sequence[Hit]], tag: str) -> None:
     """Write `query Q0 document rank score tag` lines, atomically.
 
     Columns are separated by tabs, so that ids may contain spaces; scores are written in full, so that reading
     creates no ties.
     """
     with atomic_file(path) as partial, partial.open("w", encoding="utf-8") as handle:
-        for query_id, scores in run.items():
-            for hit in rank(scores):
-                handle.write(f"{query_id}\tQ0\t{hit.document_id}\t{hit.rank}\t{hit.score!r}\t{tag}\n")
+        for query_id, found in run.items():
+            handle.writelines(
+                f"{query_id}\tQ0\t{hit.document_id}\t{hit.rank}\t{hit.score!r}\t{tag}\n" for hit in found
+            )
 
 
 def read_trec_run(path: Path) -> Run:

@@ -1,7 +1,7 @@
-"""trec_eval's measures by ir-measures, on our ranking: falling score, ties by rising document id.
+"""trec_eval's measures by ir-measures, on our ranking, which is trec_eval's (`records.hit`).
 
-trec_eval breaks ties by *falling* document id. It is given the negative rank instead of the score, so that it
-sees the order that a user sees.
+ir-measures takes RR@10 from MS MARCO's code, which breaks ties by *rising* document id. So it is given the
+negative rank instead of the score: all measures see one order, without ties.
 """
 
 from collections.abc import Mapping, Sequence

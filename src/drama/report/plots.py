@@ -80,7 +80,7 @@ def small_curves(events: Sequence[Event], stage: str) -> str | None:
     figure, axes = _grid(f"{stage}, by step", len(drawn), columns=3, height=1.9)
     for axis, (title, points) in zip(axes, drawn.items(), strict=True):
         axis.plot(*zip(*points, strict=True), color=_COLOUR, lw=1, marker="." if ":" in title else None)
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=9, parse_math=False)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.grid(alpha=0.3)
     return _svg(figure)
@@ -151,8 +151,8 @@ def heat_maps(maps: Sequence[dict[str, Any]], title: str) -> str:
     for axis, drawn in zip(axes, maps, strict=True):
         image = axis.imshow(drawn["values"], aspect="auto", interpolation="nearest", vmin=0, vmax=1)
         axis.set_title(drawn["title"], fontsize=9, parse_math=False)
-        axis.set_xlabel(drawn["columns"], fontsize=8)
-        axis.set_ylabel(drawn["rows"], fontsize=8)
+        axis.set_xlabel(drawn["columns"], fontsize=8, parse_math=False)
+        axis.set_ylabel(drawn["rows"], fontsize=8, parse_math=False)
         figure.colorbar(image, ax=axis)
     return _svg(figure)
 
@@ -162,8 +162,8 @@ def _figure(title: str, x: str = "", y: str = "", height: float = 3) -> tuple[Fi
     figure = Figure(figsize=(7, height))
     axis = figure.subplots()
     axis.set_title(title, parse_math=False)
-    axis.set_xlabel(x)
-    axis.set_ylabel(y)
+    axis.set_xlabel(x, parse_math=False)
+    axis.set_ylabel(y, parse_math=False)
     if x or y:
         axis.grid(alpha=0.3)
     if x == "step":

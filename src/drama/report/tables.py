@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from drama.console import one_line
 from drama.records.measures import MEASURES
 from drama.report.read import read_run
 
@@ -22,9 +23,10 @@ def print_summary(folder: Path) -> None:
     if run.results:
         print_results(run.results)
     for example in run.examples:
-        out.print(f"\nsearch: [bold]{escape(example['query'])}[/bold]")
+        out.print(Text("\nsearch: ").append(one_line(example["query"]), style="bold"))
         for hit in example["hits"]:
-            out.print(f"  {hit['rank']}. {hit['score']:.3f}  {hit['id']}: {hit['text'][:90]}", markup=False)
+            named = one_line(f"{hit['id']}: {hit['text']}"[: len(hit["id"]) + 92])
+            out.print(Text(f"  {hit['rank']}. {hit['score']:.3f}  {named}"))
     seconds = "   ".join(f"{name} {m.seconds:.0f} s" for name, m in run.manifests.items())
     out.print(f"\nstages: {seconds}")
 
@@ -36,7 +38,7 @@ def print_results(results: Sequence[dict[str, Any]]) -> None:
     for name in result_columns():
         table.add_column(name, justify="left" if name in ("collection", "model") else "right")
     for row in results:
-        table.add_row(*map(escape, result_cells(row)))
+        table.add_row(*(Text(one_line(cell)) for cell in result_cells(row)))
     out.print(table)
 
 

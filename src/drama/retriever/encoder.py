@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Encoder(Protocol):
-    """Texts in, unit vectors [N, D] float32 out."""
+    """Texts in, unit vectors [N, D] float32 out; one string in place of a list is a `TypeError`."""
 
     name: str
 

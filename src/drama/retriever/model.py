@@ -13,7 +13,7 @@ import torch
 
 from drama.compute import Precision, autocast, default_device, resolve_precision
 from drama.console import note
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 from drama.files import fingerprint
 from drama.models import resolve
 from drama.retriever.backbone import load_backbone
@@ -136,14 +136,17 @@ class Retriever:
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries: [N, D] float32 of unit length; `dim` cuts to a trained width."""
+        check_list(texts, "texts")
         return self._encode([self.settings.query_prefix + text for text in texts], dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of documents: [N, D] float32 of unit length; `dim` cuts to a trained width."""
+        check_list(texts, "texts")
         return self._encode([self.settings.document_prefix + text for text in texts], dim)
 
     def tokens(self, texts: Sequence[str], kind: str, max_length: int | None = None) -> list[list[int]]:
         """Token ids of texts with their prefix; `kind` is `query` or `document`."""
+        check_list(texts, "texts")
         prefix = self.settings.query_prefix if kind == "query" else self.settings.document_prefix
         return tokenise(self.tokenizer, [prefix + t for t in texts], max_length or self.settings.max_length)
 

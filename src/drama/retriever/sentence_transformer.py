@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drama.compute import Precision, autocast, default_device, resolve_precision
-from drama.errors import MissingExtraError
+from drama.errors import MissingExtraError, check_list
 from drama.files import fingerprint, fingerprint_path
 from drama.retriever.forward.positions import check_length
 from drama.retriever.vectors import Array, check_dim, truncate
@@ -62,6 +62,7 @@ class SentenceTransformerEncoder:
         return self._vectors(self._model.encode_document, texts, dim)
 
     def _vectors(self, encode: Callable[..., Any], texts: Sequence[str], dim: int | None) -> Array:
+        check_list(texts, "texts")
         width = check_dim(self.name, dim, self.dims)
         with autocast(self.precision, self._model.device):
             vectors_ND = encode(

@@ -14,10 +14,10 @@ import bm25s
 import numpy as np
 
 from drama.console import track
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 from drama.language.detect import most_likely_language
 from drama.language.terms import analyse
-from drama.records import Documents, Hit, rank
+from drama.records import Document, Documents, Hit, ranked
 
 K1, B = 1.5, 0.75
 BM25_NAME = "bm25"
@@ -49,6 +49,7 @@ class BM25:
         Raises:
             DramaError: there are no documents, or not one of them holds a word.
         """
+        check_list(documents, "documents", Document)
         if not documents:
             raise DramaError("BM25: the corpus holds no documents")
         lang = corpus_language(documents)
@@ -67,6 +68,7 @@ class BM25:
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The k best documents of each query; a document that shares no term with it is no hit."""
+        check_list(queries, "queries")
         return [self._search(query, k) for query in queries]
 
     def _search(self, query: str, k: int) -> list[Hit]:
@@ -77,11 +79,8 @@ class BM25:
         scores_N = np.zeros(len(self._ids), dtype=np.float32)
         for term, times in Counter(known).items():
             scores_N += times * self._index.get_scores([term])
-        matching = np.flatnonzero(scores_N > 0)
-        if len(matching) > k:  # everything that ties with the k-th stays in, so that ids break the tie
-            edge = np.partition(scores_N[matching], -k)[-k]
-            matching = matching[scores_N[matching] >= edge]
-        return rank(((self._ids[i], float(scores_N[i])) for i in matching), k)
+        matching_M = np.flatnonzero(scores_N > 0)
+        return ranked([self._ids[i] for i in matching_M.tolist()], scores_N[matching_M], k)
 
 
 def corpus_language(documents: Documents) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
-from drama.errors import DramaError, FileError
+from drama.errors import DramaError, FileError, check_list
 from drama.files import LOCK, replace_folder, writing
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
@@ -52,6 +52,7 @@ def encode_for_index(
             vectors of another model (they are left as they are) or somebody's files, or is being written by
             another process.
     """
+    check_list(documents, "documents", Document)
     if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in _OWN):
         raise FileError(
             out, "the folder is not empty and was not made by drama", hint="name another output folder"

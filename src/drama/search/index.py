@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
-from drama.errors import DramaError, FileError
+from drama.errors import DramaError, FileError, check_list
 from drama.files import writing
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
@@ -103,5 +103,6 @@ class Index:
 
     def search(self, query: str, k: int = 10) -> list[Found]:
         """The k nearest documents, best first."""
+        check_list([query], "query")
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]

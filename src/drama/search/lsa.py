@@ -18,9 +18,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
 from drama.console import track
-from drama.errors import DramaError
+from drama.errors import DramaError, check_list
 from drama.language.terms import analyse
-from drama.records import Documents, Texts
+from drama.records import Document, Documents, Texts
 from drama.retriever.vectors import Array, check_dim
 from drama.search.bm25 import K1, B, corpus_language
 
@@ -28,6 +28,8 @@ LSA_NAME = "lsa"
 """Its name among models, in settings and on the command line."""
 LSA_DIMENSIONS = 256
 """Width of the vectors, if the corpus has more documents and terms than that."""
+_ROUNDING = 1e-5
+"""A unit vector that is shorter than this in the space of the axes is outside it: the rest is rounding."""
 
 
 class LSA:
@@ -56,6 +58,7 @@ class LSA:
         Raises:
             DramaError: fewer than three documents or different terms.
         """
+        check_list(documents, "documents", Document)
         lang = corpus_language(documents) if documents else ""
         found: dict[str, int] = {}
         texts = track(Texts(documents), "lsa: documents")
@@ -94,16 +97,17 @@ class LSA:
         return f"lsa {digest.hexdigest()[:16]}"
 
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
-        """Vectors of queries [N, D]; one without a known term is zero."""
+        """Vectors of queries [N, D]; one that no axis knows is zero."""
         known_NV = self._known(texts)
         known_NV.data = self._idf_V[known_NV.indices]
         return self._place(_unit(known_NV), dim)
 
     def encode_documents(self, texts: Sequence[str], dim: int | None = None) -> Array:
-        """Vectors of documents [N, D]; one without a known term is zero."""
+        """Vectors of documents [N, D]; one that no axis knows is zero."""
         return self._place(self._of_documents(self._known(texts)), dim)
 
     def _known(self, texts: Sequence[str]) -> Any:
+        check_list(texts, "texts")
         return _counts(texts, self._lang, self._terms, new_terms=False)
 
     def _of_documents(self, counts_NV: Any) -> Any:
@@ -119,7 +123,9 @@ class LSA:
         check_dim(self.name, dim, self.dims)
         vectors_ND = np.asarray(weights_NV @ self._axes_VD, dtype=np.float32)
         norm_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
-        result: Array = vectors_ND / np.maximum(norm_N1, 1e-12)
+        outside_N = norm_N1[:, 0] < _ROUNDING
+        result: Array = vectors_ND / np.maximum(norm_N1, _ROUNDING)
+        result[outside_N] = 0.0
         return result
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from drama.compute import World, check_finite, check_sharding, open_stage_together
-from drama.errors import DramaError
+from drama.errors import DramaError, FileError
 from drama.records import WRITTEN, Example
 from drama.retriever import Retriever
 from drama.retriever.forward.positions import check_length
@@ -19,7 +19,7 @@ from drama.train.phases import TrainData, plan_phases
 from drama.train.settings import TrainSettings
 from drama.train.tokens import document_tokens
 from drama.train.validation.validator import Validator
-from drama.workspace import Manifest, read_events
+from drama.workspace import Manifest, StageRun, read_events
 
 REVISION = 1
 """Raised when the same inputs and settings give other weights."""
@@ -69,7 +69,7 @@ def train(
         rows, held = training_examples(examples, settings.leaks, share, seed, run)
         retriever = Retriever.from_llm(backbone, settings.retriever)
         check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
-        data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, out)
+        data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, run)
         validator = _validator(retriever, settings, held_data, seed, world)
         phases = plan_phases(settings.run_phases, settings.steps, data, seed, world.size)
         loop = Loop(retriever, phases, settings, seed, world, out, validator)
@@ -113,20 +113,31 @@ def _tokenised(
     inputs: Mapping[str, Path],
     settings: TrainSettings,
     world: World,
-    out: Path,
+    run: StageRun,
 ) -> tuple[TrainData, TrainData]:
     """The examples to train on and those held out, with their token ids and the teacher's vectors.
 
-    The main process tokenises the documents into the stage's folder; the others read them there.
+    The main process tokenises the documents into the stage's folder; the others read them there. Examples
+    that the teacher knows nothing about are left out and counted.
+
+    Raises:
+        FileError: fewer than 2 examples are left.
     """
     places = [inputs[name] for name in ("passages", "written") if name in inputs]
     with world.main_process_first():
         documents = document_tokens(
-            retriever, places, [*rows, *held], settings.longest_document, out / TOKENS
+            retriever, places, [*rows, *held], settings.longest_document, run.folder / TOKENS
         )
+    vectors = TeacherVectors(inputs["teacher"], rows, documents) if "teacher" in inputs else None
+    if vectors is not None:
+        known = vectors.known(rows)
+        if len(known) < len(rows):
+            run.count("examples: unknown to the teacher, left out", len(rows) - len(known))
+        rows = known
+        if len(rows) < 2:
+            raise FileError(inputs["teacher"], f"knows {len(rows)} of the examples; at least 2 are needed")
     queries = retriever.tokens([e.query for e in rows], "query", settings.longest_query)
     held_queries = retriever.tokens([e.query for e in held], "query", settings.batch.query_length)
-    vectors = TeacherVectors(inputs["teacher"], rows, documents) if "teacher" in inputs else None
     return TrainData(rows, queries, documents, vectors), TrainData(held, held_queries, documents)
 
 

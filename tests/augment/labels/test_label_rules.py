@@ -1,5 +1,6 @@
 """Rules of the settings and of labelling: what is refused, and what is left out and counted."""
 
+from collections import Counter
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from drama.augment.labels.label import label
 from drama.augment.labels.rankings import HitList, RankedQuery, rank_corpus
 from drama.augment.labels.settings import LabelSettings
 from drama.errors import DramaError
-from drama.records import Document, Hit, Passages, Texts, read_examples, write_passages
+from drama.records import Document, Example, Hit, Passages, Texts, read_examples, write_passages
 from drama.retriever import EmbeddingStore, load_encoder
 from drama.workers import RaySettings
 
@@ -97,6 +98,39 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     named = EmbeddingStore(store)
     named.documents(encoder, Texts(Passages(passages)))
     assert named.encoded == 0  # all are there under this encoder's fingerprint
+
+
+def labelled(scores: list[float]) -> tuple[list[Example], Counter[str]]:
+    """A crop's and a judged query's labels by one ranking of d0, d1, …; the crop is of d2."""
+    hits = HitList.of([Hit(f"d{i}", score, i + 1) for i, score in enumerate(scores)])
+    settings = LabelSettings(positive_ranks=(1, 1), negative_ranks=(2, 3), scale_to_corpus=False)
+    made, judged = Candidate("q", "!!!", "sent", "d2"), Candidate("j", "!!!", "judged", "", judged=("d1",))
+    counts: Counter[str] = Counter()
+    ranked = [RankedQuery(made, 0, hits), RankedQuery(judged, 1, hits)]
+    return [*label(ranked, 9, settings, lambda name: counts.update([name]), Histogram())], counts
+
+
+def test_a_query_that_finds_nothing_has_only_the_labels_of_people() -> None:
+    [row], counts = labelled([])
+    assert (row.id, row.positive_ids, row.negative_ids) == ("j", ["d1"], [])
+    assert counts["label: nothing found for the query, left out"] == 1
+
+
+def test_hits_that_all_score_the_same_are_no_labels() -> None:
+    (made, judged), counts = labelled([7.5, 7.5, 7.5])
+    assert (made.positive_ids, made.positive_scores, made.negative_ids) == (["d2"], [7.5], [])
+    assert (judged.positive_ids, judged.negative_ids) == (["d1"], ["d2"])
+    assert counts["label: all hits score the same, none taken by its rank"] == 1
+
+
+def test_the_labels_of_lsa_leave_out_a_query_without_known_terms(tmp_path: Path) -> None:
+    texts = ["wings give lift", "aircraft have wings", "yeast makes bread", "bread needs flour", "? ! ? !"]
+    write_passages(tmp_path / "p.parquet", [Document(f"d{i}", "", t, "en") for i, t in enumerate(texts)])
+    queries = [Candidate("q", "!!!", "sent", "d4"), Candidate("w", "wings", "sent", "d0")]
+    settings = LabelSettings(retrievers=["lsa"])
+    ranked, _ = rank_corpus(queries, [], Passages(tmp_path / "p.parquet"), settings, None)
+    assert [bool(query.hits) for query in ranked] == [False, True]
+    assert [row.id for row in label(ranked, 5, settings, lambda _: None, Histogram())] == ["w"]
 
 
 def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:

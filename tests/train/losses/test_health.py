@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from drama.errors import DramaError
-from drama.records import Example
+from drama.records import Example, read_examples, write_examples
+from drama.train import TrainSettings, train
 from drama.train.examples import leaked
 from drama.train.losses.health import chance, health, mean_cosine, suspicions
 from drama.train.losses.pairs import Pairs
@@ -57,6 +58,20 @@ def test_a_run_that_learns_nothing_says_so(
     assert capfd.readouterr().err.replace("\n", " ").count("where guessing gives") == 1
     sound = inputs.train(tmp_path / "sound", steps=30)
     assert "warnings" not in read_manifest(sound).figures
+
+
+def test_batches_without_a_second_candidate_are_reported_however_short_the_run(
+    inputs: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    same = [e._replace(positive_ids=["d0"], negative_ids=[]) for e in read_examples(inputs.examples)]
+    write_examples(tmp_path / "same.parquet", same)
+    settings = TrainSettings.parse({"steps": 3, "batch": {"size": 4}}, "train")
+    train(settings, inputs.backbone, inputs.passages, tmp_path / "same.parquet", tmp_path / "out")
+    (found,) = read_manifest(tmp_path / "out").figures["warnings"]
+    assert "no query of a batch has a second candidate" in found
+    assert " ".join(capfd.readouterr().err.split()).count("has a second candidate") == 1
+    now_and_then = [{**event, "chance": event["step"] % 2} for event in course(0.0, 0.3)]
+    assert suspicions(now_and_then, 40) == {}
 
 
 def test_leaks_are_found_by_their_words() -> None:

@@ -57,6 +57,16 @@ def test_measures_are_the_formulas() -> None:
     assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=1e-5)
 
 
+def test_vectors_of_zeros_find_nothing_and_ties_go_as_in_search() -> None:
+    documents = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
+    queries = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    relevant = {"asks": {"b": 1, "empty": 1}, "silent": {"b": 1}}
+    ranking = Ranking([*relevant], [], ["empty", "b", "c", "z"], [], relevant, {})
+    measured = measure(ranking, queries, documents)
+    assert measured["RR@10"] == pytest.approx(1 / 2 / 2)  # c comes before b
+    assert measured["R@100"] == pytest.approx(1 / 2 / 2)  # "empty" is not found
+
+
 def test_measured_on_time_without_changing_the_training(inputs: Any, tmp_path: Path) -> None:
     out = inputs.train(tmp_path / "out", **SHARE)
     assert read_manifest(out).counts["examples: held out"] == 2

@@ -9,7 +9,7 @@ from drama.augment.labels.histogram import Histogram
 from drama.augment.labels.rankings import RankedQuery
 from drama.augment.labels.settings import LabelSettings
 from drama.console import note
-from drama.records import Example
+from drama.records import Example, has_signal
 
 FULL_SCALE = 100_000
 """The smallest corpus for which the windows are not scaled."""
@@ -71,10 +71,11 @@ def label(
 ) -> Iterator[Example]:
     """Yield an example for each query, cut out of its ranking by the windows (paper, section 3).
 
-    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. The
-    positives of a judged query are those that people judged relevant, whatever their ranks. A positive that
-    no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores of
-    positives, hard negatives and what was dropped.
+    A query without a positive (possible only where `origin_is_positive` is off) is left out and counted. So
+    is one for which no retriever found anything. Where all hits score the same, none is taken by its rank.
+    The positives of a judged query are those that people judged relevant, whatever their ranks. A positive
+    that no retriever found has no score: NaN. `count` is called with each outcome; `scores` gets the scores
+    of positives, hard negatives and what was dropped.
     """
     ranks = settings.positive_ranks, settings.negative_ranks
     windows = scale_windows(*ranks, corpus_size, settings.depth, settings.scale_to_corpus)
@@ -101,6 +102,12 @@ def _example(
     candidate, hits, origin = query.candidate, query.hits, query.candidate.origin
     first, last = windows.positives or (1, 0)
     scores = {h.document_id: h.score for h in hits}
+    if not candidate.judged and not hits:
+        count("label: nothing found for the query, left out")
+        return None
+    if not candidate.judged and not has_signal(hits):
+        count("label: all hits score the same, none taken by its rank")
+        hits = []
     if candidate.judged:
         positives = {i: scores.get(i, nan) for i in candidate.judged}
     else:

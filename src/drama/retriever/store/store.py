@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from drama.compute import Precision
 from drama.console import progress
+from drama.errors import check_list
 from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.store.missing import Missing
 from drama.retriever.store.places import KEY, Places
@@ -111,11 +112,13 @@ class EmbeddingStore:
 
     def document_blocks(self, encoder: Encoder, texts: Iterable[str]) -> Blocks:
         """Vectors of documents at full width, left on disk if there is a folder."""
+        check_list(texts, "texts")
         if self.root is None:
             return Blocks([encoder.encode_documents(list(texts))])
         return self._layout(self.root, encoder, texts, "document").blocks()
 
     def _get(self, encoder: Encoder, texts: Iterable[str], kind: str) -> Embedded:
+        check_list(texts, "texts")
         if self.root is None:
             return Embedded(*_timed(lambda: encoder, kind)(list(texts)))
         layout = self._layout(self.root, encoder, texts, kind)

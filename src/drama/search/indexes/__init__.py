@@ -29,7 +29,8 @@ class VectorIndex(Protocol):
         """Number of documents."""
 
     def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
-        """The k best documents of each query, ranked by `drama.records.rank`: ties go to the smaller id."""
+        """The k best documents of each query, in the order of `drama.records.rank`; a vector of zeros finds
+        nothing and is never found."""
 
 
 KINDS: dict[str, type[VectorIndex]] = {"exact": ExactIndex}

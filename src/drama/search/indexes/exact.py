@@ -6,17 +6,20 @@ documents, so that its scores take 64 MiB.
 A matrix product may round the same pair of vectors differently in blocks of different shapes. So it only
 chooses candidates, with a margin for rounding. These are scored again one by one in float64, so that equal
 vectors tie.
+
+A vector of zeros says nothing about its text: such a query finds nothing, such a document is never found.
 """
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from drama.errors import DramaError
-from drama.records import Hit, rank
+from drama.records import Hit
+from drama.records.hit import float32, order, ranked
 from drama.workspace import VectorReader
 
 _BLOCK_QUERIES = 1024
@@ -52,7 +55,7 @@ def exact_search(
     k: int,
     block: int = _BLOCK_DOCUMENTS,
 ) -> list[list[Hit]]:
-    """The k nearest documents of each query by inner product; ties by document id.
+    """The k nearest documents of each query by inner product, in the order of `records.rank`.
 
     Args:
         queries_QD: unit vectors.
@@ -67,31 +70,47 @@ def exact_search(
     >>> q = np.array([[1.0, 0.0]], dtype=np.float32)
     >>> shards = [(["b", "a"], np.array([[1.0, 0.0], [1.0, 0.0]])), (["c"], np.array([[0.0, 1.0]]))]
     >>> [hit.document_id for hit in exact_search(q, shards, k=2)[0]]
-    ['a', 'b']
+    ['b', 'a']
     """
     if not np.isfinite(queries_QD).all():
         raise DramaError(
             "a query's vector holds NaN or infinity", hint="the model is damaged: train it again"
         )
-    best: list[list[Hit]] = [[] for _ in queries_QD]
+    best = [_Best([], float32([])) for _ in queries_QD]
+    lengths_Q = np.linalg.norm(queries_QD, axis=1)
     for ids, vectors_ND in shards:
         for first in range(0, len(ids), block):
             documents_ND = np.asarray(vectors_ND[first : first + block], dtype=np.float32)
             lengths_N = np.linalg.norm(documents_ND, axis=1)
             _check_finite(lengths_N, ids, first)
             longest = float(lengths_N.max())
+            empty_N = lengths_N == 0
             rounding = 2 * documents_ND.shape[1] * float(np.finfo(np.float32).eps) * longest
             for start in range(0, len(queries_QD), _BLOCK_QUERIES):
                 scores_QN = queries_QD[start : start + _BLOCK_QUERIES] @ documents_ND.T
+                scores_QN[:, empty_N] = -np.inf
                 for row, scores_N in enumerate(scores_QN, start=start):
-                    slack = rounding * float(np.linalg.norm(queries_QD[row]))
+                    if lengths_Q[row] == 0:
+                        continue
+                    slack = rounding * float(lengths_Q[row])
                     rows = _candidates(scores_N, k, best[row], slack)
-                    exact = _score(queries_QD[row], documents_ND[rows])
-                    new = [(ids[first + i], score) for i, score in zip(rows, exact, strict=True)]
-                    if new:
-                        old = [(hit.document_id, hit.score) for hit in best[row]]
-                        best[row] = rank([*old, *new], k)
-    return best
+                    if len(rows):
+                        exact_M = _score(queries_QD[row], documents_ND[rows])
+                        best[row] = best[row].with_others([ids[first + i] for i in rows.tolist()], exact_M, k)
+    return [ranked(found.ids, found.scores_K) for found in best]
+
+
+class _Best(NamedTuple):
+    """The best documents of a query so far, in order."""
+
+    ids: list[str]
+    scores_K: npt.NDArray[np.float32]
+
+    def with_others(self, ids: list[str], scores_M: npt.NDArray[np.float32], k: int) -> Self:
+        """The k best of these and some others."""
+        both, scores_N = [*self.ids, *ids], np.concatenate([self.scores_K, scores_M])
+        rows_K = order(both, scores_N, k)
+        return self._replace(ids=[both[row] for row in rows_K.tolist()], scores_K=scores_N[rows_K])
 
 
 def _check_finite(lengths_N: npt.NDArray[np.floating[Any]], ids: Sequence[str], first: int) -> None:
@@ -105,16 +124,17 @@ def _check_finite(lengths_N: npt.NDArray[np.floating[Any]], ids: Sequence[str], 
 
 
 def _candidates(
-    scores_N: npt.NDArray[np.float32], k: int, best: list[Hit], slack: float
+    scores_N: npt.NDArray[np.float32], k: int, best: _Best, slack: float
 ) -> npt.NDArray[np.int64]:
     """Rows that may enter the k best so far: everything that comes within `slack` of the k-th."""
-    edge = -np.inf if len(best) < k else best[-1].score
+    edge = -np.inf if len(best.ids) < k else float(best.scores_K[-1])
     if len(scores_N) > k:
         edge = max(edge, float(np.partition(scores_N, -k)[-k]))
-    return np.flatnonzero(scores_N >= edge - slack)
+    return np.flatnonzero((scores_N >= edge - slack) & (scores_N > -np.inf))
 
 
-def _score(query_D: npt.NDArray[np.float32], documents_ND: npt.NDArray[np.float32]) -> list[float]:
+def _score(
+    query_D: npt.NDArray[np.float32], documents_ND: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
     """Inner products in float64, row by row: equal rows get equal scores in every block."""
-    scores: list[float] = (documents_ND.astype(np.float64) * query_D).sum(axis=1).tolist()
-    return scores
+    return float32((documents_ND.astype(np.float64) * query_D).sum(axis=1))

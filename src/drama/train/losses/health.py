@@ -3,7 +3,7 @@
 Legend: B queries, N documents, T texts, D dimensions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -51,18 +51,24 @@ def health(pairs: Pairs) -> dict[str, float]:
     }
 
 
-def suspicions(events: Iterable[Mapping[str, Any]], steps: int) -> dict[str, str]:
+def suspicions(events: Sequence[Mapping[str, Any]], steps: int) -> dict[str, str]:
     """Kind → a warning about the last 20 events, which have the values of `health`.
 
-    There is none in the first fifth of a run of `steps` steps.
+    There is none in the first fifth of a run of `steps` steps, but for batches that teach nothing.
     """
+    found = {}
+    last = [float(event["chance"]) for event in events][-WINDOW:]
+    if len(last) >= min(WINDOW, steps) and not any(last):
+        found["nothing to learn"] = (
+            "no query of a batch has a second candidate, so InfoNCE is 0 and teaches nothing: give the "
+            "examples different positives or hard negatives, or raise train.batch.size"
+        )
     late = [event for event in events if event["step"] > _EARLY * steps][-WINDOW:]
     if len(late) < WINDOW:
-        return {}
+        return found
     contrast, guess, cosine = (
         sum(float(event[key]) for event in late) / WINDOW for key in ("contrast", "chance", "mean_cosine")
     )
-    found = {}
     if cosine > _ALIKE:
         found["collapse"] = (
             f"different texts have nearly the same vector (mean cosine {cosine:.3f}): lower "

@@ -55,7 +55,7 @@ class Objective:
         if distill.corpus_weight > 0 and teacher is not None:
             chosen = np.random.default_rng([seed, 3]).permutation(len(teacher.documents_NE))
             kept = np.sort(chosen[: distill.corpus_documents])
-            self.corpus_CE = F.normalize(torch.from_numpy(teacher.documents_NE[kept]).to(self.device), dim=-1)
+            self.corpus_CE = torch.from_numpy(teacher.documents_NE[kept]).to(self.device)
 
     @property
     def learns_temperature(self) -> bool:

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from drama.console import note
 from drama.errors import FileError
 from drama.records import Example
 from drama.retriever import Retriever
 from drama.retriever.head import new_head
 from drama.retriever.pooling import normalise
+from drama.retriever.vectors import truncate
 from drama.workspace import VectorReader
 
 _SAMPLE = 2000
@@ -23,7 +25,8 @@ _BATCH = 64
 
 
 class TeacherVectors:
-    """The labelling model's vectors of queries (by example id) and documents (by passage id).
+    """The labelling model's vectors of queries (by example id) and documents (by passage id), at unit length.
+    Those of texts that it knows nothing about are zero.
 
     Raises:
         FileError: vectors that the examples need are missing.
@@ -35,12 +38,25 @@ class TeacherVectors:
         self.dim: int = self.queries_QE.shape[1]
         self.rotated = False
 
-    def rotate(self, axes_EE: npt.NDArray[np.float32]) -> None:
-        """Rotate all vectors, which keeps cosines; fewer columns than rows also cut them."""
-        self.queries_QE = self.queries_QE @ axes_EE
-        self.documents_NE = self.documents_NE @ axes_EE
+    def known(self, examples: Sequence[Example]) -> list[Example]:
+        """The examples that it can say something about: neither the query nor all positives are zero."""
+        query_Q, document_N = ((v != 0).max(axis=1) for v in (self.queries_QE, self.documents_NE))
+        return [
+            example
+            for example in examples
+            if query_Q[self._queries[example.id]]
+            and any(document_N[self._documents[i]] for i in example.positive_ids)
+        ]
+
+    def rotate(self, axes_EE: npt.NDArray[np.float32]) -> float:
+        """Rotate all vectors, which keeps cosines; fewer columns than rows also cut them, and they are scaled
+        to unit length again. Returns the share of the documents' squared length that a cut leaves."""
+        cut_NE = self.documents_NE @ axes_EE
+        left = float(np.square(cut_NE).sum() / max(np.square(self.documents_NE).sum(), 1e-12))
+        self.queries_QE, self.documents_NE = truncate(self.queries_QE @ axes_EE, None), truncate(cut_NE, None)
         self.dim = axes_EE.shape[1]
         self.rotated = True
+        return left
 
     def of_queries(self, examples: Sequence[Example]) -> npt.NDArray[np.float32]:
         """The vectors of the examples' queries [Q, E]."""
@@ -61,8 +77,13 @@ def enter_teacher_space(
     """Rotate the teacher to the principal axes of its documents, cut to the backbone's width, and give the
     retriever a head into that space (in place of any other), fitted on a sample of the queries.
     """
-    axes_EE = principal_axes(teacher.documents_NE)
-    teacher.rotate(axes_EE[:, : retriever.backbone.config.hidden_size])
+    axes_EE, width = principal_axes(teacher.documents_NE), retriever.backbone.config.hidden_size
+    left = teacher.rotate(axes_EE[:, :width])
+    if width < len(axes_EE):
+        note(
+            f"train: the teacher's {len(axes_EE)} dimensions are cut to the {width} of the backbone, along "
+            f"their principal axes, which hold {left:.1%} of its vectors; it was not trained at this width"
+        )
     chosen = np.random.default_rng([seed, 2]).permutation(len(queries))[:_SAMPLE]
     retriever.head = None
     with torch.no_grad():
@@ -101,10 +122,10 @@ def fit_head(pooled_ND: torch.Tensor, teacher_NE: torch.Tensor) -> torch.nn.Line
 
 
 def _load(folder: Path, wanted: Iterable[str]) -> tuple[dict[str, int], npt.NDArray[np.float32]]:
-    """Id → row, and all vectors."""
-    ids, vectors_NE = VectorReader(folder).load()
+    """Id → row, and all vectors, which float16 on disk has made a little longer or shorter than 1."""
+    ids, stored_NE = VectorReader(folder).load()
     rows = {i: row for row, i in enumerate(ids)}
     missing = [i for i in wanted if i not in rows]
     if missing:
         raise FileError(folder, f"{len(missing)} vectors are missing, e.g. of '{missing[0]}'")
-    return rows, vectors_NE
+    return rows, truncate(stored_NE, None)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from drama.compute import World
-from drama.records import Collection, Example, Hit, Qrels, rank
+from drama.records import Collection, Example, Hit, Qrels, ranked
 from drama.records.measures import DEPTH, means, per_query
 from drama.retriever import Retriever
 from drama.retriever.pooling import normalise
@@ -88,18 +88,23 @@ def encode(
 
 
 def measure(ranking: Ranking, queries_QD: torch.Tensor, documents_ND: torch.Tensor) -> dict[str, float]:
-    """Every measure of `records.measures` for exact search by dot product, means over the queries."""
+    """Every measure of `records.measures` for exact search by dot product, means over the queries.
+
+    As in search, a vector of zeros finds nothing and is never found.
+    """
     column = {document: n for n, document in enumerate(ranking.document_ids)}
+    empty_N = ~documents_ND.any(dim=1)
     run: dict[str, list[Hit]] = {}
     for start in range(0, len(queries_QD), _BLOCK):
-        scores_QN = queries_QD[start : start + _BLOCK] @ documents_ND.T
+        block_QD = queries_QD[start : start + _BLOCK]
+        scores_QN = (block_QD @ documents_ND.T).masked_fill(empty_N, -math.inf)
+        scores_QN[~block_QD.any(dim=1)] = -math.inf
         ids = ranking.query_ids[start : start + _BLOCK]
         for row, query in enumerate(ids):
             ignored = column.get(ranking.ignored.get(query, ""))
             if ignored is not None:
                 scores_QN[row, ignored] = -math.inf
-        found = torch.topk(scores_QN, min(DEPTH, scores_QN.shape[1]))
-        for query, scores, rows in zip(ids, found.values.tolist(), found.indices.tolist(), strict=True):
-            kept = [(ranking.document_ids[n], s) for n, s in zip(rows, scores, strict=True) if s > -math.inf]
-            run[query] = rank(kept)
+        for query, scores_N in zip(ids, scores_QN.numpy(), strict=True):
+            found = ranked(ranking.document_ids, scores_N, DEPTH)
+            run[query] = [hit for hit in found if hit.score > -math.inf]
     return {name: round(value, 6) for name, value in means(per_query(run, ranking.qrels)).items()}
