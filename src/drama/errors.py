@@ -3,6 +3,7 @@
 The command line prints a `DramaError` as two lines and exits with status 2, without a traceback.
 """
 
+import re
 from pathlib import Path
 
 
@@ -53,3 +54,33 @@ class MissingExtraError(DramaError):
             f"this needs the library '{library}', which is not installed",
             hint=f"pip install 'drama-retrieval[{extra}]'",
         )
+
+
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET_NAME = r"(?:[\w-]*(?:api[_-]?key|apikey|access[_-]?token|auth[_-]?token|password|passwd|secret|authorization)|key|token|sig)"
+_SECRET_VALUE = re.compile(
+    rf"""((?<![\w-]){_SECRET_NAME}["']?\s*[:=]\s*["']?)(?:(?:Bearer|Basic)\s+)?[^\s"'&#,}}\]]+""", re.IGNORECASE
+)
+_BEARER = re.compile(r"(?<=Bearer )\S+", re.IGNORECASE)
+
+
+def secret_name(name: str) -> bool:
+    """Whether a key's name says that its value is a secret.
+
+    >>> secret_name("api_key"), secret_name("X-Api-Key"), secret_name("max_tokens"), secret_name("keywords")
+    (True, True, False, False)
+    """
+    return re.fullmatch(_SECRET_NAME, name, re.IGNORECASE) is not None
+
+
+def redacted(text: str) -> str:
+    """A text without what looks like a secret: logins in addresses, and the values of keys, tokens and passwords.
+
+    >>> redacted("http://me:pw@host/v1?api_key=abc#m --set a.password=abc max_tokens=5")
+    'http://…@host/v1?api_key=…#m --set a.password=… max_tokens=5'
+    >>> redacted('{"Authorization": "Bearer abc", "key": "abc"}')
+    '{"Authorization": "…", "key": "…"}'
+    """
+    text = _LOGIN.sub("…@", text)
+    text = _SECRET_VALUE.sub(r"\1…", text)
+    return _BEARER.sub("…", text)

@@ -6,7 +6,9 @@ from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
     from drama.llm.address import is_server, is_vllm, model_of, server_address
-    from drama.llm.answers import AnswerCache, cached_answers
+    from drama.llm.answer import CUT_OFF, REFUSED, THINKING, Answer
+    from drama.llm.cache import AnswerCache
+    from drama.llm.cached import cached_answers
     from drama.llm.chat import ChatModel, Messages, Sampling, Usage
     from drama.llm.client import ServerClient, ServerSettings
     from drama.llm.engine import Engine, load_engine
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from drama.llm.vllm import VLLMEngine
 
 __all__ = [
+    "CUT_OFF",
+    "REFUSED",
+    "THINKING",
+    "Answer",
     "AnswerCache",
     "ChatModel",
     "Engine",
