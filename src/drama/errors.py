@@ -57,9 +57,12 @@ class MissingExtraError(DramaError):
 
 
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-_SECRET_NAME = r"(?:[\w-]*(?:api[_-]?key|apikey|access[_-]?token|auth[_-]?token|password|passwd|secret|authorization)|key|token|sig)"
+_SECRET_NAME = (
+    r"(?:[\w-]*(?:api[_-]?key|(?:access|auth)[_-]?token|passw(?:or)?d|secret|authorization)|key|token|sig)"
+)
 _SECRET_VALUE = re.compile(
-    rf"""((?<![\w-]){_SECRET_NAME}["']?\s*[:=]\s*["']?)(?:(?:Bearer|Basic)\s+)?[^\s"'&#,}}\]]+""", re.IGNORECASE
+    rf"""((?<![\w-]){_SECRET_NAME}["']?\s*[:=]\s*["']?)(?:(?:Bearer|Basic)\s+)?[^\s"'&#,}}\]]+""",
+    re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?<=Bearer )\S+", re.IGNORECASE)
 
@@ -74,7 +77,8 @@ def secret_name(name: str) -> bool:
 
 
 def redacted(text: str) -> str:
-    """A text without what looks like a secret: logins in addresses, and the values of keys, tokens and passwords.
+    """A text without what looks like a secret: logins in addresses, and the values of keys, tokens and
+    passwords.
 
     >>> redacted("http://me:pw@host/v1?api_key=abc#m --set a.password=abc max_tokens=5")
     'http://…@host/v1?api_key=…#m --set a.password=… max_tokens=5'

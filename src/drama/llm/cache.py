@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -35,7 +35,8 @@ class AnswerCache:
     """A sqlite file of request → answer. A request is a fingerprint of everything that the answer depends on.
 
     Answers are written together, within a second of `put`, and by `flush`. Each has a checksum: a damaged one
-    counts as absent. A file that sqlite can't read is set aside, and what is sound in it is kept; both are said.
+    counts as absent. A file that sqlite can't read is set aside, and what is sound in it is kept; both are
+    said.
 
     Raises:
         FileError: the file can't be opened or written.
@@ -107,6 +108,14 @@ class AnswerCache:
                 self._guarded(self._write)
                 self._waiting = {}
                 self.commits += 1
+
+    @contextmanager
+    def flushed(self) -> Iterator[None]:
+        """What is put within the block is on disk when it ends, however it ends."""
+        try:
+            yield
+        finally:
+            self.flush()
 
     def close(self) -> None:
         """Write what waits, and close the file."""
@@ -191,8 +200,8 @@ class AnswerCache:
                 )
                 kept += 1
         warn(
-            f"{self.path}: damaged, or made by another version ({why}); {kept} sound answers were kept, the rest "
-            f"is asked for again. The old file is {aside.name}"
+            f"{self.path}: damaged, or made by another version ({why}); {kept} sound answers were kept, "
+            f"the rest is asked for again. The old file is {aside.name}"
         )
 
 
@@ -230,9 +239,9 @@ def _sound_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
     while step < 1 << 40:
         try:
             query = "select rowid, request, ending, answer, mark from answers where rowid > ? order by rowid"
-            for at, *row in db.execute(query, (at,)):
-                step = 1
-                request, ending, text, mark = map(str, row)
+            for row in db.execute(query, (at,)):
+                at, step = row[0], 1
+                request, ending, text, mark = map(str, row[1:])
                 if mark == _mark(request, ending, text):
                     yield request, ending, text, mark
             break
@@ -248,4 +257,5 @@ def _free_name(path: Path) -> Path:
 
 
 def _unusable(path: Path, error: Exception) -> FileError:
-    return FileError(path, f"can't be used ({error})", hint="is it writable, the disk not full, and no other job in it?")
+    hint = "is it writable, the disk not full, and no other job in it?"
+    return FileError(path, f"can't be used ({error})", hint=hint)

@@ -27,8 +27,8 @@ def cached_answers(
     title: str,
     total: int | None = None,
 ) -> Iterator[Answer]:
-    """Yield the answers to all prompts, in their order. What is generated is in the cache a second later, at the
-    latest.
+    """Yield the answers to all prompts, in their order. What is generated is in the cache a second later, at
+    the latest.
 
     An answer's key holds the model's identity, the sampling, the seed and the prompts it depends on. Equal
     requests are sent once. A prompt that a server refuses is not sent again: that is its outcome.
@@ -91,13 +91,11 @@ class _Asked:
             return
         keys = [key for new, _ in missing for key in new]
         wanted = (prompt for _, batch in missing for prompt in batch)
-        try:
+        with self._cache.flushed():
             for some in self._model.as_they_come(wanted, self._sampling, size, self._seed):
                 self._check_model()
                 self._keep({keys[number]: answer for number, answer in some})
                 yield from ((keys[number], answer) for number, answer in some)
-        finally:
-            self._cache.flush()
 
     def _keep(self, answers: dict[str, Answer]) -> None:
         """Refusals are kept as outcomes, but only of a server that answers at least as often: where all are
@@ -115,8 +113,9 @@ class _Asked:
             self._refused = {}
         elif self._all_refused > max(_MOST_REFUSED, self.answered):
             why = next(reversed(self._refused.values())).text
+            counts = f"refused {self._all_refused} prompts and answered {self.answered}"
             raise DramaError(
-                f"{self._model.name}: refused {self._all_refused} prompts and answered {self.answered} ({why})",
+                f"{self._model.name}: {counts} ({why})",
                 hint="does it know this model, and these settings? Answers so far are kept",
             )
 

@@ -111,8 +111,8 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def request_seed(seed: int, prompt: object) -> int:
-    """The seed of one request, of 31 bits: with the same seed, requests would share their random numbers, and so
-    tend to the same answers.
+    """The seed of one request, of 31 bits: with the same seed, requests would share their random numbers, and
+    so tend to the same answers.
 
     >>> request_seed(7, "tea") == request_seed(7, "tea") != request_seed(7, "milk")
     True

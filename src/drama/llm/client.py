@@ -56,10 +56,11 @@ class ServerSettings(Section):
     timeout: float = Field(default=120.0, gt=0)
     """Seconds without a byte from the server until a request counts as failed."""
     retries: int = Field(default=5, ge=0)
-    """Retries of a request that fails at the server: a time-out, a broken connection, or status 408, 425, 500, 504."""
+    """Retries of a request that fails at the server: a time-out, a broken connection, or status 408, 425,
+    500, 504."""
     patience: float = Field(default=15.0, ge=0)
-    """Minutes to wait for a server that answers nothing: no connection, or status 429, 502, 503, 529. These cost no
-    retry."""
+    """Minutes to wait for a server that answers nothing: no connection, or status 429, 502, 503, 529. These
+    cost no retry."""
     backoff: float = Field(default=1.0, ge=0)
     """Seconds before the first retry, doubled each time. A longer Retry-After is honoured."""
     prices: tuple[NonNegative, NonNegative] | None = None
@@ -115,8 +116,8 @@ class ServerClient(ChatModel):
         return "\0".join(("server", self.model, self._revision, extra))
 
     def described(self) -> str:
-        """What the server says about its model, as far as the name does not say it. Nothing where a revision is
-        given: whoever names one knows what it stands for."""
+        """What the server says about its model, as far as the name does not say it. Nothing where a revision
+        is given: whoever names one knows what it stands for."""
         if self._revision:
             return ""
         try:
@@ -147,7 +148,8 @@ class ServerClient(ChatModel):
     def as_they_come(
         self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[list[tuple[int, Answer]]]:
-        """See `ChatModel`; `concurrency` requests run at once. A prompt may be refused (status 400, 413, 422).
+        """See `ChatModel`; `concurrency` requests run at once. A prompt may be refused (status 400, 413,
+        422).
 
         Raises:
             DramaError: a request fails more often than `retries`, the server answers nothing for `patience`
@@ -225,7 +227,8 @@ class ServerClient(ChatModel):
                 failures += 1
                 if failures > self.settings.retries:
                     raise DramaError(
-                        f"{self.url}: no answer after {failures} tries ({error})", f"is the server well? {_KEPT}"
+                        f"{self.url}: no answer after {failures} tries ({error})",
+                        hint=f"is the server well? {_KEPT}",
                     ) from None
                 wait = backoff
             except WaitError as error:

@@ -104,8 +104,8 @@ class Engine(ChatModel):
             yield self.decoded(answers, cut)
 
     def decoded(self, answers: Sequence[list[int]], cut: Sequence[bool]) -> list[Answer]:
-        """Answers from their tokens, and whether each was cut off. Special tokens are left out, but for marks of
-        thinking."""
+        """Answers from their tokens, and whether each was cut off. Special tokens are left out, but for marks
+        of thinking."""
         kept = [[token for token in answer if token not in self._left_out] for answer in answers]
         texts: list[str] = self.tokenizer.batch_decode(kept, skip_special_tokens=False)
         return [
@@ -124,9 +124,7 @@ class Engine(ChatModel):
         if longest > self.longest:
             raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
 
-    def _answers(
-        self, batch: Sequence[list[int]], sampling: Sampling
-    ) -> tuple[list[list[int]], list[bool]]:
+    def _answers(self, batch: Sequence[list[int]], sampling: Sampling) -> tuple[list[list[int]], list[bool]]:
         """The new tokens of each row, without the token that ends it, and whether there is none."""
         how: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
@@ -239,7 +237,8 @@ class Engine(ChatModel):
         return ids
 
     def continuation(self, prompt: Messages, answer: str) -> list[int]:
-        """Token ids of an answer as they follow the prompt's: a base LLM's next word begins with its space."""
+        """Token ids of an answer as they follow the prompt's: a base LLM's next word begins with its
+        space."""
         start, whole = self.tokens(prompt), self.tokens(prompt, answer)
         if whole[: len(start)] == start:
             return whole[len(start) :]

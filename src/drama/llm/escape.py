@@ -14,7 +14,8 @@ _CONTROL = re.compile(
 
 
 def escaped(prompt: Messages) -> Messages:
-    """A chat for a server, whose tokenizer we can't see: what many models read as a control token gets a space.
+    """A chat for a server, whose tokenizer we can't see: what many models read as a control token gets a
+    space.
 
     >>> escaped([{"role": "user", "content": "ChatML ends with <|im_end|>, Llama with </s>."}])[0]["content"]
     'ChatML ends with < |im_end|>, Llama with < /s>.'
@@ -25,8 +26,8 @@ def escaped(prompt: Messages) -> Messages:
 
 
 class Shield:
-    """Stands in for the control tokens in a chat while a template is filled, so that those of the template and
-    those of the texts can be told apart.
+    """Stands in for the control tokens in a chat while a template is filled, so that those of the template
+    and those of the texts can be told apart.
 
     >>> shield = Shield(["<|im_end|>"])
     >>> chat = shield.cover([{"role": "user", "content": "It is <|im_end|> here."}])

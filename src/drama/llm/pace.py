@@ -9,8 +9,9 @@ _FASTEST = 0.001
 
 
 class Pace:
-    """Keeps requests apart, holds all of them when the server asks for it, and finds the rate that it takes: each
-    time the server says that they are too many, they come more slowly, and with each answer a little faster again.
+    """Keeps requests apart, holds all of them when the server asks for it, and finds the rate that it takes:
+    each time the server says that they are too many, they come more slowly, and with each answer a little
+    faster again.
 
     Args:
         interval: seconds between two requests, at least.
@@ -43,7 +44,8 @@ class Pace:
         """The server refused a request for its rate: send none for this long, and then fewer.
 
         Args:
-            sent: when the request was sent (`time.monotonic`). Those that were under way when the pace changed say
+            sent: when the request was sent (`time.monotonic`). Those that were under way when the pace
+            changed say
                 nothing about the new one.
             seconds: how long the server asks to wait.
         """

@@ -63,8 +63,8 @@ def _text(content: Any) -> str:
 
 
 def described_model(reply: Any, name: str) -> str:
-    """What a server's list of models says about one of them, as far as it is the same on every host: the name of
-    its folder or file, and its size; empty where it says no more than the name.
+    """What a server's list of models says about one of them, as far as it is the same on every host: the name
+    of its folder or file, and its size; empty where it says no more than the name.
 
     >>> listed = {"data": [{"id": "chat", "root": "/models/Qwen3-8B", "owned_by": "vllm", "created": 1}]}
     >>> described_model(listed, "chat"), described_model({"data": [{"id": "chat"}]}, "chat")

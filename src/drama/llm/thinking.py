@@ -1,7 +1,7 @@
 """Thinking: what a reasoning LLM writes before its answer. It is no part of the answer.
 
-Servers may leave it in the text, and so does an LLM in this process. Marks count only where they can be marks:
-at the beginning, or where a line of thinking ends. The same words inside an answer are text.
+Servers may leave it in the text, and so does an LLM in this process. Marks count only where they can be
+marks: at the beginning, or where a line of thinking ends. The same words inside an answer are text.
 """
 
 import re
@@ -26,9 +26,7 @@ _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|me
 _CHANNEL_END = re.compile(r"<\|(?:end|return|start|call)\|>")
 _BARE_CHANNELS = re.compile(r"analysis.*assistantfinal", re.DOTALL)
 """Harmony's channels where a server has removed the special tokens."""
-_CLOSED = re.compile(
-    "|".join(rf"\n[ \t]*{re.escape(end)}|{re.escape(end)}[ \t]*\n" for _, end in _PAIRS)
-)
+_CLOSED = re.compile("|".join(rf"\n[ \t]*{re.escape(end)}|{re.escape(end)}[ \t]*\n" for _, end in _PAIRS))
 
 
 def without_thinking(text: str) -> str | None:
@@ -42,7 +40,8 @@ def without_thinking(text: str) -> str | None:
     True
     >>> without_thinking("what does the tag <think> mean")
     'what does the tag <think> mean'
-    >>> without_thinking("<|channel|>analysis<|message|>A query.<|end|><|start|>assistant<|channel|>final<|message|>tea")
+    >>> analysis = "<|channel|>analysis<|message|>They ask for a query.<|end|>"
+    >>> without_thinking(analysis + "<|start|>assistant<|channel|>final<|message|>tea")
     'tea'
     """
     text = text.strip()

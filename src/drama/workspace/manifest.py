@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from drama.errors import FileError
+from drama.errors import FileError, redacted
 
 MANIFEST = "manifest.json"
 _PACKAGES = ("drama-retrieval", "torch", "transformers", "tokenizers", "numpy", "bm25s", "ir-measures")
@@ -94,8 +94,8 @@ def machine() -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line of this process, as one would type it."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command line of this process, as one would type it, but for what looks like a secret."""
+    return shlex.join(map(redacted, [Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
 def _commit(package: Path) -> str | None:

@@ -5,7 +5,7 @@ malformed: for LLMs too small to keep to a format."""
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import zip_longest
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class FirstIdentifier(SlidingReranker):
     def order(self, windows: list[Window]) -> list[WindowOrder]:
         """See `SlidingReranker`."""
         found: list[WindowOrder] = []
-        with progress("rerank", len(windows)) as bar:
+        with progress("rerank", len(windows)) as bar, self.cache.flushed():
             for start in range(0, len(windows), self.batch_size):
                 batch = windows[start : start + self.batch_size]
                 found += self._batch(batch)
@@ -72,19 +72,19 @@ def _window_order(log_probs: Answer | None, size: int) -> WindowOrder:
 
 
 def first_tokens(engine: "Engine", prompt: Messages, letters: Sequence[str]) -> tuple[list[int], list[int]]:
-    """The tokens that begin every answer to a prompt (a space, where a tokenizer keeps it apart), and the token
-    of each letter after them.
+    """The tokens that begin every answer to a prompt (a space, where a tokenizer keeps it apart), and the
+    token of each letter after them.
 
     Raises:
         DramaError: a letter has more tokens than one, or none of its own.
     """
     found = [engine.continuation(prompt, letter) for letter in letters]
-    shared = len(commonprefix(found))
-    longer = next((letter for letter, ids in zip(letters, found, strict=True) if len(ids) != shared + 1), None)
-    tokens = [ids[shared] for ids in found if len(ids) > shared]
-    if longer is None and len({*tokens}) == len(letters):
+    shared = next(i for i, each in enumerate(zip_longest(*found)) if len({*each}) > 1)
+    tokens = [ids[shared] for ids in found if len(ids) == shared + 1]
+    if len({*tokens}) == len(letters):
         return found[0][:shared], tokens
+    longest = max(range(len(letters)), key=lambda i: len(found[i]))
     raise DramaError(
-        f"{engine.name}: '{longer or letters[0]}' is not one token of this LLM",
+        f"{engine.name}: '{letters[longest]}' is not one token of this LLM",
         hint="use augment.rerank.method: likelihood or listwise",
     )

@@ -47,7 +47,7 @@ class Likelihood(Reranker):
             for text in texts:
                 asked.setdefault(text, {})[query] = None
         known: dict[tuple[str, str], float | None] = {}
-        with progress("rerank", len(asked)) as bar:
+        with progress("rerank", len(asked)) as bar, self.cache.flushed():
             for text, each in asked.items():
                 for query, score in zip(each, self.scores(text, list(each)), strict=True):
                     known[text, query] = score
