@@ -34,9 +34,8 @@ _NOT_THE_FILE |= {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_
 class AnswerCache:
     """A sqlite file of request → answer. A request is a fingerprint of everything that the answer depends on.
 
-    Answers are written together, within a second of `put`, and by `flush`. Each has a checksum: a damaged one
-    counts as absent. A file that sqlite can't read is set aside, and what is sound in it is kept; both are
-    said.
+    Answers are written together, within a second of `put`, and by `flush`. Each has a checksum. A file in which one
+    is damaged, or that sqlite can't read, is set aside, and what is sound in it is kept; both are said.
 
     Raises:
         FileError: the file can't be opened or written.
@@ -56,7 +55,6 @@ class AnswerCache:
         self._since = 0.0
         self._lock = threading.RLock()
         self._timer: threading.Timer | None = None
-        self._damaged = 0
         self._opened: sqlite3.Connection | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._guarded(lambda: self._db)
@@ -73,15 +71,7 @@ class AnswerCache:
             if request in self._waiting:
                 return self._waiting[request]
             row = self._guarded(lambda: self._row(request))
-            if row is None:
-                return None
-            ending, text, mark = row
-            if mark == _mark(request, ending, text):
-                return Answer(text, cast("Ending", ending))
-            self._damaged += 1
-            if self._damaged == 1:
-                warn(f"{self.path}: damaged; answers that are not as they were written are asked for again")
-            return None
+            return None if row is None else Answer(row[1], cast("Ending", row[0]))
 
     def put(self, answers: Mapping[str, Answer]) -> None:
         """Store answers; they are on disk a second later, at the latest."""
@@ -140,10 +130,15 @@ class AnswerCache:
             with suppress(FileError, sqlite3.ProgrammingError):
                 self.flush()
 
-    def _row(self, request: str) -> tuple[str, str, str] | None:
+    def _row(self, request: str) -> tuple[str, str] | None:
         query = "select ending, answer, mark from answers where request = ?"
         row = self._db.execute(query, (request,)).fetchone()
-        return None if row is None else (str(row[0]), str(row[1]), str(row[2]))
+        if row is None:
+            return None
+        ending, text, mark = map(str, row)
+        if mark != _mark(request, ending, text):
+            raise sqlite3.DatabaseError("an answer is not as it was written")
+        return ending, text
 
     def _write(self) -> None:
         rows = [(r, a.ending, a.text, _mark(r, a.ending, a.text)) for r, a in self._waiting.items()]
@@ -180,7 +175,7 @@ class AnswerCache:
             self._replace(str(error))
             try:
                 return work()
-            except sqlite3.Error as again:
+            except sqlite3.Error as again:  # a full disk, say
                 raise _unusable(self.path, again) from None
 
     def _replace(self, why: str) -> None:
@@ -235,6 +230,7 @@ def _sound_rows(path: Path) -> Iterator[tuple[str, str, str, str]]:
     """The answers that can be read and are as they were written. Where a page can't be read, the next one is
     looked for, in steps that double."""
     db = _connect(path)
+    db.execute("pragma writable_schema = on")  # lets sqlite read a file whose end is missing
     at, step = 0, 1
     while step < 1 << 40:
         try:

@@ -54,7 +54,7 @@ def from_json(answer: str, labels: Sequence[str]) -> str | None:
         value, _ = json.JSONDecoder().raw_decode(text[begin.end() - 1 :])
     except (ValueError, RecursionError):
         return None
-    return _lines(value, labels)
+    return _lines(value, labels) if value else answer  # {} is JSON of nothing: a query about Python
 
 
 def _lines(value: Any, labels: Sequence[str]) -> str | None:
