@@ -14,7 +14,10 @@ from drama.errors import FileError
 from drama.llm import Answer, AnswerCache
 from drama.llm import cache as module
 
-ANSWERS = {f"request {i}": Answer(f"answer {i} " + "tea " * (i % 40), "end" if i % 3 else "cut off") for i in range(300)}
+ANSWERS = {
+    f"request {i}": Answer(f"answer {i} " + "tea " * (i % 40), "end" if i % 3 else "cut off")
+    for i in range(300)
+}
 
 
 @pytest.fixture
@@ -130,8 +133,12 @@ def test_a_torn_file(path: Path, share: float, capsys: pytest.CaptureFixture[str
         assert kept > 0
 
 
-@pytest.mark.parametrize("content", [b"not a database at all, but a text that somebody put there\n" * 40, b"SQLite format 3\0"])
-def test_another_file_in_its_place_is_set_aside(path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but a text that somebody put there\n" * 40, b"SQLite format 3\0"]
+)
+def test_another_file_in_its_place_is_set_aside(
+    path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     path.write_bytes(content)
     assert damaged(path, capsys) == (0, True)
     assert (path.parent / "answers.sqlite.damaged").read_bytes() == content

@@ -43,7 +43,9 @@ def test_answers_come_in_the_order_of_the_prompts(serving: Serving, monkeypatch:
         return echo(number, body)
 
     with serving(uneven) as fake:
-        server = ServerClient(fake.name, QUICK, extra_body={"chat_template_kwargs": {"enable_thinking": False}})
+        server = ServerClient(
+            fake.name, QUICK, extra_body={"chat_template_kwargs": {"enable_thinking": False}}
+        )
         batches = [range(a, min(a + 4, 10)) for a in (0, 4, 8)]
         assert ask(server, 10) == [[Answer(f"q{i}!") for i in batch] for batch in batches]
     assert server.usage.figures() == {
@@ -194,7 +196,9 @@ def test_prompts_are_read_as_they_are_needed(serving: Serving) -> None:
             yield chats(1)[0]
 
     with serving(echo) as fake:
-        answers = ServerClient(fake.name, ServerSettings(concurrency=3)).as_they_come(endless(), Sampling(), 1)
+        answers = ServerClient(fake.name, ServerSettings(concurrency=3)).as_they_come(
+            endless(), Sampling(), 1
+        )
         seen = sum(len(next(answers)) for _ in range(5))
         assert read <= seen + 2 * 3
         answers.close()

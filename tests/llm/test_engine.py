@@ -148,7 +148,9 @@ def test_a_template_without_a_system_turn(tiny_llm: Path, tmp_path: Path) -> Non
     assert engine.tokenizer.decode(engine.tokens(chat)).split() == ["user:", "Ask.", "Tea."]
 
 
-def test_answers_say_whether_they_were_cut_off(engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_say_whether_they_were_cut_off(
+    engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (row,), _ = engine._answers([engine.tokens(prompts[0])], GREEDY)
     monkeypatch.setattr(engine, "ends", frozenset({row[3]}))
     endings = [a.ending for batch in engine.generate(prompts[:1], GREEDY, 1) for a in batch]

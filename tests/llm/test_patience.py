@@ -146,5 +146,3 @@ def test_a_request_that_always_fails_does_not_wait_for_ever(serving: Serving) ->
         with pytest.raises(DramaError, match="after 4 tries"):
             answers(server, 50)
         assert sum(body["messages"][-1]["content"] == "q3" for body in fake.bodies) == 4
-
-

@@ -17,7 +17,12 @@ from drama.models.resolve import cache_folder
 
 LETTERS = list("ABCDEF")
 PROMPT = ListPrompt.load("first_identifier", "rerank")
-TEXTS = ["The order is B > A > C.", "A: a text. B: another. C: more", "Answer A B C D E F", "A B C D E F > D > E > F"] * 9
+TEXTS = [
+    "The order is B > A > C.",
+    "A: a text. B: another. C: more",
+    "Answer A B C D E F",
+    "A B C D E F > D > E > F",
+] * 9
 INST = (
     "{% for m in messages %}{% if m['role'] == 'assistant' %} {{ m['content'] }}</s>{% else %}"
     "[INST] {{ m['content'] }} [/INST]{% endif %}{% endfor %}"
@@ -36,12 +41,19 @@ def engine(tiny_llm: Path) -> Engine:
 def with_tokenizer(engine: Engine, pre: Any, template: str | None) -> Engine:
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre
-    characters = sorted({letter for text in [*TEXTS, PROMPT.user, PROMPT.system] for letter in text} | {"▁", "Ġ"})
+    characters = sorted(
+        {letter for text in [*TEXTS, PROMPT.user, PROMPT.system] for letter in text} | {"▁", "Ġ"}
+    )
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=["<unk>", "<s>", "</s>"], initial_alphabet=characters, show_progress=False
+        vocab_size=400,
+        special_tokens=["<unk>", "<s>", "</s>"],
+        initial_alphabet=characters,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(TEXTS, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>", pad_token="</s>")
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>", pad_token="</s>"
+    )
     fast.chat_template = template
     return Engine(engine.model, fast, "tiny")
 
@@ -93,7 +105,9 @@ def test_scores_are_those_of_the_next_token(engine: Engine, tmp_path: Path) -> N
 
 
 def test_letters_that_are_no_tokens_are_named(engine: Engine) -> None:
-    split = SimpleNamespace(continuation=lambda _, letter: [5, ord(letter)] if letter != "B" else [6, 7, 8], name="m")
+    split = SimpleNamespace(
+        continuation=lambda _, letter: [5, ord(letter)] if letter != "B" else [6, 7, 8], name="m"
+    )
     with pytest.raises(DramaError, match="'B' is not one token"):
         first_tokens(split, [], LETTERS)  # type: ignore[arg-type]
 
