@@ -144,7 +144,8 @@ Reply = tuple[int, dict[str, str], Any]
 
 
 class ChatServer:
-    """A real HTTP server on loopback: `reply(number of this request, body)` answers, and what came in is kept."""
+    """A real HTTP server on loopback: `reply(number of this request, body)` answers, and what came in is
+    kept."""
 
     def __init__(self, reply: Callable[[int, dict[str, Any]], Reply], models: Any = None) -> None:
         self.reply, self.models = reply, models

@@ -12,7 +12,8 @@ from drama.llm import Answer, AnswerCache
 
 @pytest.fixture(scope="session")
 def rewrite_answers() -> Callable[[Path, Callable[[int], str]], int]:
-    """`rewrite_answers(path, text_of)` gives the cached answers, in the order of their requests, other texts."""
+    """`rewrite_answers(path, text_of)` gives the cached answers, in the order of their requests, other
+    texts."""
 
     def rewrite(path: Path, text_of: Callable[[int], str]) -> int:
         with closing(sqlite3.connect(path)) as db:

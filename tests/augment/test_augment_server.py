@@ -97,9 +97,11 @@ def test_thinking_and_cut_answers_are_outcomes(
     lines = [json.loads(line) for line in (tmp_path / "out/generated.jsonl").read_text().splitlines()]
     accepted = [line["query"] for line in lines if line["outcome"] in ("ok", "repaired")]
     assert all(query.startswith("why does nobody hear ") for query in accepted)
-    with serving(lambda *_: completion("<think>Okay", "length")) as fake:
-        with pytest.raises(DramaError, match="thinking not finished: 100") as caught:
-            run(fake.name, passages, tmp_path / "none", revision="2")
+    with (
+        serving(lambda *_: completion("<think>Okay", "length")) as fake,
+        pytest.raises(DramaError, match="thinking not finished: 100") as caught,
+    ):
+        run(fake.name, passages, tmp_path / "none", revision="2")
     assert "max_new_tokens" in caught.value.hint
 
 
@@ -118,7 +120,8 @@ def test_the_key_is_written_nowhere(
     run_drama: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A server that repeats the key in answers, refusals and errors; and a command line that holds a secret."""
+    """A server that repeats the key in answers, refusals and errors; and a command line that holds a
+    secret."""
     monkeypatch.setenv(KEY_VARIABLE, SECRET)
     monkeypatch.setenv("PYTHONWARNINGS", "")
 

@@ -89,7 +89,8 @@ def test_two_processes_may_share_a_store(path: Path) -> None:
 
 
 def damaged(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, bool]:
-    """Uses a damaged file as runs would. Returns how many answers the first one found, and whether it said so."""
+    """Uses a damaged file as runs would. Returns how many answers the first one found, and whether it said
+    so."""
     capsys.readouterr()
     kept = []
     for _ in range(3):

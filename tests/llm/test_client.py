@@ -1,4 +1,5 @@
-"""A real HTTP server in this process: order, seeds, failures that pass, failures that do not, stalls, limits."""
+"""A real HTTP server in this process: order, seeds, failures that pass, failures that do not, stalls,
+limits."""
 
 import threading
 import time
@@ -145,9 +146,9 @@ def test_what_came_before_a_failure_is_not_lost(serving: Serving) -> None:
     with serving(first_is_poison) as fake:
         server = ServerClient(fake.name, ServerSettings(concurrency=4, retries=0))
         found: list[int] = []
+        some = (number for each in server.as_they_come(chats(40), Sampling(), 1) for number, _ in each)
         with pytest.raises(DramaError, match="after 1 tries"):
-            for some in server.as_they_come(chats(40), Sampling(), 1):
-                found += [number for number, _ in some]
+            found.extend(some)
     assert len(found) >= 10
     assert 0 not in found
 

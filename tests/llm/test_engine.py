@@ -172,7 +172,8 @@ def test_marks_of_thinking_are_kept_though_they_are_special_tokens(tiny_llm: Pat
     engine = load_engine(folder, "fp32", weights=False)
     extra = ["<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|other|>"]
     engine.tokenizer.add_special_tokens({"additional_special_tokens": extra})
-    text = "<|channel|>analysis<|message|>The wing<|end|><|start|>assistant<|channel|>final<|message|>a<|other|> wing</s>"
+    text = "<|channel|>analysis<|message|>The wing<|end|>"
+    text += "<|start|>assistant<|channel|>final<|message|>a<|other|> wing</s>"
     ids = engine.tokenizer(text, add_special_tokens=False)["input_ids"]
     (answer,) = engine.decoded([ids], [False])
     assert "<|channel|>" in answer.text

@@ -7,27 +7,35 @@ import pytest
 from drama.llm import Answer
 from drama.llm.reply import described_model, read_completion
 
+QUERY = "how do wings lift"
+LOC = "how do bees communicate the loc"
+TAGS = "what does <think> mean in </think> tags"
+
 
 def completion(content: Any, reason: str | None = "stop", **message: Any) -> dict[str, Any]:
     return {"choices": [{"message": {"content": content, **message}, "finish_reason": reason}]}
 
 
+def text(words: str) -> dict[str, str]:
+    return {"type": "text", "text": words}
+
+
 @pytest.mark.parametrize(
     ("reply", "said", "problem", "cut"),
     [
-        (completion("how do wings lift"), "how do wings lift", "", False),
-        (completion("how do bees communicate the loc", "length"), "how do bees communicate the loc", "", True),
+        (completion(QUERY), QUERY, "", False),
+        (completion(LOC, "length"), LOC, "", True),
         (completion("how do bees", "model_length"), "how do bees", "", True),
         (completion("गंगा का \ufffd"), "गंगा का \ufffd", "", True),
         (completion(None), "", "", False),
-        (completion("<think>\nThey want\n</think>\n\nhow do wings lift"), "how do wings lift", "", False),
-        (completion("They want\n</think>\n\nhow do wings lift"), "how do wings lift", "", False),
-        (completion("They want</think>\nhow do wings lift"), "how do wings lift", "", False),
+        (completion("<think>\nThey want\n</think>\n\nhow do wings lift"), QUERY, "", False),
+        (completion("They want\n</think>\n\nhow do wings lift"), QUERY, "", False),
+        (completion("They want</think>\nhow do wings lift"), QUERY, "", False),
         (completion("<think>\nOkay, they want", "length"), "", "thinking not finished", True),
         (completion("<think>\nOkay, they want"), "", "thinking not finished", False),
-        (completion("[THINK]Okay[/THINK]how do wings lift"), "how do wings lift", "", False),
-        (completion("<think></think><think>b</think> how do wings lift"), "how do wings lift", "", False),
-        (completion("analysisThey want a query.assistantfinalhow do wings lift"), "how do wings lift", "", False),
+        (completion("[THINK]Okay[/THINK]how do wings lift"), QUERY, "", False),
+        (completion("<think></think><think>b</think> how do wings lift"), QUERY, "", False),
+        (completion("analysisThey want it.assistantfinalhow do wings lift"), QUERY, "", False),
         (completion("<|channel|>analysis<|message|>They want", "length"), "", "thinking not finished", True),
         (
             completion("<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>"),
@@ -35,12 +43,12 @@ def completion(content: Any, reason: str | None = "stop", **message: Any) -> dic
         ),
         (completion(None, "length", reasoning_content="Okay"), "", "thinking not finished", True),
         (completion("", "stop", reasoning="Okay"), "", "thinking not finished", False),
-        (completion("how do wings lift", reasoning_content="Okay"), "how do wings lift", "", False),
-        (completion([{"type": "text", "text": "how do "}, {"type": "text", "text": "wings"}]), "how do wings", "", False),
-        (completion([{"type": "thinking", "thinking": []}, {"type": "text", "text": "wings"}]), "wings", "", False),
+        (completion(QUERY, reasoning_content="Okay"), QUERY, "", False),
+        (completion([text("how do "), text("wings")]), "how do wings", "", False),
+        (completion([{"type": "thinking", "thinking": []}, text("wings")]), "wings", "", False),
         (completion([{"type": "thinking", "thinking": []}], "length"), "", "thinking not finished", True),
         (completion("half a smile \ud83d"), "half a smile \ufffd", "", True),
-        (completion("what does <think> mean in </think> tags"), "what does <think> mean in </think> tags", "", False),
+        (completion(TAGS), TAGS, "", False),
     ],
 )  # fmt: skip
 def test_answers_and_how_they_ended(reply: dict[str, Any], said: str, problem: str, cut: bool) -> None:

@@ -3,7 +3,7 @@
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -14,7 +14,6 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from drama.augment import AugmentSettings
-from drama.augment.prompts.text_prompt import TextPrompt
 from drama.errors import DramaError, MissingExtraError
 from drama.llm import Sampling, VLLMEngine, load_engine, open_chat
 
@@ -57,15 +56,15 @@ TOKENS = 50
 
 
 def draw(seed: int) -> int:
-    """The first token as vLLM draws it for a request with a seed: by noise from a generator of its own. All of
-    fifty tokens are equally probable."""
+    """The first token as vLLM draws it for a request with a seed: by noise from a generator of its own. All
+    of fifty tokens are equally probable."""
     noise = torch.empty(TOKENS).exponential_(generator=torch.Generator().manual_seed(seed))
     return 10 + int((torch.full((TOKENS,), 1 / TOKENS) / noise).argmax())
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """`stand_in(output)`: a module in vLLM's place, whose answers are a function of the sampling parameters."""
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`stand_in(output)`: a module in vLLM's place, whose answers are a function of sampling parameters."""
 
     def put(output: Callable[[Any], Any]) -> None:
         class LLM:
@@ -79,7 +78,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         module.LLM, module.SamplingParams = LLM, SimpleNamespace  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "vllm", module)
 
-    yield put
+    return put
 
 
 def test_each_prompt_draws_its_own_noise(tiny_llm: Path, stand_in: Callable[..., None]) -> None:

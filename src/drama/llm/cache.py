@@ -34,8 +34,9 @@ _NOT_THE_FILE |= {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_
 class AnswerCache:
     """A sqlite file of request → answer. A request is a fingerprint of everything that the answer depends on.
 
-    Answers are written together, within a second of `put`, and by `flush`. Each has a checksum. A file in which one
-    is damaged, or that sqlite can't read, is set aside, and what is sound in it is kept; both are said.
+    Answers are written together, within a second of `put`, and by `flush`. Each has a checksum. A file in
+    which one is damaged, or that sqlite can't read, is set aside, and what is sound in it is kept; both are
+    said.
 
     Raises:
         FileError: the file can't be opened or written.

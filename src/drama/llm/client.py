@@ -19,7 +19,7 @@ import httpx
 from pydantic import Field
 
 from drama.console import note
-from drama.errors import DramaError, redacted
+from drama.errors import DramaError
 from drama.files import fingerprint
 from drama.llm.address import KEY_VARIABLE, server_address
 from drama.llm.answer import Answer
@@ -292,7 +292,7 @@ class ServerClient(ChatModel):
     def _failure(self, response: httpx.Response, text: str) -> Answer:
         """The refusal of a prompt; any other failure is raised."""
         status = response.status_code
-        why = f"status {status}: {redacted(' '.join(text.split()))[:_SHOWN] or response.reason_phrase}"
+        why = f"status {status}: {' '.join(text.split())[:_SHOWN] or response.reason_phrase}"
         wait = retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
         if status in _PROMPT_REFUSED:
             return Answer(why, "refused")

@@ -58,17 +58,22 @@ def with_tokenizer(engine: Engine, pre: Any, template: str | None) -> Engine:
     return Engine(engine.model, fast, "tiny")
 
 
+CHAT = (
+    "{% for m in messages %}{{ m['role'] }}\n{{ m['content'] }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant\n{% endif %}"
+)
+BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False)
+APART = pre_tokenizers.Sequence(
+    [pre_tokenizers.Metaspace(prepend_scheme="never"), pre_tokenizers.Split("▁", "isolated")]
+)
 KINDS = {
-    "bytes": (pre_tokenizers.ByteLevel(add_prefix_space=False), None, "ĠA"),
+    "bytes": (BYTES, None, "ĠA"),
     "spaces as in Gemma": (pre_tokenizers.Metaspace(prepend_scheme="never", split=True), None, "▁A"),
     "spaces as in Llama 2": (pre_tokenizers.Metaspace(prepend_scheme="first", split=True), None, "▁A"),
-    "spaces apart": (
-        pre_tokenizers.Sequence([pre_tokenizers.Metaspace(prepend_scheme="never"), pre_tokenizers.Split("▁", "isolated")]),
-        None, "A",
-    ),
-    "a chat": (pre_tokenizers.ByteLevel(add_prefix_space=False), "{% for m in messages %}{{ m['role'] }}\n{{ m['content'] }}</s>\n{% endfor %}{% if add_generation_prompt %}assistant\n{% endif %}", "A"),
-    "a chat with a space before each answer": (pre_tokenizers.ByteLevel(add_prefix_space=False), INST, "ĠA"),
-}  # fmt: skip
+    "spaces apart": (APART, None, "A"),
+    "a chat": (BYTES, CHAT, "A"),
+    "a chat with a space before each answer": (BYTES, INST, "ĠA"),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
