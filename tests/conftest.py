@@ -5,9 +5,12 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -149,3 +152,76 @@ def small_collection(tmp_path_factory: pytest.TempPathFactory, texts: list[str])
     lines = [f"q{i}\td{i}\t1" for i in range(len(texts))]
     (folder / "qrels/test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n")
     return folder
+
+
+Reply = tuple[int, dict[str, str], Any]
+"""Status, headers, and the body: bytes, or what JSON can hold."""
+
+
+class ChatServer:
+    """A real HTTP server on loopback: `reply(number of this request, body)` answers, and what came in is
+    kept."""
+
+    def __init__(self, reply: Callable[[int, dict[str, Any]], Reply], models: Any = None) -> None:
+        self.reply, self.models = reply, models
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.lock = threading.Lock()
+        self.port = 0
+
+    @property
+    def name(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1#some/model"
+
+
+@contextlib.contextmanager
+def _serving(
+    reply: Callable[[int, dict[str, Any]], Reply], models: Any = None, port: int = 0
+) -> Iterator[ChatServer]:
+    fake = ChatServer(reply, models)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == "/v1/models" and fake.models is not None
+            self.answer(200 if known else 404, {}, fake.models if known else {})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with fake.lock:
+                number = len(fake.bodies)
+                fake.bodies.append(body | {"path": self.path})
+                fake.headers.append(dict(self.headers))
+                fake.times.append(time.monotonic())
+            self.answer(*fake.reply(number, body))
+
+        def answer(self, status: int, headers: dict[str, str], content: Any) -> None:
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
+            with contextlib.suppress(OSError):  # the client gave up
+                respond = self.send_response_only if "Date" in headers else self.send_response
+                respond(status)
+                for key, value in {"Content-Length": str(len(data)), **headers}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    server = Server(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    fake.port = server.server_port
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., contextlib.AbstractContextManager[ChatServer]]:
+    """`with serving(reply) as fake:` a chat server whose address is `fake.name`."""
+    return _serving

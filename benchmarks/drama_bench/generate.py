@@ -116,7 +116,7 @@ def _prompts(data: Iterable[str]) -> list[Messages]:
 
 def _in_batches(engine: Engine, prompts: list[Messages], share_prefix: bool) -> list[str]:
     engine.share_prefix = share_prefix
-    return [answer for batch in engine.generate(prompts, _SAMPLING, _BATCH) for answer in batch]
+    return [answer.text for batch in engine.generate(prompts, _SAMPLING, _BATCH) for answer in batch]
 
 
 @torch.inference_mode()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from math import isfinite
 from pathlib import Path
@@ -89,8 +88,10 @@ def test_an_english_query_for_a_german_text(lang: str, check: LanguageCheck, out
 @given(st.text())
 def test_any_answer_has_an_outcome(answer: str) -> None:
     query, outcome = parse_query(answer, "some text")
-    assert outcome in {"ok", "repaired", "empty", "too short", "too long", "copied", "wrong language"}
-    assert query or outcome == "empty"
+    assert outcome in {
+        "ok", "repaired", "malformed", "empty", "too short", "too long", "copied", "wrong language"
+    }  # fmt: skip
+    assert query or outcome in ("empty", "malformed")
 
 
 def test_the_stage(
@@ -192,7 +193,9 @@ def test_an_answer_in_lines_needs_room(passages: Path, tiny_llm: Path, tmp_path:
         augment(AugmentSettings.parse(section, "augment"), passages, tmp_path / "out")
 
 
-def test_several_prompts_and_the_round_trip(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
+def test_several_prompts_and_the_round_trip(
+    passages: Path, tiny_llm: Path, tmp_path: Path, rewrite_answers: Callable[..., int]
+) -> None:
     store = tmp_path / "store"
 
     def run(**synthesize: object) -> Manifest:
@@ -201,13 +204,9 @@ def test_several_prompts_and_the_round_trip(passages: Path, tiny_llm: Path, tmp_
         return augment(settings, passages, tmp_path / "out", 1, store)
 
     run(prompts=["question", "keyword"])
-    with sqlite3.connect(store / "answers.sqlite") as db:  # what random weights say is no query
-        requests = [row[0] for row in db.execute("select request from answers order by request")]
-        db.executemany(
-            "update answers set answer = ? where request = ?",
-            [(f"why nothing helps {i}" if i else "aircraft and lift", r) for i, r in enumerate(requests)],
-        )
-    assert len(requests) == 8
+    # what random weights say is no query
+    texts = ["aircraft and lift", *(f"why nothing helps {i}" for i in range(1, 8))]
+    assert rewrite_answers(store / "answers.sqlite", texts.__getitem__) == 8
     manifest = run(prompts=["question", "keyword"])
     assert manifest.figures["llm: synthesize"]["requests"] == 8  # unchanged: skipped, as it was written
     manifest = run(prompts=["question", "keyword"], round_trip=8)

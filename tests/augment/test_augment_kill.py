@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,9 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
-def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+def test_kill_minus_nine(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, rewrite_answers: Callable[..., int]
+) -> None:
     passages = tmp_path / "p.parquet"
     rows = [f"{text} Number {i} says {word}." for word in "xyz" for i, text in enumerate(texts)]
     write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(rows)])
@@ -78,8 +80,7 @@ def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path) -> No
         assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
     # Another label setting asks the LLM nothing: answers that were changed in the store come out as they are.
-    with sqlite3.connect(store / "answers.sqlite") as db:
-        db.execute("update answers set answer = 'what does the changed answer ask'")
+    rewrite_answers(store / "answers.sqlite", lambda _: "what does the changed answer ask")
     section["label"] = {"depth": 40}
     augment(AugmentSettings.parse(section, "augment"), passages, cut, 0, store)
     lines = [json.loads(line) for line in (cut / "generated.jsonl").read_text().splitlines()]

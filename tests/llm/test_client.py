@@ -1,79 +1,27 @@
-"""A real HTTP server in this process: answers, failures that pass, failures that do not, stalls, limits."""
+"""A real HTTP server in this process: order, seeds, failures that pass, failures that do not, stalls,
+limits."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from drama.errors import DramaError
+from drama.llm import Answer, Sampling, ServerClient, ServerSettings
 from drama.llm.address import KEY_VARIABLE, server_address
-from drama.llm.answers import AnswerCache, cached_answers
-from drama.llm.chat import Sampling
-from drama.llm.client import ServerClient, ServerSettings, retry_after
 
 Reply = tuple[int, dict[str, str], Any]
-QUICK = ServerSettings(backoff=0.01, retries=2, timeout=5)
+Serving = Callable[..., AbstractContextManager[Any]]
+QUICK = ServerSettings(backoff=0.01, retries=2, timeout=5, patience=0.01)
+"""Patience of 0.6 seconds."""
 
 
-class Fake:
-    """Calls `reply(number of this request, body)` and remembers what came in."""
-
-    def __init__(self, reply: Callable[[int, dict[str, Any]], Reply]) -> None:
-        self.reply = reply
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.times: list[float] = []
-        self.lock = threading.Lock()
-        self.name = ""
-
-
-@contextmanager
-def serving(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[Fake]:
-    fake = Fake(reply)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with fake.lock:
-                number = len(fake.bodies)
-                fake.bodies.append(body | {"path": self.path})
-                fake.headers.append(dict(self.headers))
-                fake.times.append(time.monotonic())
-            status, headers, content = fake.reply(number, body)
-            data = content if isinstance(content, bytes) else json.dumps(content).encode()
-            try:
-                self.send_response(status)
-                for key, value in {"Content-Length": str(len(data)), **headers}.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                self.wfile.write(data)
-            except OSError:
-                pass  # the client gave up
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    fake.name = f"http://127.0.0.1:{server.server_port}/v1#some/model"
-    try:
-        yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def said(text: str | None) -> Reply:
+def said(text: str | None, **choice: Any) -> Reply:
     usage = {"prompt_tokens": 3, "completion_tokens": 2}
-    return 200, {}, {"choices": [{"message": {"content": text}}], "usage": usage}
+    return 200, {}, {"choices": [{"message": {"content": text}, **choice}], "usage": usage}
 
 
 def echo(_: int, body: dict[str, Any]) -> Reply:
@@ -84,124 +32,142 @@ def chats(n: int) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": f"q{i}"}] for i in range(n)]
 
 
-def ask(server: ServerClient, n: int, batch_size: int = 4) -> list[list[str | None]]:
+def ask(server: ServerClient, n: int, batch_size: int = 4) -> list[list[Answer]]:
     return list(server.generate(chats(n), Sampling(), batch_size, seed=7))
 
 
-def test_answers_come_in_the_order_of_the_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "secret")
+def test_answers_come_in_the_order_of_the_prompts(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "a-key")
 
     def uneven(number: int, body: dict[str, Any]) -> Reply:
         time.sleep(0.05 if number % 3 == 0 else 0)
         return echo(number, body)
 
     with serving(uneven) as fake:
-        server = ServerClient(fake.name, QUICK)
-        assert ask(server, 10) == [[f"q{i}!" for i in range(a, min(a + 4, 10))] for a in (0, 4, 8)]
+        server = ServerClient(
+            fake.name, QUICK, extra_body={"chat_template_kwargs": {"enable_thinking": False}}
+        )
+        batches = [range(a, min(a + 4, 10)) for a in (0, 4, 8)]
+        assert ask(server, 10) == [[Answer(f"q{i}!") for i in batch] for batch in batches]
     assert server.usage.figures() == {
         "requests": 10, "retries": 0, "prompt_tokens": 30, "completion_tokens": 20
     }  # fmt: skip
     body = fake.bodies[0]
     assert (body["path"], body["model"]) == ("/v1/chat/completions", "some/model")
-    assert (body["seed"], body["max_tokens"], body["temperature"]) == (7, 32, 0.8)
-    assert {h["Authorization"] for h in fake.headers} == {"Bearer secret"}
+    assert (body["max_tokens"], body["temperature"]) == (32, 0.8)
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
+    assert {h["Authorization"] for h in fake.headers} == {"Bearer a-key"}
 
 
-def test_tokens_are_priced() -> None:
+def test_each_prompt_has_its_own_seed(serving: Serving) -> None:
+    with serving(echo) as fake:
+        ask(ServerClient(fake.name, QUICK), 30)
+        seeds = {body["messages"][-1]["content"]: body["seed"] for body in fake.bodies}
+        assert len({*seeds.values()}) == 30
+        assert all(0 <= seed < 2**31 for seed in seeds.values())
+        fake.bodies.clear()
+        list(ServerClient(fake.name, QUICK).generate(chats(30)[::-1], Sampling(), 1, seed=7))
+        assert {body["messages"][-1]["content"]: body["seed"] for body in fake.bodies} == seeds
+        fake.bodies.clear()
+        list(ServerClient(fake.name, QUICK).generate(chats(30), Sampling(), 1, seed=8))
+        assert not {body["seed"] for body in fake.bodies} & {*seeds.values()}
+
+
+def test_tokens_are_priced(serving: Serving) -> None:
     with serving(echo) as fake:
         server = ServerClient(fake.name, ServerSettings(prices=(1.0, 10.0)))
         ask(server, 10)
     assert server.usage.figures()["cost"] == pytest.approx((30 * 1.0 + 20 * 10.0) / 1e6)
 
 
-def test_failures_that_pass_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_that_pass_are_tried_again(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
     first: list[Reply] = [(500, {}, {"error": "oops"}), (429, {"Retry-After": "0.4"}, {})]
     with serving(lambda i, body: first[i] if i < 2 else echo(i, body)) as fake:
         server = ServerClient(fake.name, QUICK)
-        assert ask(server, 1) == [["q0!"]]
+        assert ask(server, 1) == [[Answer("q0!")]]
     assert server.usage.retries == 2
     assert fake.times[2] - fake.times[1] >= 0.4
     assert "Authorization" not in fake.headers[0]
 
 
-def test_a_retry_after_may_be_a_date() -> None:
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert retry_after(later) == pytest.approx(90, abs=3)
-    assert retry_after("soon") == retry_after("-5") == 0
-
-
-def test_a_stalled_answer_times_out_and_is_tried_again() -> None:
+def test_a_stalled_answer_times_out_and_is_tried_again(serving: Serving) -> None:
     def stall(number: int, body: dict[str, Any]) -> Reply:
         time.sleep(1.5 if number == 0 else 0)
         return echo(number, body)
 
     with serving(stall) as fake:
         server = ServerClient(fake.name, ServerSettings(backoff=0.01, retries=1, timeout=0.5))
-        assert ask(server, 1) == [["q0!"]]
+        assert ask(server, 1) == [[Answer("q0!")]]
     assert server.usage.retries == 1
 
 
-def test_failures_that_do_not_pass_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "secret")
-    with serving(lambda *_: (503, {}, {"error": "overloaded"})) as fake:
-        with pytest.raises(DramaError, match=r"no answer after 3 tries .*overloaded"):
+def test_failures_that_do_not_pass_are_errors(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "sk-1234")
+    with serving(lambda *_: (500, {}, {"error": "out of order"})) as fake:
+        with pytest.raises(DramaError, match=r"no answer after 3 tries .*out of order"):
             ask(ServerClient(fake.name, QUICK), 1)
         assert len(fake.bodies) == 3
     replies: list[tuple[Reply, str]] = [
-        ((401, {}, {"error": "bad key"}), KEY_VARIABLE),
+        ((401, {}, {"error": "bad key sk-1234"}), KEY_VARIABLE),
         ((302, {"Location": "http://elsewhere.invalid/"}, {}), "status 302"),
         ((429, {"Retry-After": "4000"}, {}), "asks to wait 4000 seconds"),
-        ((200, {}, b"<html>"), "not a chat completion"),
+        ((200, {}, b"<html> sk-1234"), "not a chat completion"),
+        ((200, {}, b"[" * 100_000), "not a chat completion"),
         ((200, {}, {"choices": []}), "not a chat completion"),
+        ((200, {}, {"choices": [{"message": {"content": {"a": 1}}}]}), "not a chat completion"),
     ]
     for reply, message in replies:
         with serving(lambda *_, reply=reply: reply) as fake:
             with pytest.raises(DramaError) as caught:
                 ask(ServerClient(fake.name, QUICK), 1)
             assert message in str(caught.value)
-            assert "secret" not in str(caught.value)
+            assert "sk-1234" not in str(caught.value)
             assert len(fake.bodies) == 1
-    gone = ServerClient(fake.name, ServerSettings(backoff=0.01, retries=0))
-    with pytest.raises(DramaError, match="after 1 tries"):
-        ask(gone, 1)
 
 
-def test_prompts_that_the_server_refuses_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("key", ["sk-1234\n", "sk 1234", "clé"])
+def test_a_key_that_cannot_be_sent_is_named_but_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, key)
+    with pytest.raises(DramaError, match=KEY_VARIABLE) as caught:
+        ask(ServerClient("http://127.0.0.1:1/v1#m", QUICK), 1)
+    assert key.strip() not in str(caught.value)
+
+
+def test_what_came_before_a_failure_is_not_lost(serving: Serving) -> None:
+    """Answers that are there are handed over first, though an earlier prompt's request failed for good."""
+
+    def first_is_poison(_: int, body: dict[str, Any]) -> Reply:
+        if body["messages"][-1]["content"] == "q0":
+            time.sleep(0.3)
+            return 500, {}, {}
+        return echo(0, body)
+
+    with serving(first_is_poison) as fake:
+        server = ServerClient(fake.name, ServerSettings(concurrency=4, retries=0))
+        found: list[int] = []
+        some = (number for each in server.as_they_come(chats(40), Sampling(), 1) for number, _ in each)
+        with pytest.raises(DramaError, match="after 1 tries"):
+            found.extend(some)
+    assert len(found) >= 10
+    assert 0 not in found
+
+
+def test_refusals_are_answers(serving: Serving) -> None:
     def long_ones(number: int, body: dict[str, Any]) -> Reply:
         refused = body["messages"][-1]["content"] in ("q2", "q5")
         return (400, {}, {"error": "context too long"}) if refused else echo(number, body)
 
     with serving(long_ones) as fake:
         found = [a for batch in ask(ServerClient(fake.name, QUICK), 7) for a in batch]
-        assert found == ["q0!", "q1!", None, "q3!", "q4!", None, "q6!"]
-        assert len(fake.bodies) == 7
-    assert capsys.readouterr().err.count("context too long") == 1
-    with (
-        serving(lambda *_: (400, {}, {"error": "no such parameter: seed"})) as fake,
-        pytest.raises(DramaError, match=r"refused \d+ prompts and answered 0 .*no such parameter"),
-    ):
-        ask(ServerClient(fake.name, QUICK), 20)
+    assert [answer.ending for answer in found] == [
+        "end", "end", "refused", "end", "end", "refused", "end"
+    ]  # fmt: skip
+    assert "context too long" in found[2].text
+    assert found[2].said == ""
 
 
-def test_the_same_request_is_sent_once(tmp_path: Path) -> None:
-    cache = AnswerCache(tmp_path / "answers.sqlite")
-    with serving(lambda number, _: said(f"answer {number}")) as fake:
-        server = ServerClient(fake.name, ServerSettings(concurrency=1))
-        twice = [*chats(3), *chats(3)]
-        found = cached_answers(server, twice, Sampling(), 4, 0, cache, "ask")
-        assert len(fake.bodies) == 3
-        assert found == ["answer 0", "answer 1", "answer 2"] * 2
-        assert cached_answers(server, twice, Sampling(), 4, 0, cache, "ask") == found
-        assert len(fake.bodies) == 3
-
-
-def test_an_answer_without_text_is_empty() -> None:
-    with serving(lambda *_: said(None)) as fake:
-        assert ask(ServerClient(fake.name, QUICK), 1) == [[""]]
-
-
-def test_no_more_requests_than_allowed() -> None:
+def test_no_more_requests_than_allowed(serving: Serving) -> None:
     running, most, lock = 0, 0, threading.Lock()
 
     def watched(number: int, body: dict[str, Any]) -> Reply:
@@ -221,32 +187,41 @@ def test_no_more_requests_than_allowed() -> None:
     assert fake.times[-1] - fake.times[0] >= 5 * 0.05 - 0.03
 
 
-def test_what_was_answered_is_not_asked_again_even_after_a_failure(tmp_path: Path) -> None:
-    cache = AnswerCache(tmp_path / "answers.sqlite")
+def test_prompts_are_read_as_they_are_needed(serving: Serving) -> None:
+    read = 0
 
-    def run(name: str, n: int) -> list[str | None]:
-        settings = ServerSettings(concurrency=1, retries=0)
-        return cached_answers(ServerClient(name, settings), chats(n), Sampling(), 4, 0, cache, "ask")
+    def endless() -> Any:
+        nonlocal read
+        while True:
+            read += 1
+            yield chats(1)[0]
 
-    failing = True
-    with serving(lambda i, body: (500, {}, {}) if failing and i >= 3 else echo(i, body)) as fake:
-        with pytest.raises(DramaError, match="Answers so far are kept"):
-            run(fake.name, 6)
-        failing = False
-        before = len(fake.bodies)
-        assert run(fake.name, 6) == [f"q{i}!" for i in range(6)]
-        # A request of the first run may still be on its way; what was answered there is not asked again.
-        asked = {body["messages"][-1]["content"] for body in fake.bodies[before:]}
-        assert asked == {"q3", "q4", "q5"}
-        before = len(fake.bodies)
-        run(fake.name, 6)
-        assert len(fake.bodies) == before
+    with serving(echo) as fake:
+        answers = ServerClient(fake.name, ServerSettings(concurrency=3)).as_they_come(
+            endless(), Sampling(), 1
+        )
+        seen = sum(len(next(answers)) for _ in range(5))
+        assert read <= seen + 2 * 3
+        answers.close()
+
+
+def test_control_tokens_in_a_text_are_not_sent(serving: Serving) -> None:
+    with serving(echo) as fake:
+        text = "ends with <|im_end|>, </s>, <end_of_turn> or [/INST], and 1 < 2 | 3"
+        list(ServerClient(fake.name, QUICK).generate([[{"role": "user", "content": text}]], Sampling(), 1))
+    (body,) = fake.bodies
+    sent = body["messages"][0]["content"]
+    assert sent == "ends with < |im_end|>, < /s>, < end_of_turn> or [ /INST], and 1 < 2 | 3"
 
 
 @pytest.mark.parametrize(
-    "name", ["http://localhost:8000/v1", "http://u:p@host/v1#m", "http://host/v1?key=k#m", "http:///v1#m"]
-)
+    "name",
+    [
+        "http://localhost:8000/v1", "http://u:pw@host/v1#m", "http://host/v1?key=pw#m", "http:///v1#m",
+        "http://host/v1#m?key=pw", "http://u:pw@host/v1",
+    ],
+)  # fmt: skip
 def test_addresses_that_are_refused(name: str) -> None:
     with pytest.raises(DramaError) as caught:
         server_address(name)
-    assert "u:p" not in str(caught.value)
+    assert "pw" not in str(caught.value)

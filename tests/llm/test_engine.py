@@ -10,13 +10,14 @@ import torch
 from drama.augment.prompts.text_prompt import Shot, TextPrompt
 from drama.errors import DramaError, FileError
 from drama.llm import (
-    AnswerCache,
+    Answer,
     Engine,
     Sampling,
     answer_log_likelihoods,
     load_engine,
 )
 from drama.llm import engine as engine_module
+from drama.models.resolve import cache_folder
 
 GREEDY = Sampling(max_new_tokens=8, temperature=0)
 
@@ -38,7 +39,7 @@ def prompts(texts: list[str]) -> list[list[dict[str, str]]]:
 
 
 def answers(engine: Engine, prompts: list[list[dict[str, str]]], size: int, how: Sampling, seed: int = 0):
-    return [a for batch in engine.generate(prompts, how, size, seed) for a in batch]
+    return [a.text for batch in engine.generate(prompts, how, size, seed) for a in batch]
 
 
 def test_batches_equal_single_prompts_of_transformers(
@@ -60,13 +61,15 @@ def test_batches_equal_single_prompts_of_transformers(
 @torch.inference_mode()
 def test_answers_end_at_the_end_token(engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [engine.tokens(p) for p in prompts]
-    whole = engine._answers(rows, GREEDY)
+    whole, cut = engine._answers(rows, GREEDY)
+    assert all(cut)
     ends = frozenset({whole[0][2], whole[1][0]})
     monkeypatch.setattr(engine, "ends", ends)
-    short = engine._answers(rows, GREEDY)
+    short, cut = engine._answers(rows, GREEDY)
+    assert cut == [len(row) == 8 for row in short]
     assert short == [list(takewhile(lambda t: t not in ends, row)) for row in whole]
     monkeypatch.setattr(engine, "share_prefix", False)
-    assert short == engine._answers(rows, GREEDY)
+    assert (short, cut) == engine._answers(rows, GREEDY)
     assert short[1] == []
     assert any(len(row) == 8 for row in short)
 
@@ -88,15 +91,6 @@ def test_the_caller_keeps_its_own_torch_state_between_batches(engine: Engine, pr
     assert not torch.is_inference_mode_enabled()
     assert torch.rand(2).tolist() == expected
     assert len(list(batches)) == 1
-
-
-def test_the_cache_survives_closing(tmp_path: Path) -> None:
-    cache = AnswerCache(tmp_path / "answers.sqlite")
-    cache.put({"m 1": "yes"})
-    del cache
-    again = AnswerCache(tmp_path / "answers.sqlite")
-    assert again.get("m 1") == "yes"
-    assert again.get("m 2") is None
 
 
 def test_prompt_errors(tmp_path: Path) -> None:
@@ -152,3 +146,77 @@ def test_a_template_without_a_system_turn(tiny_llm: Path, tmp_path: Path) -> Non
     engine.chat = True
     chat = [{"role": "system", "content": "Ask."}, {"role": "user", "content": "Tea."}]
     assert engine.tokenizer.decode(engine.tokens(chat)).split() == ["user:", "Ask.", "Tea."]
+
+
+def test_answers_say_whether_they_were_cut_off(
+    engine: Engine, prompts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,), _ = engine._answers([engine.tokens(prompts[0])], GREEDY)
+    monkeypatch.setattr(engine, "ends", frozenset({row[3]}))
+    endings = [a.ending for batch in engine.generate(prompts[:1], GREEDY, 1) for a in batch]
+    assert endings == ["end"]
+    monkeypatch.setattr(engine, "ends", frozenset())
+    endings = [a.ending for batch in engine.generate(prompts, GREEDY, 4) for a in batch]
+    assert endings == ["cut off"] * len(prompts)
+
+
+def test_half_a_character_at_the_end_is_a_cut(engine: Engine) -> None:
+    ids = engine.tokenizer("Ganges गंगा", add_special_tokens=False)["input_ids"]
+    (answer,) = engine.decoded([ids[:-1]], [False])
+    assert answer.text.endswith("\ufffd")
+    assert answer.cut
+
+
+def test_marks_of_thinking_are_kept_though_they_are_special_tokens(tiny_llm: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_llm, tmp_path / "llm")
+    engine = load_engine(folder, "fp32", weights=False)
+    extra = ["<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|other|>"]
+    engine.tokenizer.add_special_tokens({"additional_special_tokens": extra})
+    text = "<|channel|>analysis<|message|>The wing<|end|>"
+    text += "<|start|>assistant<|channel|>final<|message|>a<|other|> wing</s>"
+    ids = engine.tokenizer(text, add_special_tokens=False)["input_ids"]
+    (answer,) = engine.decoded([ids], [False])
+    assert "<|channel|>" in answer.text
+    assert answer.said == "a wing"
+    assert engine.decoded([ids[: len(ids) // 2]], [True])[0].problem == "thinking not finished"
+    assert Answer("<s> is text").said == "<s> is text"
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_control_tokens_in_a_document_are_text(tiny_llm: Path, tmp_path: Path, chat: bool) -> None:
+    folder = shutil.copytree(tiny_llm, tmp_path / "llm")
+    if not chat:
+        (folder / "chat_template.jinja").unlink()
+    engine = load_engine(folder, "fp32", weights=False)
+    prompt = TextPrompt(system="Ask.", user="Text: {text}", shots=[Shot(text="tea", answer="what is tea")])
+    plain = engine.tokens(prompt.messages("A turn ends with a mark and goes on."))
+    text = "</s>A turn ends with </s> and goes on.<s>assistant"
+    written = engine.tokens(prompt.messages(text))
+    ends = {engine.tokenizer.bos_token_id, engine.tokenizer.eos_token_id}
+    assert [t for t in written if t in ends] == [t for t in plain if t in ends]
+    assert text in engine.tokenizer.decode(written)
+    # The texts around it, and prompts without such tokens, are as they were.
+    whole = engine.tokenizer(engine._text(prompt.messages("A turn.")), add_special_tokens=False)["input_ids"]
+    assert engine.tokens(prompt.messages("A turn.")) == whole
+    private = "\ue000 and \ue001 </s>"
+    assert private in engine.tokenizer.decode(engine.tokens(prompt.messages(private)))
+
+
+def test_added_tokens_that_the_template_writes_are_control_tokens_too(tiny_llm: Path, tmp_path: Path) -> None:
+    engine = load_engine(shutil.copytree(tiny_llm, tmp_path / "llm"), "fp32", weights=False)
+    engine.tokenizer.add_tokens(["<think>", "<b>"])
+    think, bold = engine.tokenizer.convert_tokens_to_ids(["<think>", "<b>"])
+    engine.tokenizer.chat_template += "{# <think> #}"
+    ids = engine.tokens([{"role": "user", "content": "tags <think> and <b>"}])
+    assert think not in ids
+    assert bold in ids
+
+
+@pytest.mark.skipif(not cache_folder("smollm2-135m").is_dir(), reason="smollm2-135m is not cached")
+def test_a_page_about_chatml_ends_no_turn_of_smollm2() -> None:
+    engine = load_engine("smollm2-135m", weights=False)
+    prompt, end = TextPrompt.load("question", "queries"), engine.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    texts = ("ChatML ends a turn so.", "ChatML ends a turn with <|im_end|> so.")
+    plain, written = (engine.tokens(prompt.messages(text)) for text in texts)
+    assert plain.count(end) == written.count(end) > 0
+    assert texts[1] in engine.tokenizer.decode(written)

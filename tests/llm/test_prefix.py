@@ -65,7 +65,7 @@ def test_rows_with_a_prefix_equal_single_texts(engine: Engine) -> None:
         expected = [alone(engine.model, row)[-n:] for row, n in zip(rows, counts, strict=True)]
         found_WV = _logits(engine, rows, counts)
         torch.testing.assert_close(found_WV, torch.cat(expected), atol=2e-4, rtol=1e-3)
-        assert engine._answers(rows, greedy) == [engine._answers([row], greedy)[0] for row in rows]
+        assert engine._answers(rows, greedy)[0] == [engine._answers([row], greedy)[0][0] for row in rows]
         if prefix:
             window = getattr(engine.model.config, "sliding_window", None)
             assert (engine._prefix is not None) == (window is None or window >= 20)
@@ -81,10 +81,8 @@ def test_draws_follow_the_nucleus() -> None:
     engine = Engine(model, SimpleNamespace(chat_template="any", pad_token_id=0), "tiny")
     engine.share_prefix = False
     row, times, top_p = [5, 6, 7], 4000, 0.6
-    drawn = [
-        new[0]
-        for new in engine._answers([row] * times, Sampling(max_new_tokens=1, temperature=1, top_p=top_p))
-    ]
+    how = Sampling(max_new_tokens=1, temperature=1, top_p=top_p)
+    drawn = [new[0] for new in engine._answers([row] * times, how)[0]]
     shares_V = torch.tensor(drawn).bincount(minlength=SIZE["vocab_size"]) / times
     probs_V, tokens_V = alone(model, row)[-1].softmax(dim=-1).sort(descending=True)
     size = int((probs_V.cumsum(dim=0) < top_p).sum()) + 1

@@ -52,9 +52,9 @@ def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
     ]
     sampling = Sampling(max_new_tokens=12, temperature=0.0)
     engine = load_engine(tiny_llm, "fp32")
-    expected = [answer for batch in engine.generate(chats, sampling, 1) for answer in batch]
+    expected = [answer.text for batch in engine.generate(chats, sampling, 1) for answer in batch]
     server = ServerClient(f"{address}#{tiny_llm}", ServerSettings(concurrency=2, prices=(1.0, 2.0)))
-    found = [answer for batch in server.generate(chats, sampling, 2, seed=3) for answer in batch]
+    found = [answer.text for batch in server.generate(chats, sampling, 2, seed=3) for answer in batch]
     assert found == expected
     assert server.usage.requests == 3
     assert server.usage.prompt_tokens == engine.usage.prompt_tokens

@@ -1,8 +1,13 @@
 """vLLM in this process; its own answers only where it is installed."""
 
+import math
 import shutil
+import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -45,6 +50,57 @@ def test_answers_are_those_of_the_engine(wide_heads: Path) -> None:
 def test_without_vllm_says_what_to_install(tiny_llm: Path) -> None:
     with pytest.raises(MissingExtraError, match=r"drama-retrieval\[vllm\]"):
         list(VLLMEngine(f"vllm:{tiny_llm}").generate(CHATS, GREEDY, 2))
+
+
+TOKENS = 50
+
+
+def draw(seed: int) -> int:
+    """The first token as vLLM draws it for a request with a seed: by noise from a generator of its own. All
+    of fifty tokens are equally probable."""
+    noise = torch.empty(TOKENS).exponential_(generator=torch.Generator().manual_seed(seed))
+    return 10 + int((torch.full((TOKENS,), 1 / TOKENS) / noise).argmax())
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`stand_in(output)`: a module in vLLM's place, whose answers are a function of sampling parameters."""
+
+    def put(output: Callable[[Any], Any]) -> None:
+        class LLM:
+            def __init__(self, **_: Any) -> None: ...
+
+            def generate(self, prompts: list[Any], how: list[Any], use_tqdm: bool) -> list[Any]:
+                assert len(prompts) == len(how)
+                return [SimpleNamespace(outputs=[output(each)]) for each in how]
+
+        module = ModuleType("vllm")
+        module.LLM, module.SamplingParams = LLM, SimpleNamespace  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "vllm", module)
+
+    return put
+
+
+def test_each_prompt_draws_its_own_noise(tiny_llm: Path, stand_in: Callable[..., None]) -> None:
+    """A thousand prompts of fifty equally probable first tokens: one seed for all gave one token to all."""
+    stand_in(lambda how: SimpleNamespace(token_ids=[draw(how.seed)], finish_reason="length"))
+    model = VLLMEngine(f"vllm:{tiny_llm}")
+    prompts = [[{"role": "user", "content": f"text {i}"}] for i in range(1000)]
+    how = Sampling(max_new_tokens=1, temperature=0.8)
+    found = [a.text for batch in model.generate(prompts, how, 32, seed=1) for a in batch]
+    assert len({*found}) == TOKENS
+    largest = max(found.count(text) for text in {*found})
+    assert largest < 20 + 6 * math.sqrt(20)  # twenty each, as independent draws give
+    again = [a.text for batch in model.generate(prompts[::-1], how, 7, seed=1) for a in batch]
+    assert again[::-1] == found  # neither order nor batch size matter
+    assert found != [a.text for batch in model.generate(prompts, how, 32, seed=2) for a in batch]
+
+
+def test_cut_answers_are_told_apart(tiny_llm: Path, stand_in: Callable[..., None]) -> None:
+    for reason, ending in (("stop", "end"), ("length", "cut off")):
+        stand_in(lambda how, reason=reason: SimpleNamespace(token_ids=[40], finish_reason=reason))
+        (batch,) = VLLMEngine(f"vllm:{tiny_llm}").generate(CHATS, GREEDY, 8)
+        assert {answer.ending for answer in batch} == {ending}
 
 
 def test_prompts_and_identity(tiny_llm: Path) -> None:

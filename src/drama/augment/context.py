@@ -1,7 +1,8 @@
 """What the steps of the stage share: its folder, its counters, and access to LLMs."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from drama.compute import Precision
-from drama.files import write_text
+from drama.files import atomic_file
 from drama.llm import AnswerCache, ChatModel, ServerSettings, is_server, open_chat, server_address
+from drama.redact import secret_name
 from drama.settings import Section
 from drama.workers import RaySettings
 
-REFUSED = "refused by the server"
-"""Outcome of a prompt that a server does not accept."""
+_OWN = {"model", "messages", "max_tokens", "temperature", "top_p", "seed", "stream", "n"}
+"""Parameters of a request that have settings of their own, or none."""
 
 
 class LLMSettings(Section):
@@ -28,12 +30,29 @@ class LLMSettings(Section):
     """Precision of an LLM in this process: `fp32`, `bf16`, or `auto` (bf16 where the processor has it)."""
     batch_size: int = Field(default=8, ge=1)
     """Prompts at once."""
+    revision: str = ""
+    """Of a server's model, where its name does not say it: another one asks again instead of taking its
+    answers from the cache."""
+    extra_body: dict[str, Any] = {}
+    """More parameters for a server: {chat_template_kwargs: {enable_thinking: false}}."""
 
     @model_validator(mode="after")
-    def _no_precision_of_a_server(self) -> Self:
-        if is_server(self.llm) and self.precision != "auto":
+    def _a_server_has_its_own(self) -> Self:
+        if is_server(self.llm):
+            server_address(self.llm)
+            if self.precision != "auto":
+                raise ValueError(
+                    f"precision {self.precision} is for an LLM in this process; a server has its own"
+                )
+        elif self.revision or self.extra_body:
+            key = "revision" if self.revision else "extra_body"
+            raise ValueError(f"{key} is for a server (llm: http://…); its weights identify any other LLM")
+        if own := [key for key in self.extra_body if key in _OWN]:
+            raise ValueError(f"extra_body.{own[0]}: not a parameter to give here; see sampling and seed")
+        if secret := next(_secrets(self.extra_body), None):
             raise ValueError(
-                f"precision {self.precision} is for an LLM in this process; a server has its own"
+                f"extra_body.{secret}: looks like a secret, which would be written into the manifest: "
+                "put the key into the environment variable DRAMA_LLM_API_KEY"
             )
         return self
 
@@ -41,6 +60,14 @@ class LLMSettings(Section):
         """Of a server only the model's name: the same model elsewhere is the same."""
         served = {"llm": server_address(self.llm)[1]} if is_server(self.llm) else {}
         return super().identity() | served
+
+
+def _secrets(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if secret_name(key):
+            yield key
+        elif isinstance(value, Mapping):
+            yield from (f"{key}.{name}" for name in _secrets(value))
 
 
 @dataclass(frozen=True)
@@ -64,14 +91,22 @@ class Context:
 
     def open_llm(self, settings: LLMSettings) -> ChatModel:
         """The LLM that the settings name."""
-        return open_chat(settings.llm, self.server, settings.precision, ray=self.ray)
+        return open_chat(
+            settings.llm,
+            self.server,
+            settings.precision,
+            ray=self.ray,
+            revision=settings.revision,
+            extra_body=settings.extra_body,
+        )
 
     @cached_property
     def answers(self) -> AnswerCache:
         """The answers and scores of all LLMs, by content."""
         return AnswerCache(self.store / "answers.sqlite")
 
-    def write_lines(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Write a JSONL file into the stage's folder."""
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_text(self.folder / name, text)
+    @contextmanager
+    def lines(self, name: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """Write a JSONL file into the stage's folder, row by row; it is there when the block ends well."""
+        with atomic_file(self.folder / name) as partial, partial.open("w", encoding="utf-8") as file:
+            yield lambda row: print(json.dumps(row, ensure_ascii=False), file=file)

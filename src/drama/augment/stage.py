@@ -1,6 +1,6 @@
 """The stage: passages → `examples.parquet`."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from drama.augment.labels.teacher import keep_vectors
 from drama.augment.mixture import MixtureSettings, mix
 from drama.augment.rerank import choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
+from drama.console import warn
 from drama.errors import DramaError
+from drama.llm import CUT_OFF, THINKING
 from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
@@ -57,7 +59,7 @@ def augment(
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         documents, scores = Passages(passages), Histogram()
-        to_search, with_passages = _made(settings, documents, context)
+        to_search, with_passages = _made(settings, documents, context, run.counts)
         written = _write_passages(with_passages, out / WRITTEN)
         ranked, vectors = rank_corpus(
             to_search, with_passages, documents, settings.label, store, settings.ray
@@ -85,7 +87,7 @@ def augment(
 
 
 def _made(
-    settings: AugmentSettings, documents: Documents, context: Context
+    settings: AugmentSettings, documents: Documents, context: Context, counts: Mapping[str, int]
 ) -> tuple[list[Candidate], list[Candidate]]:
     """All queries, deduplicated: those to search for, and those whose passages were written with them.
 
@@ -94,13 +96,36 @@ def _made(
     """
     made = chain.from_iterable(maker.make(documents, context) for maker in settings.makers() if maker.on())
     candidates = list(_deduplicated(made, context.count))
+    unfinished = unfinished_answers(counts)
     if not candidates:
+        outcomes = ", ".join(f"{outcome}: {n}" for outcome, n in counts.items())
         raise DramaError(
-            "augment: no query could be made from these passages",
-            hint="lower augment.crop.min_words, or turn augment.synthesize on",
+            f"augment: no query could be made from these passages{outcomes and f' ({outcomes})'}",
+            hint=unfinished or "lower augment.crop.min_words, or turn augment.synthesize on",
         )
+    if unfinished:
+        warn(unfinished)
     with_passages = [candidate for candidate in candidates if candidate.written]
     return [candidate for candidate in candidates if not candidate.written], with_passages
+
+
+def unfinished_answers(counts: Mapping[str, int]) -> str:
+    """What to do where an LLM did not finish most of its answers; empty where it did.
+
+    >>> unfinished_answers({"qgen: ok": 5, "qgen: cut off": 4}), unfinished_answers({"sent: made": 9})
+    ('', '')
+    >>> unfinished_answers({"qgen: ok": 3, "qgen: thinking not finished": 4}).partition(": ")[0]
+    'qgen'
+    """
+    for series in dict.fromkeys(name.partition(": ")[0] for name in counts):
+        total = sum(n for name, n in counts.items() if name.startswith(f"{series}: "))
+        cut, thinking = (counts.get(f"{series}: {outcome}", 0) for outcome in (CUT_OFF, THINKING))
+        if 2 * (cut + thinking) > total:
+            advice = "raise sampling.max_new_tokens"
+            if thinking > cut:
+                advice += ", or let a server's LLM not think (see extra_body in docs/llm.md)"
+            return f"{series}: {cut + thinking} of {total} answers were not finished: {advice}"
+    return ""
 
 
 def _write_passages(candidates: Iterable[Candidate], path: Path) -> list[Document]:

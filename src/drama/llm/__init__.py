@@ -6,8 +6,10 @@ from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
     from drama.llm.address import is_server, is_vllm, model_of, server_address
-    from drama.llm.answers import AnswerCache, cached_answers
-    from drama.llm.chat import ChatModel, Messages, Sampling, Usage
+    from drama.llm.answer import BROKEN, CUT_OFF, REFUSED, THINKING, Answer
+    from drama.llm.cache import AnswerCache
+    from drama.llm.cached import cached_answers
+    from drama.llm.chat import ChatModel, Messages, Sampling, Usage, chunks
     from drama.llm.client import ServerClient, ServerSettings
     from drama.llm.engine import Engine, load_engine
     from drama.llm.open import open_chat
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from drama.llm.vllm import VLLMEngine
 
 __all__ = [
+    "BROKEN",
+    "CUT_OFF",
+    "REFUSED",
+    "THINKING",
+    "Answer",
     "AnswerCache",
     "ChatModel",
     "Engine",
@@ -26,6 +33,7 @@ __all__ = [
     "VLLMEngine",
     "answer_log_likelihoods",
     "cached_answers",
+    "chunks",
     "is_server",
     "is_vllm",
     "load_engine",

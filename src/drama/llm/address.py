@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from drama.errors import DramaError
+from drama.redact import redacted
 
 KEY_VARIABLE = "DRAMA_LLM_API_KEY"
 """The environment variable that holds the server's API key, which is stored nowhere else."""
@@ -51,11 +52,11 @@ def server_address(name: str) -> tuple[str, str]:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise DramaError("the address of the LLM is not a valid URL", _EXAMPLE) from None
-    if parts.username or parts.password or parts.query:
+    if parts.username or parts.password or parts.query or "?" in parts.fragment:
         raise DramaError(
             f"the address of the LLM at {host} must not contain a key, a password or a query",
             hint=f"put the key into the environment variable {KEY_VARIABLE}",
         )
     if not host or not parts.fragment:
-        raise DramaError(f"{name}: names no model of a server", _EXAMPLE)
+        raise DramaError(f"{redacted(name)}: names no model of a server", _EXAMPLE)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.fragment

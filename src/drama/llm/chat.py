@@ -1,11 +1,14 @@
 """Chats and the protocol of the LLMs that answer them, in this process or on a server, with their usage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from pydantic import Field
 
+from drama.files import fingerprint
+from drama.llm.answer import Answer
 from drama.settings import Section
 
 Messages = list[dict[str, str]]
@@ -66,6 +69,10 @@ class ChatModel(Protocol):
     def identity(self) -> str:
         """Identifies the model and its arithmetic: part of every cached answer's key."""
 
+    def described(self) -> str:
+        """What the model is, as far as its identity does not say it; empty where nothing is known."""
+        return ""
+
     def fits(self, prompt: Messages) -> bool:
         """Whether the model accepts a prompt of this length; a server may still refuse it."""
         return True
@@ -75,9 +82,42 @@ class ChatModel(Protocol):
         return 1
 
     def generate(
-        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[Sequence[str | None]]:
-        """Yield the answers of each batch, in the order of the prompts; None: a server refuses the prompt."""
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[Answer]]:
+        """Yield the answers of each batch, in the order of the prompts, which are read as they are needed."""
+
+    def as_they_come(
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """Yield answers as soon as they are there, each with the number of its prompt."""
+        number = 0
+        for batch in self.generate(prompts, sampling, batch_size, seed):
+            yield list(enumerate(batch, start=number))
+            number += len(batch)
+
+
+T = TypeVar("T")
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items, the last one shorter, read as they are needed.
+
+    >>> list(chunks("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    source = iter(items)
+    while chunk := list(islice(source, size)):
+        yield chunk
+
+
+def request_seed(seed: int, prompt: object) -> int:
+    """The seed of one request, of 31 bits: with the same seed, requests would share their random numbers, and
+    so tend to the same answers.
+
+    >>> request_seed(7, "tea") == request_seed(7, "tea") != request_seed(7, "milk")
+    True
+    """
+    return int(fingerprint([seed, prompt]), 16) % (1 << 31)
 
 
 def as_text(messages: Messages) -> str:

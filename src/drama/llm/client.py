@@ -3,16 +3,16 @@
 The address `http://localhost:8000/v1#model-name` names a server and its model. Each request runs in a thread.
 """
 
+import json
 import os
 import random
 import ssl
 import threading
-from collections import deque
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import islice
+from queue import SimpleQueue
 from typing import Annotated, Any
 
 import httpx
@@ -20,23 +20,30 @@ from pydantic import Field
 
 from drama.console import note
 from drama.errors import DramaError
+from drama.files import fingerprint
 from drama.llm.address import KEY_VARIABLE, server_address
-from drama.llm.chat import ChatModel, Messages, Sampling, Usage
+from drama.llm.answer import Answer
+from drama.llm.chat import ChatModel, Messages, Sampling, Usage, request_seed
+from drama.llm.escape import escaped
 from drama.llm.pace import Pace
+from drama.llm.reply import described_model, read_completion, retry_after
 from drama.settings import Section
 
 NonNegative = Annotated[float, Field(ge=0)]
 _PROMPT_REFUSED = {400, 413, 422}
 """Status of a request that is too long, or that a filter rejects."""
-_MOST_REFUSED = 8
-"""If more prompts than this are refused, and more than are answered, something else is wrong."""
-_TRANSIENT = {408, 425, 429, 500, 502, 503, 504, 529}
-_LONGEST_WAIT = 600.0
+_TOO_MANY = 429
+_DOWN = {502, 503, 529}
+"""Status of a server that is not there, or has no room: no request's fault."""
+_FAILED = {408, 425, 500, 504}
 _LONGEST_BACKOFF = 60.0
+_ABOUT_MODELS = 10.0
+"""Seconds that a server has to list its models."""
 _SHOWN = 300
 _ADDRESS_HINT = "the address ends before /chat/completions, often in /v1"
 _KEY_HINT = f"put the key into the environment variable {KEY_VARIABLE}"
 _HINTS = {401: _KEY_HINT, 403: _KEY_HINT, 404: f"{_ADDRESS_HINT}; check the model's name too"}
+_KEPT = "answers so far are kept: start again to resume"
 
 
 class ServerSettings(Section):
@@ -45,77 +52,140 @@ class ServerSettings(Section):
     concurrency: int = Field(default=8, ge=1)
     """Requests at once."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """None sets no limit. The server's own limit (status 429) is always respected."""
+    """None sets no limit. The server's own limit (status 429) is always found and kept to."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds without a byte from the server until a request counts as failed."""
     retries: int = Field(default=5, ge=0)
-    """Retries after a time-out, a broken connection, or status 408, 425, 429, 500, 502, 503, 504, 529."""
+    """Retries of a request that fails at the server: a time-out, a broken connection, or status 408, 425,
+    500, 504."""
+    patience: float = Field(default=15.0, ge=0)
+    """Minutes to wait for a server that answers nothing: no connection, or status 429, 502, 503, 529. These
+    cost no retry."""
     backoff: float = Field(default=1.0, ge=0)
     """Seconds before the first retry, doubled each time. A longer Retry-After is honoured."""
     prices: tuple[NonNegative, NonNegative] | None = None
     """Prices per million tokens of prompts and of answers, in any currency, for the figure `cost`."""
 
 
-class TransientError(Exception):
-    """A failure that a retry may get past; the server may say how many seconds to wait."""
+class FailedError(Exception):
+    """A request failed at the server; a retry may get past it."""
 
-    def __init__(self, why: str, wait: float = 0.0) -> None:
+
+class WaitError(Exception):
+    """The server takes no request now; it may say how many seconds to wait."""
+
+    def __init__(self, why: str, wait: float = 0.0, too_many: bool = False) -> None:
         super().__init__(why)
-        self.wait = wait
-
-
-class RefusedError(Exception):
-    """The server does not accept this prompt; it may accept others."""
+        self.wait, self.too_many = wait, too_many
 
 
 class ServerClient(ChatModel):
-    """A chat LLM on a server. An answer depends only on its own prompt; only the server knows what fits."""
+    """A chat LLM on a server. An answer depends only on its own prompt; only the server knows what fits.
 
-    def __init__(self, name: str, settings: ServerSettings | None = None) -> None:
+    Args:
+        name: the address.
+        settings: how requests are sent.
+        revision: of the model, where its name does not say it.
+        extra_body: further parameters of each request.
+
+    Raises:
+        DramaError: an address that names no model, or a key that can't be sent.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServerSettings | None = None,
+        revision: str = "",
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> None:
         self.name = name
         self.url, self.model = server_address(name)
         self.settings = settings or ServerSettings()
         self.usage = Usage(prices=self.settings.prices)
+        self._revision, self._extra = revision, dict(extra_body or {})
         self._lock = threading.Lock()
-        self._answered = self._refused = 0
+        self._last_answer = 0.0
+        self._noted: set[str] = set()
 
     @property
     def identity(self) -> str:
-        """The address and the model's name: the weights can't be seen from here."""
-        return f"{self.url}#{self.model}"
+        """The model's name and revision, and the further parameters: not the address, since another node may
+        serve the same model."""
+        extra = fingerprint(self._extra) if self._extra else ""
+        return "\0".join(("server", self.model, self._revision, extra))
+
+    def described(self) -> str:
+        """What the server says about its model, as far as the name does not say it. Nothing where a revision
+        is given: whoever names one knows what it stands for."""
+        if self._revision:
+            return ""
+        try:
+            with self._open() as http:
+                response = http.get(f"{self.url}/models", timeout=_ABOUT_MODELS)
+            return described_model(response.json(), self.model) if response.is_success else ""
+        except (httpx.HTTPError, ValueError):
+            return ""
 
     def generate(
-        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str | None]]:
-        """Yield the answers of each batch, in the order of the prompts; `concurrency` requests run at once.
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[Answer]]:
+        """See `ChatModel`; raises what `as_they_come` raises."""
+        early: dict[int, Answer] = {}
+        batch: list[Answer] = []
+        following = 0
+        for some in self.as_they_come(prompts, sampling, batch_size, seed):
+            early |= dict(some)
+            while following in early:
+                batch.append(early.pop(following))
+                following += 1
+                if len(batch) == batch_size:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
 
-        None is the answer to a prompt that the server refuses (status 400, 413 or 422).
+    def as_they_come(
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """See `ChatModel`; `concurrency` requests run at once. A prompt may be refused (status 400, 413,
+        422).
 
         Raises:
-            DramaError: the server refuses every prompt, or more than it answers; it fails more often than
-                `retries`; or its answer is not a chat completion.
+            DramaError: a request fails more often than `retries`, the server answers nothing for `patience`
+                minutes, or its answer is not a chat completion.
         """
-        body = {"model": self.model, "max_tokens": sampling.max_new_tokens, "seed": seed}
+        body = {"model": self.model, "max_tokens": sampling.max_new_tokens, **self._extra}
         body |= {"temperature": sampling.temperature}
         body |= {"top_p": sampling.top_p} if sampling.temperature > 0 else {}
         pace = Pace(60.0 / rate if (rate := self.settings.requests_per_minute) else 0.0)
         pool = ThreadPoolExecutor(self.settings.concurrency)
         http = self._open()
+        done: SimpleQueue[tuple[int, Future[Answer | None]]] = SimpleQueue()
 
-        def send(prompt: Messages) -> Future[str | None]:
-            return pool.submit(self._answer, http, {**body, "messages": prompt}, pace)
+        def send(number: int, prompt: Messages) -> int:
+            request = {**body, "seed": request_seed(seed, prompt), "messages": escaped(prompt)}
+            future = pool.submit(self._answer, http, request, pace)
+            future.add_done_callback(lambda finished: done.put((number, finished)))
+            return 1
 
-        waiting = iter(prompts)
-        batch: list[str | None] = []
+        waiting = enumerate(prompts)
         try:
-            # Twice as many requests as run at once: no thread idles while a slow answer holds up the order.
-            sent = deque(map(send, islice(waiting, 2 * self.settings.concurrency)))
-            while sent:
-                batch.append(sent.popleft().result())
-                sent.extend(map(send, islice(waiting, 1)))
-                if len(batch) == batch_size or not sent:
-                    yield batch
-                    batch = []
+            running = sum(send(*each) for each in islice(waiting, self.settings.concurrency))
+            while running:
+                ready = [done.get()]
+                while not done.empty():
+                    ready.append(done.get())
+                running -= len(ready)
+                failures = [error for _, future in ready if (error := future.exception()) is not None]
+                if not failures:
+                    running += sum(send(*each) for each in islice(waiting, len(ready)))
+                good = ((number, future) for number, future in ready if future.exception() is None)
+                answers = [(number, answer) for number, future in good if (answer := future.result())]
+                if answers:
+                    yield answers
+                if failures:
+                    raise failures[0]
         finally:
             pace.stop()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -125,6 +195,11 @@ class ServerClient(ChatModel):
         """A client that never follows a redirect, which would carry the key to another host."""
         headers = {"User-Agent": "drama"}
         if key := os.environ.get(KEY_VARIABLE):
+            if not (key.isascii() and key.isprintable()) or " " in key:
+                raise DramaError(
+                    f"the environment variable {KEY_VARIABLE} holds a character that no key has",
+                    hint="such as white space or a line break at its end",
+                )
             headers["Authorization"] = f"Bearer {key}"
         return httpx.Client(
             headers=headers,
@@ -134,92 +209,103 @@ class ServerClient(ChatModel):
             follow_redirects=False,
         )
 
-    def _answer(self, http: httpx.Client, body: dict[str, Any], pace: Pace) -> str | None:
-        """The answer to one request, after as many retries as it takes; None where it is refused."""
-        wait, why = 0.0, ""
-        for attempt in range(self.settings.retries + 1):
-            if not pace.wait_turn(wait):
-                return None  # nobody waits for this answer
+    def _answer(self, http: httpx.Client, body: dict[str, Any], pace: Pace) -> Answer | None:
+        """The answer to one request, after as many retries as it takes; None where nobody waits for it."""
+        begin, wait = time.monotonic(), 0.0
+        tries = failures = 0
+        while pace.wait_turn(wait):
+            sent = time.monotonic()
             with self._lock:
                 self.usage.requests += 1
-                self.usage.retries += attempt > 0
+                self.usage.retries += tries > 0
+            tries += 1
+            backoff = min(_LONGEST_BACKOFF, self.settings.backoff * 2 ** min(tries - 1, 20))
+            backoff *= random.uniform(0.75, 1.25)
             try:
-                return self._send(http, body)
-            except RefusedError as error:
-                self._count_refusal(str(error))
-                return None
-            except TransientError as error:
-                backoff = min(_LONGEST_BACKOFF, self.settings.backoff * 2**attempt)
-                wait, why = max(error.wait, backoff * random.uniform(0.75, 1.25)), str(error)
-                pace.hold(error.wait)
-        raise DramaError(
-            f"{self.url}: no answer after {self.settings.retries + 1} tries ({why})",
-            hint="is the server up? Answers so far are kept: start again to resume",
-        )
+                answer = self._send(http, body)
+            except FailedError as error:
+                failures += 1
+                if failures > self.settings.retries:
+                    raise DramaError(
+                        f"{self.url}: no answer after {failures} tries ({error})",
+                        hint=f"is the server well? {_KEPT}",
+                    ) from None
+                wait = backoff
+            except WaitError as error:
+                wait = self._patiently(begin, error, backoff, sent, pace)
+            else:
+                with self._lock:
+                    self._last_answer = time.monotonic()
+                pace.answered()
+                return answer
+        return None
 
-    def _send(self, http: httpx.Client, body: dict[str, Any]) -> str:
+    def _patiently(self, begin: float, error: WaitError, backoff: float, sent: float, pace: Pace) -> float:
+        """Seconds that a request waits for a server that takes none now."""
+        patience = 60 * self.settings.patience
+        left = patience - (time.monotonic() - max(begin, self._last_answer))
+        if left <= 0 or error.wait > left:
+            asks = f"asks to wait {error.wait:.0f} seconds" if error.wait else "answers nothing"
+            raise DramaError(
+                f"{self.url}: {asks}, and server.patience is {self.settings.patience:g} minutes ({error})",
+                hint=f"is the server up? {_KEPT[0].upper()}{_KEPT[1:]}",
+            ) from None
+        self._note_once(str(error), left)
+        if error.too_many:
+            pace.too_fast(sent, error.wait or min(self.settings.backoff, left))
+            return 0.0
+        pace.hold(error.wait)
+        return min(backoff, left)
+
+    def _note_once(self, why: str, left: float) -> None:
+        kind = why.partition(":")[0]
+        with self._lock:
+            if kind in self._noted:
+                return
+            self._noted.add(kind)
+        note(f"{self.url}: {why}; tried again for up to {max(1, round(left / 60))} minutes (server.patience)")
+
+    def _send(self, http: httpx.Client, body: dict[str, Any]) -> Answer:
         try:
             response = http.post(f"{self.url}/chat/completions", json=body)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise DramaError(f"{self.url}: its certificate is not trusted ({error})") from None
-            raise TransientError(f"{type(error).__name__}: {error}") from None
+            raise WaitError(f"no connection: {error}") from None
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+            raise DramaError(f"{self.url}: {_safe(str(error))}") from None
+        except httpx.RequestError as error:
+            raise FailedError(f"{type(error).__name__}: {_safe(str(error))}") from None
+        text = _safe(response.content.decode("utf-8", "replace"))
         if not response.is_success:
-            raise self._failure(response)
+            return self._failure(response, text)
         try:
-            reply = response.json()
-            content = reply["choices"][0]["message"].get("content")
-            usage = reply.get("usage") or {}
-            tokens = [int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens")]
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-            problem = f"the answer is not a chat completion ({response.text[:_SHOWN]!r})"
+            answer, asked, made = read_completion(json.loads(text), body["max_tokens"])
+        except (ValueError, RecursionError):
+            problem = f"the answer is not a chat completion ({text[:_SHOWN]!r})"
             raise DramaError(f"{self.url}: {problem}", _ADDRESS_HINT) from None
         with self._lock:
-            self._answered += 1
-            self.usage.prompt_tokens += tokens[0]
-            self.usage.completion_tokens += tokens[1]
-        return content.strip() if isinstance(content, str) else ""
+            self.usage.prompt_tokens += asked
+            self.usage.completion_tokens += made
+        return answer
 
-    def _failure(self, response: httpx.Response) -> Exception:
-        said = " ".join(response.text.split())[:_SHOWN] or response.reason_phrase
-        why = f"status {response.status_code}: {said}"
-        if response.status_code in _PROMPT_REFUSED:
-            return RefusedError(why)
-        if response.status_code not in _TRANSIENT:
-            return DramaError(f"{self.url}: {why}", hint=_HINTS.get(response.status_code, ""))
-        wait = retry_after(response.headers.get("Retry-After", ""))
-        if wait <= _LONGEST_WAIT:
-            return TransientError(why, wait)
-        return DramaError(
-            f"{self.url}: asks to wait {wait:.0f} seconds ({why})",
-            hint="start again later; answers so far are kept",
-        )
-
-    def _count_refusal(self, why: str) -> None:
-        with self._lock:
-            self._refused += 1
-            refused, answered = self._refused, self._answered
-        if refused == 1:
-            note(f"{self.url}: refuses a prompt, which is left out and counted ({why})")
-        if refused > max(_MOST_REFUSED, answered):
-            raise DramaError(
-                f"{self.url}: refused {refused} prompts and answered {answered} ({why})",
-                hint="does it know this model, and these settings? Answers so far are kept",
-            )
+    def _failure(self, response: httpx.Response, text: str) -> Answer:
+        """The refusal of a prompt; any other failure is raised."""
+        status = response.status_code
+        why = f"status {status}: {' '.join(text.split())[:_SHOWN] or response.reason_phrase}"
+        wait = retry_after(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
+        if status in _PROMPT_REFUSED:
+            return Answer(why, "refused")
+        if status == _TOO_MANY:
+            raise WaitError(why, wait, too_many=True)
+        if status in _DOWN:
+            raise WaitError(why, wait)
+        if status in _FAILED:
+            raise FailedError(why)
+        raise DramaError(f"{self.url}: {why}", hint=_HINTS.get(status, ""))
 
 
-def retry_after(header: str) -> float:
-    """Seconds to wait by a Retry-After header, a number or a date; 0 if it is neither.
-
-    >>> retry_after("2.5"), retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), retry_after("")
-    (2.5, 0.0, 0.0)
-    """
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return 0.0
-    return max(0.0, (when.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+def _safe(text: str) -> str:
+    """A server's words without the key, which it may repeat."""
+    key = os.environ.get(KEY_VARIABLE)
+    return text.replace(key, "…") if key else text

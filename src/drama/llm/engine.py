@@ -3,7 +3,7 @@
 Legend: B prompts, L tokens of the longest, N new tokens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
@@ -17,8 +17,20 @@ from drama.compute import Precision, resolve_precision
 from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint, fingerprint_path
-from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage, as_text, without_system
+from drama.llm.answer import Answer
+from drama.llm.chat import (
+    LONGEST_PROMPT,
+    ChatModel,
+    Messages,
+    Sampling,
+    Usage,
+    as_text,
+    chunks,
+    without_system,
+)
+from drama.llm.escape import Shield
 from drama.llm.prefix import Prefix, common_prefix, keeps_prefixes, padded, token_bytes
+from drama.llm.thinking import MARKS
 from drama.models import resolve
 
 LARGEST_CACHE = 1 << 30
@@ -72,25 +84,39 @@ class Engine(ChatModel):
         return batch_size
 
     def generate(
-        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str]]:
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[Answer]]:
         """Yield the answers of each batch, in the order of the prompts.
 
         Raises:
             DramaError: a prompt is longer than the engine accepts.
         """
-        tokens = [self.tokens(p) for p in prompts]
-        self.check_length(tokens)
-        for start in range(0, len(tokens), batch_size):
-            batch = tokens[start : start + batch_size]
+        for some in chunks(prompts, batch_size):
+            batch = [self.tokens(prompt) for prompt in some]
+            self.check_length(batch)
             # Both states are this thread's: they must end before the caller gets control back.
             with torch.inference_mode(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(fingerprint([seed, batch]), 16) % (1 << 63))
-                answers = self._answers(batch, sampling)
+                answers, cut = self._answers(batch, sampling)
             self.usage.requests += len(batch)
             self.usage.prompt_tokens += sum(map(len, batch))
             self.usage.completion_tokens += sum(map(len, answers))
-            yield [t.strip() for t in self.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+            yield self.decoded(answers, cut)
+
+    def decoded(self, answers: Sequence[list[int]], cut: Sequence[bool]) -> list[Answer]:
+        """Answers from their tokens, and whether each was cut off. Special tokens are left out, but for marks
+        of thinking."""
+        kept = [[token for token in answer if token not in self._left_out] for answer in answers]
+        texts: list[str] = self.tokenizer.batch_decode(kept, skip_special_tokens=False)
+        return [
+            Answer(text.strip(), "cut off" if off else "end") for text, off in zip(texts, cut, strict=True)
+        ]
+
+    @cached_property
+    def _left_out(self) -> frozenset[int]:
+        added = self.tokenizer.added_tokens_decoder.items()
+        special = {i for i, token in added if token.special} | {*self.tokenizer.all_special_ids}
+        return frozenset(i for i in special if self.tokenizer.convert_ids_to_tokens(i) not in MARKS)
 
     def check_length(self, prompts: Sequence[list[int]]) -> None:
         """Raise a DramaError where one of the prompts has more tokens than the engine takes."""
@@ -98,13 +124,13 @@ class Engine(ChatModel):
         if longest > self.longest:
             raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
 
-    def _answers(self, batch: Sequence[list[int]], sampling: Sampling) -> list[list[int]]:
-        """The new tokens of each row, without the token that ends it."""
+    def _answers(self, batch: Sequence[list[int]], sampling: Sampling) -> tuple[list[list[int]], list[bool]]:
+        """The new tokens of each row, without the token that ends it, and whether there is none."""
         how: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
             how = {"do_sample": True, "top_k": 0}
             how |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        answers = []
+        answers, cut = [], []
         for inputs in self.inputs(batch, sampling.max_new_tokens):
             done_BL = self.model.generate(
                 **inputs,
@@ -114,8 +140,10 @@ class Engine(ChatModel):
                 **how,
             )
             new_BN = done_BL[:, inputs["input_ids"].shape[1] :]
-            answers += [list(takewhile(lambda t: t not in self.ends, row)) for row in new_BN.tolist()]
-        return answers
+            for row in new_BN.tolist():
+                answers.append(list(takewhile(lambda t: t not in self.ends, row)))
+                cut.append(len(answers[-1]) == len(row))
+        return answers, cut
 
     def inputs(
         self, rows: Sequence[list[int]], new: int = 0, wanted: Sequence[int] | None = None
@@ -175,15 +203,65 @@ class Engine(ChatModel):
             return False
         return True
 
-    def tokens(self, prompt: Messages) -> list[int]:
-        """Token ids of a chat, up to where its answer begins."""
-        if not self.chat:
-            plain: list[int] = self.tokenizer(as_text(prompt))["input_ids"]
-            return plain
-        chat = prompt if self._takes_system else without_system(prompt)
-        text = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+    @cached_property
+    def _controls(self) -> frozenset[str]:
+        """Tokens that structure a chat: special ones, and others that its template writes."""
+        template = str(self.tokenizer.chat_template or "")
+        added = self.tokenizer.added_tokens_decoder.values()
+        return frozenset(
+            token.content
+            for token in added
+            if len(token.content.strip()) > 1 and (token.special or token.content in template)
+        )
+
+    def tokens(self, prompt: Messages, answer: str = "") -> list[int]:
+        """Token ids of a chat, up to where its answer begins; of the answer too, if one is given.
+
+        A control token that is written in a turn (`<|im_end|>` in a document about chats) is tokenized as the
+        text it is: it ends no turn.
+        """
+        shield = Shield(self._controls)
+        covered = shield.cover([*prompt, {"role": "assistant", "content": answer}] if answer else prompt)
+        if answer:
+            *covered, last = covered
+            answer = last["content"]
+        text = self._text(covered) + (self._gap + answer if answer else "")
+        parts: list[str] = []
+        for piece, is_text in shield.pieces(text):
+            # Apart, the first character of a control token and the rest of it are no token of their own.
+            parts += [piece[:1], piece[1:]] if is_text else [piece]
+        ids: list[int] = []
+        for number, part in enumerate(parts):
+            begins = number == 0 and not self.chat  # a template writes its own beginning
+            ids += self.tokenizer(part, add_special_tokens=begins)["input_ids"]
         return ids
+
+    def continuation(self, prompt: Messages, answer: str) -> list[int]:
+        """Token ids of an answer as they follow the prompt's: a base LLM's next word begins with its
+        space."""
+        start, whole = self.tokens(prompt), self.tokens(prompt, answer)
+        if whole[: len(start)] == start:
+            return whole[len(start) :]
+        ids: list[int] = self.tokenizer(self._gap + answer, add_special_tokens=False)["input_ids"]
+        return ids
+
+    @cached_property
+    def _gap(self) -> str:
+        """What is between a prompt and its answer: a space where a prompt is plain text, or where the chat
+        template writes one (`[/INST] answer`)."""
+        if not self.chat:
+            return " "
+        chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "xyz"}]
+        start = self._text(chat[:1])
+        whole = self.tokenizer.apply_chat_template(chat, tokenize=False)
+        return " " if whole.startswith(f"{start} xyz") else ""
+
+    def _text(self, prompt: Messages) -> str:
+        if not self.chat:
+            return as_text(prompt)
+        chat = prompt if self._takes_system else without_system(prompt)
+        text: str = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        return text
 
 
 def load_engine(

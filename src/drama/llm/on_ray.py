@@ -1,10 +1,11 @@
 """An LLM in the actors of a Ray cluster; its answers are those of an engine in this process."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from drama.compute import Precision
-from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage
+from drama.llm.answer import Answer
+from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage, chunks
 from drama.llm.engine import load_engine
 from drama.workers import RaySettings, work_through
 
@@ -36,22 +37,21 @@ class RayEngine(ChatModel):
         return self._here.together(batch_size)
 
     def generate(
-        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str]]:
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[Answer]]:
         """See `Engine`."""
-        batches = [list(prompts[i : i + batch_size]) for i in range(0, len(prompts), batch_size)]
         make = partial(_answerer, self.name, self._here.precision, self._longest, sampling, seed)
-        for answers, usage in work_through(make, batches, self._ray):
+        for answers, usage in work_through(make, chunks(prompts, batch_size), self._ray):
             self.usage.add(usage)
             yield answers
 
 
 def _answerer(
     name: str, precision: Precision, longest: int, sampling: Sampling, seed: int
-) -> Callable[[Batch], tuple[list[str], Usage]]:
+) -> Callable[[Batch], tuple[list[Answer], Usage]]:
     engine = load_engine(name, precision, longest)
 
-    def answer(batch: Batch) -> tuple[list[str], Usage]:
+    def answer(batch: Batch) -> tuple[list[Answer], Usage]:
         engine.usage = Usage()
         (answers,) = engine.generate(batch, sampling, len(batch), seed)
         return answers, engine.usage

@@ -1,6 +1,9 @@
 """Opens any chat LLM: a server's, or a model in this process, with or without vLLM. Only what is opened is
 imported: most of it loads torch."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from drama.compute import Precision
 from drama.llm.address import is_server, is_vllm
 from drama.llm.chat import LONGEST_PROMPT, ChatModel
@@ -14,6 +17,8 @@ def open_chat(
     precision: Precision = "auto",
     longest: int = LONGEST_PROMPT,
     ray: RaySettings | None = None,
+    revision: str = "",
+    extra_body: Mapping[str, Any] | None = None,
 ) -> ChatModel:
     """The LLM of that name.
 
@@ -23,12 +28,14 @@ def open_chat(
         precision: of an LLM in this process; a server has its own.
         longest: tokens of a prompt at most, in this process; a server has its own limit.
         ray: the cluster for a model that is neither a server's nor vLLM's; None is this process.
+        revision: of a server's model, where its name does not say it.
+        extra_body: further parameters of each request to a server.
 
     Raises:
         DramaError: no such LLM, or an address that names none.
     """
     if is_server(name):
-        return ServerClient(name, server)
+        return ServerClient(name, server, revision, extra_body)
     if is_vllm(name):
         from drama.llm.vllm import VLLMEngine
 

@@ -36,8 +36,7 @@ def answer_log_likelihoods(
         DramaError: an answer without tokens, or a prompt and answer longer than the engine accepts.
     """
     starts = [engine.tokens(p) for p in prompts]
-    gap = "" if engine.chat else " "
-    ends = [engine.tokenizer(gap + a, add_special_tokens=False)["input_ids"] for a in answers]
+    ends = [engine.continuation(p, a) if a else [] for p, a in zip(prompts, answers, strict=True)]
     if not all(ends):
         raise DramaError("an answer without a token has no probability")
     engine.check_length([s + e for s, e in zip(starts, ends, strict=True)])
@@ -52,14 +51,25 @@ def answer_log_likelihoods(
 
 
 def next_token_log_probs(
-    engine: Engine, prompts: Sequence[Messages], tokens: Sequence[int], batch_size: int
+    engine: Engine,
+    prompts: Sequence[Messages],
+    tokens: Sequence[int],
+    batch_size: int,
+    before: Sequence[int] = (),
 ) -> list[list[float]]:
     """Log-probabilities of `tokens` as the first of the answer, renormalised among themselves: B lists.
+
+    Args:
+        engine: an LLM in this process.
+        prompts: chats, each ending with the user's turn.
+        tokens: their ids.
+        batch_size: prompts at once.
+        before: tokens with which every answer begins.
 
     Raises:
         DramaError: a prompt is longer than the engine accepts.
     """
-    texts = [engine.tokens(p) for p in prompts]
+    texts = [[*engine.tokens(p), *before] for p in prompts]
     engine.check_length(texts)
     size = _rows(engine, batch_size, 1)
     scores: list[list[float]] = []

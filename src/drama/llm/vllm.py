@@ -1,6 +1,6 @@
 """vLLM in this process, without a server: `vllm:NAME`, where NAME is what `load_engine` takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from drama.compute import Precision
 from drama.errors import DramaError, MissingExtraError
 from drama.llm.address import VLLM, model_of
-from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage
+from drama.llm.answer import Answer
+from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage, chunks, request_seed
 from drama.llm.engine import load_engine
 
 _AT_ONCE = 512
@@ -46,8 +47,8 @@ class VLLMEngine(ChatModel):
         return self._here.fits(prompt)
 
     def generate(
-        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str]]:
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[Answer]]:
         """Yield the answers of each batch, in the order of the prompts; vLLM batches as it likes.
 
         Raises:
@@ -58,32 +59,37 @@ class VLLMEngine(ChatModel):
             raise DramaError(
                 f"max_new_tokens {sampling.max_new_tokens}: {VLLM} answers with at most {_LONGEST_ANSWER}"
             )
-        ids = [self._here.tokens(prompt) for prompt in prompts]
-        self._here.check_length(ids)
         size = max(batch_size, _AT_ONCE // batch_size * batch_size)
-        for start in range(0, len(ids), size):
-            answers = self._answers(ids[start : start + size], sampling, seed)
+        for some in chunks(prompts, size):
+            ids = [self._here.tokens(prompt) for prompt in some]
+            self._here.check_length(ids)
+            answers = self._answers(ids, sampling, seed)
             yield from (answers[i : i + batch_size] for i in range(0, len(answers), batch_size))
 
-    def _answers(self, ids: Sequence[list[int]], sampling: Sampling, seed: int) -> list[str]:
+    def _answers(self, ids: Sequence[list[int]], sampling: Sampling, seed: int) -> list[Answer]:
         llm = self._llm
         from vllm import SamplingParams
 
-        how = SamplingParams(
-            max_tokens=sampling.max_new_tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
-            seed=seed,
-            stop_token_ids=sorted(self._here.ends),
-            detokenize=False,
-        )
+        how = [
+            SamplingParams(
+                max_tokens=sampling.max_new_tokens,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
+                seed=request_seed(seed, tokens),
+                stop_token_ids=sorted(self._here.ends),
+                detokenize=False,
+            )
+            for tokens in ids
+        ]
         replies = llm.generate([{"prompt_token_ids": i} for i in ids], how, use_tqdm=False)
-        made = [list(reply.outputs[0].token_ids) for reply in replies]
+        outputs = [reply.outputs[0] for reply in replies]
+        made = [list(output.token_ids) for output in outputs]
         self.usage.requests += len(ids)
         self.usage.prompt_tokens += sum(map(len, ids))
         self.usage.completion_tokens += sum(map(len, made))
         answers = [list(takewhile(lambda token: token not in self._here.ends, tokens)) for tokens in made]
-        return [t.strip() for t in self._here.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+        cut = [output.finish_reason == "length" for output in outputs]
+        return self._here.decoded(answers, cut)
 
     @cached_property
     def _llm(self) -> Any:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from drama.errors import FileError
 from drama.files import write_json
+from drama.redact import redacted
 
 MANIFEST = "manifest.json"
 _CHECK = "checksum"
@@ -136,8 +137,8 @@ def machine() -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line of this process, as one would type it."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command line of this process, as one would type it, but for what looks like a secret."""
+    return shlex.join(map(redacted, [Path(sys.argv[0]).name, *sys.argv[1:]]))
 
 
 def _commit(package: Path) -> str | None:

@@ -1,7 +1,7 @@
 """Triplets: prompts and their draws, answers as typed outcomes, and how the passages get into training."""
 
 import json
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,9 @@ def test_broken_prompts_are_named(content: str, message: str, tmp_path: Path) ->
         TripletPrompt.load(str(tmp_path / "mine.yaml"), "triplets")
 
 
-def test_from_answers_to_a_trained_model(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+def test_from_answers_to_a_trained_model(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, rewrite_answers: Callable[..., int]
+) -> None:
     passages, store = tmp_path / "passages.parquet", tmp_path / "store"
     write_passages(passages, [Document(f"d{i}", "", text, "en", "s") for i, text in enumerate(texts)])
     prompt = tmp_path / "short.yaml"
@@ -113,13 +115,10 @@ def test_from_answers_to_a_trained_model(tiny_llm: Path, texts: list[str], tmp_p
         return augment(AugmentSettings.parse(values, "augment"), passages, tmp_path / out, 1, store)
 
     manifest = run("random")
-    assert manifest.counts["triplet: missing part"] == 6  # random weights write no triplet
+    assert manifest.counts["triplet: cut off"] == 6  # random weights write no triplet, and no end
     assert manifest.figures["llm: triplets"]["requests"] == 6
     assert not (tmp_path / "random/written.parquet").exists()
-    with sqlite3.connect(store / "answers.sqlite") as db:
-        requests = [row[0] for row in db.execute("select request from answers")]
-        given = [(answer(f"how is tea number {i // 2} made"), r) for i, r in enumerate(requests)]
-        db.executemany("update answers set answer = ? where request = ?", given)
+    rewrite_answers(store / "answers.sqlite", lambda i: answer(f"how is tea number {i // 2} made"))
 
     manifest = run("out")
     assert manifest.figures["llm: triplets"]["requests"] == 0

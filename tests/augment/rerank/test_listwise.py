@@ -1,7 +1,7 @@
 """Parsing, sliding windows, and the listwise reranker over an LLM whose answers are scripted."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,12 @@ from drama.augment.prompts.list_prompt import ListPrompt
 from drama.augment.rerank.listwise import Listwise, parse_ranking
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder, window_spans
 from drama.errors import DramaError
-from drama.llm import AnswerCache, Messages, Sampling, Usage
+from drama.llm import Answer, AnswerCache, ChatModel, Messages, Sampling, Usage, chunks
 
 OUTCOMES = {"ok", "not a ranking", "foreign identifiers", "repeated identifiers", "missing identifiers"}
 
 
-class Scripted:
+class Scripted(ChatModel):
     """A chat LLM whose answer is a function of the prompt."""
 
     name = identity = "scripted"
@@ -32,13 +32,12 @@ class Scripted:
         return batch_size
 
     def generate(
-        self, prompts: Sequence[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[str]]:
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[Answer]]:
         assert sampling.temperature == 0
-        for start in range(0, len(prompts), batch_size):
-            batch = prompts[start : start + batch_size]
+        for batch in chunks(prompts, batch_size):
             self.usage.requests += len(batch)
-            yield [self.answer(p[-1]["content"]) for p in batch]
+            yield [Answer(self.answer(p[-1]["content"])) for p in batch]
 
 
 def by_number(prompt: str) -> str:

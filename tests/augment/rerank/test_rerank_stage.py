@@ -2,9 +2,8 @@
 
 import json
 import shutil
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +104,17 @@ def test_a_list_with_a_window_in_the_retrievers_order_makes_no_row(passages: Pat
     assert counts["rerank: a window was not ordered, left out"] == 1
 
 
-def test_answers_that_are_no_order_make_no_row(passages: Path, llm: Path, tmp_path: Path) -> None:
+def test_answers_that_are_no_order_make_no_row(
+    passages: Path, llm: Path, tmp_path: Path, rewrite_answers: Callable[..., int]
+) -> None:
     settings = section(llm, method="listwise")
     manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
-    assert manifest.counts["rerank, LLM: not a ranking"] == 3  # random weights write no ranking
+    assert manifest.counts["rerank, LLM: cut off"] == 3  # random weights write no ranking, and no end
     assert manifest.counts["rerank: a window was not ordered, left out"] == 3
     assert manifest.figures["examples"] == 8
     # The same, with answers in the cache that are one.
-    with sqlite3.connect(tmp_path / "store/answers.sqlite") as db:
-        db.execute("update answers set answer = '[6] > [5] > [4] > [3] > [2] > [1]'")
+    ranking = "<think>\nThe last is best.\n</think>\n[6] > [5] > [4] > [3] > [2] > [1]"
+    rewrite_answers(tmp_path / "store/answers.sqlite", lambda _: ranking)
     manifest = augment(settings, passages, tmp_path / "again", 1, tmp_path / "store")
     assert manifest.counts["rerank: ok"] == 3
     lines = [json.loads(line) for line in (tmp_path / "again/reranked.jsonl").read_text().splitlines()]

@@ -1,13 +1,15 @@
 """Labelled lines: the one parser of answers in which an LLM writes `Query: …`.
 
-Labels are read alike everywhere: in any case, with a colon or a full-width one, and with Markdown marks
-around them (`**Query:**`, `# Query:`).
+Labels are read alike everywhere: in any case, with a colon or a full-width one, with Markdown marks around
+them (`**Query:**`, `# Query:`), after a number or a bullet, and inside a fence or JSON.
 """
 
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from drama.augment.prompts.around import from_json, without_fences
 
 
 class LabelledText(NamedTuple):
@@ -19,6 +21,16 @@ class LabelledText(NamedTuple):
     """As it was written, with white space."""
     plain: bool
     """Whether the line begins with the label as requested, without marks or another spelling."""
+
+
+def opened(answer: str, labels: Sequence[str]) -> str | None:
+    r"""An answer out of its Markdown fences, and out of JSON, whose keys become labels. None: JSON that holds
+    none of them, or that is broken.
+
+    >>> opened('```json\n{"query": "how do wings lift"}\n```', ["Query"])
+    'Query: how do wings lift'
+    """
+    return from_json(without_fences(answer), labels)
 
 
 def labelled_lines(answer: str, labels: Sequence[str]) -> tuple[str, list[LabelledText]]:
@@ -42,4 +54,6 @@ def labelled_lines(answer: str, labels: Sequence[str]) -> tuple[str, list[Labell
 @lru_cache
 def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     names = "|".join(f"({re.escape(label)})" for label in labels)
-    return re.compile(rf"^[*# \t]*(?:{names})\**\s*[:：]\**", re.IGNORECASE | re.MULTILINE)
+    before = r"(?:[*#>_•–\-\"“ \t]|\d{1,2}[.)](?=\s))*"
+    after = r"[*_\"”]*[ \t]*[:：﹕][*_]*"
+    return re.compile(rf"^{before}(?:{names}){after}", re.IGNORECASE | re.MULTILINE)

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from drama.augment.prompts.labelled import labelled_lines
+from drama.augment.prompts.labelled import labelled_lines, opened
 from drama.augment.prompts.prompt_file import PromptFile, chat, check_places, fill
 from drama.llm import Messages
 from drama.settings import Section
@@ -42,11 +42,10 @@ class AnswerLines(Section):
 
     def read(self, answer: str) -> str | None:
         """The query; None where a label is missing, repeated or out of order."""
-        _, parts = labelled_lines(answer, self.labels)
+        _, parts = labelled_lines(opened(answer, self.labels) or "", self.labels)
         if [part.label for part in parts] != self.labels:
             return None
-        text = parts[self.labels.index(self.query)].text
-        return text.partition("\n")[0].strip()
+        return parts[self.labels.index(self.query)].text.strip().partition("\n")[0].strip()
 
 
 class TextPrompt(PromptFile):

@@ -3,14 +3,23 @@
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
 
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context, LLMSettings
 from drama.records import Documents
 from drama.settings import Section
 
-LanguageCheck = Literal["detector", "none"]
+
+def _without_script(value: object) -> object:
+    if value == "script":
+        raise ValueError("'script' was removed: `detector` looks at the script too, and is the default")
+    return value
+
+
+LanguageCheck = Annotated[Literal["detector", "none"], BeforeValidator(_without_script)]
 
 
 class Maker(Section):

@@ -5,25 +5,34 @@ The raw answers and their outcomes are in `generated.jsonl`.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from drama.augment.candidate import Candidate
-from drama.augment.context import REFUSED, Context, LLMSettings
-from drama.augment.prompts.labelled import labelled_lines
+from drama.augment.context import Context, LLMSettings
+from drama.augment.prompts.around import bare
+from drama.augment.prompts.labelled import labelled_lines, opened
 from drama.augment.prompts.prompt_file import prompt_inputs
 from drama.augment.prompts.text_prompt import AnswerLines, TextPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import count_words, cut_words, plain_text, wrong_language
-from drama.llm import ChatModel, Sampling, cached_answers
+from drama.llm import BROKEN, CUT_OFF, Answer, ChatModel, Messages, Sampling, cached_answers, chunks
 from drama.records import Document, Documents
 
 _LONGEST_WORDS = 40
-_LABELS = ("query", "question", "search query", "answer", "keyword", "keywords", "claim", "title")
+_LABELS = (
+    "query", "queries", "question", "questions", "search query", "search queries", "answer", "keyword",
+    "keywords", "claim", "title",
+)  # fmt: skip
+_TOO_LONG = "text too long for the LLM"
+_TOGETHER = 1 << 14
+"""Documents in memory, of which those of similar length are next to each other in batches."""
 
 
 class SynthesizeSettings(Maker, LLMSettings):
@@ -62,29 +71,26 @@ class SynthesizeSettings(Maker, LLMSettings):
     def make(self, documents: Documents, context: Context) -> Iterator[Candidate]:
         """Yield a query by each prompt for each of `documents` documents, by a seeded choice."""
         prompts = {Path(name).stem: self._prompt(name) for name in self.prompts}
-        chosen = _choose(documents, self.documents, context.seed)
+        total = min(self.documents, len(documents))
         llm = context.open_llm(self)
-        lines: list[dict[str, Any]] = []
-        made = []
-        for stem, prompt in prompts.items():
-            series = "qgen" if len(prompts) == 1 else f"qgen-{stem}"
-            answers = self._answers(chosen, llm, prompt, f"write queries: {stem}", context)
-            for number, document in enumerate(chosen):
-                answer = answers.get(document.id)
-                if answer is None:
-                    query, outcome = "", REFUSED if document.id in answers else "text too long for the LLM"
-                else:
-                    text, check = document.full_text, self.language_check
-                    query, outcome = parse_query(answer, text, document.lang, check, prompt.answer)
-                context.count(f"{series}: {outcome}")
-                found = {"answer": answer, "query": query, "outcome": outcome}
-                lines.append({"document": document.id, "prompt": stem, **found})
-                if outcome in ("ok", "repaired"):
-                    origin = (document.id, document.lang, document.source)
-                    made.append(Candidate(f"{series}-{number:06d}", query, "qgen", *origin))
+        with context.lines("generated.jsonl") as write:
+            for stem, prompt in prompts.items():
+                series = "qgen" if len(prompts) == 1 else f"qgen-{stem}"
+                title = f"write queries: {stem}"
+                asked = self._asked(_choose(documents, self.documents, context.seed), llm, prompt)
+                answers = self._answers(asked, llm, title, total, context)
+                for number, (document, answer) in enumerate(answers):
+                    query, outcome = "", _TOO_LONG
+                    if answer is not None:
+                        text, check = document.full_text, self.language_check
+                        query, outcome = read_query(answer, text, document.lang, check, prompt.answer)
+                    context.count(f"{series}: {outcome}")
+                    found = {"answer": answer and answer.text, "query": query, "outcome": outcome}
+                    write({"document": document.id, "prompt": stem, **found})
+                    if outcome in ("ok", "repaired"):
+                        origin = (document.id, document.lang, document.source)
+                        yield Candidate(f"{series}-{number:06d}", query, "qgen", *origin)
         context.figures["llm: synthesize"] = llm.usage.figures()
-        context.write_lines("generated.jsonl", lines)
-        yield from made
 
     def _prompt(self, name: str) -> TextPrompt:
         prompt = TextPrompt.load(name, "queries")
@@ -95,23 +101,77 @@ class SynthesizeSettings(Maker, LLMSettings):
             )
         return prompt
 
+    def _asked(
+        self, documents: Iterator[Document], llm: ChatModel, prompt: TextPrompt
+    ) -> Iterator[tuple[Document, Messages | None]]:
+        """Each document with its prompt; None where that is too long for the LLM."""
+        for document in documents:
+            chat = prompt.messages(cut_words(document.full_text, self.text_words))
+            yield document, chat if llm.fits(chat) else None
+
     def _answers(
-        self, documents: Sequence[Document], llm: ChatModel, prompt: TextPrompt, title: str, context: Context
-    ) -> dict[str, str | None]:
-        """Document id → raw answer, None where a server refuses; documents whose prompt is too long for the
-        LLM are not among them."""
-        chats = {d.id: prompt.messages(cut_words(d.full_text, self.text_words)) for d in documents}
-        chats = {identity: messages for identity, messages in chats.items() if llm.fits(messages)}
-        how = self.sampling, self.batch_size, context.seed
-        answers = cached_answers(llm, list(chats.values()), *how, context.answers, title)
-        return dict(zip(chats, answers, strict=True))
+        self,
+        asked: Iterator[tuple[Document, Messages | None]],
+        llm: ChatModel,
+        title: str,
+        total: int,
+        context: Context,
+    ) -> Iterator[tuple[Document, Answer | None]]:
+        """Each document with its answer; None where its prompt is too long for the LLM."""
+        waiting: deque[tuple[Document, bool]] = deque()  # read, and not answered yet
+
+        def prompts() -> Iterator[Messages]:
+            for document, chat in asked:
+                waiting.append((document, chat is not None))
+                if chat is not None:
+                    yield chat
+
+        how = self.sampling, self.batch_size, context.seed, context.answers, title, total
+        for answer in cached_answers(llm, prompts(), *how):
+            while not waiting[0][1]:
+                yield waiting.popleft()[0], None
+            yield waiting.popleft()[0], answer
+        yield from ((document, None) for document, _ in waiting)
 
 
-def _choose(documents: Documents, count: int, seed: int) -> list[Document]:
-    """A seeded choice. Prompts of similar length go together, so that a batch holds little padding."""
-    rows = {*random.Random(seed).sample(range(len(documents)), min(count, len(documents)))}
-    wanted = (document for row, document in enumerate(documents) if row in rows)
-    return sorted(wanted, key=lambda d: (len(d.text), d.id))
+def _choose(documents: Documents, count: int, seed: int) -> Iterator[Document]:
+    """A seeded choice (Knuth, algorithm S: no more than a few documents are in memory). Prompts of similar
+    length go together, so that a batch holds little padding."""
+    rng = random.Random(seed)
+    chosen = _sample(documents, min(count, len(documents)), rng)
+    for some in chunks(chosen, _TOGETHER):
+        yield from sorted(some, key=lambda d: (len(d.text), d.id))
+
+
+def _sample(documents: Documents, count: int, rng: random.Random) -> Iterator[Document]:
+    left = len(documents)
+    for document in documents:
+        if left * rng.random() < count:
+            yield document
+            count -= 1
+        left -= 1
+
+
+def read_query(
+    answer: Answer,
+    text: str,
+    lang: str = "",
+    check: LanguageCheck = "detector",
+    lines: AnswerLines | None = None,
+) -> tuple[str, str]:
+    """(query, outcome) of an LLM's answer, which may be a refusal, begin with thinking, or be cut off.
+
+    Outcomes: those of `parse_query`; `refused by the server`; `thinking not finished`.
+
+    >>> read_query(Answer("<think>They ask.</think>why do cats purr"), "Cats purr when content.")
+    ('why do cats purr', 'repaired')
+    >>> read_query(Answer("why do ca", "cut off"), "Cats purr when content.")
+    ('', 'cut off')
+    """
+    if answer.problem:
+        return "", answer.problem
+    query, outcome = parse_query(answer.said, text, lang, check, lines, answer.cut)
+    return query, "repaired" if outcome == "ok" and answer.said != answer.text else outcome
 
 
 def parse_query(
@@ -120,33 +180,39 @@ def parse_query(
     lang: str = "",
     check: LanguageCheck = "detector",
     lines: AnswerLines | None = None,
+    cut: bool = False,
 ) -> tuple[str, str]:
-    """(query, outcome) of an LLM's answer about a text in a language.
+    r"""(query, outcome) of an LLM's answer about a text in a language.
 
-    Outcomes: `ok`; `repaired` (a label, quotes, an announcement or further lines were removed); `malformed`
-    (not the lines that the prompt asks for); `empty`; `too short` (one word of under 6 letters); `too long`
-    (over 40 words); `copied` (the text's own words, in order); `wrong language` (see `wrong_language`).
+    Outcomes: `ok`; `repaired` (a label, quotes, a number, a fence, JSON, an announcement or further lines
+    were removed); `malformed` (not the lines that the prompt asks for, JSON without a query, or broken
+    characters); `cut off` (the query reaches the end of an answer that is `cut`); `empty`; `too short` (one
+    word of under 6 letters); `too long` (over 40 words); `copied` (the text's own words, in order); `wrong
+    language` (see `wrong_language`).
 
     >>> parse_query("why do cats purr", "Cats purr when content.")
     ('why do cats purr', 'ok')
     >>> parse_query('Query: "why do cats purr"', "Cats purr when content.")
     ('why do cats purr', 'repaired')
-    >>> parse_query("Here is a query:\\nwhy do cats purr", "Cats purr when content.")
+    >>> parse_query("Here is a query:\nwhy do cats purr", "Cats purr when content.")
     ('why do cats purr', 'repaired')
     >>> parse_query("cats purr when content", "Cats purr when content.")[1]
     'copied'
     """
-    given: str | None = answer.strip()
-    if lines is not None and given:
-        given = lines.read(answer)
-        if given is None:
-            return "", "malformed"
-    written = [line.strip() for line in (given or "").splitlines() if line.strip()]
-    if not written:
-        return "", "empty"
-    announced = len(written) > 1 and written[0].endswith((":", "："))
-    _, labelled = labelled_lines(written[announced], _LABELS)
-    query = (labelled[0].text if labelled else written[announced]).strip().strip('"“”*').strip()
+    labels = _LABELS if lines is None else lines.labels
+    whole = opened(answer, labels)
+    line = None if whole is None else _line(whole) if lines is None else lines.read(answer)
+    if line is None and answer.strip():
+        return "", CUT_OFF if cut else "malformed"
+    line = line or ""
+    if cut and answer.rstrip().endswith(line):
+        return "", CUT_OFF
+    following = (whole or "").partition(line)[2].strip() if line else ""
+    query = bare(line, lang, following)
+    if lines is None and (labelled := labelled_lines(query, _LABELS)[1]):
+        query = bare(labelled[0].text, lang)
+    if BROKEN in query:
+        return "", "malformed"
     words = count_words(query)
     if not query:
         return "", "empty"
@@ -158,4 +224,17 @@ def parse_query(
         return query, "copied"
     if check != "none" and wrong_language(query, text, lang):
         return query, "wrong language"
-    return query, "ok" if query == given else "repaired"
+    given = answer.strip() if lines is None else line
+    return query, "ok" if query == given and whole == answer else "repaired"
+
+
+def _line(answer: str) -> str:
+    """The line that holds the query: the first one, or the one after an announcement or a label alone."""
+    written = [line.strip() for line in answer.splitlines() if line.strip()]
+    for line, following in pairwise(written):
+        announces = line.rstrip("*_ ").endswith((":", "：")) or (
+            line.endswith("!") and labelled_lines(following, _LABELS)[1]
+        )
+        if not announces:
+            return line
+    return written[-1] if written else ""

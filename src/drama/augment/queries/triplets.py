@@ -12,14 +12,15 @@ from typing import NamedTuple
 from pydantic import Field
 
 from drama.augment.candidate import Candidate
-from drama.augment.context import REFUSED, Context, LLMSettings
-from drama.augment.prompts.labelled import labelled_lines
+from drama.augment.context import Context, LLMSettings
+from drama.augment.prompts.around import bare
+from drama.augment.prompts.labelled import labelled_lines, opened
 from drama.augment.prompts.prompt_file import prompt_inputs
 from drama.augment.prompts.triplet_prompt import LANGUAGE, TripletPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import LANGUAGE_NAMES, Language, count_words, plain_text, surely_another_language
-from drama.llm import Sampling, cached_answers
+from drama.llm import BROKEN, CUT_OFF, Answer, Sampling, cached_answers
 from drama.records import Document, Documents
 from drama.settings import EachOnce
 
@@ -74,19 +75,17 @@ class TripletSettings(Maker, LLMSettings):
         if not all(map(llm.fits, chats)):
             raise DramaError(f"augment.triplets.prompt: '{self.prompt}' is too long for {self.llm}")
         how = self.sampling, self.batch_size, context.seed
-        answers = cached_answers(llm, chats, *how, context.answers, "write triplets")
+        answers = cached_answers(llm, chats, *how, context.answers, "write triplets", len(chats))
+        made = []
+        with context.lines("triplets.jsonl") as write:
+            for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
+                parts, outcome = read_triplet(answer, lang, self.language_check != "none")
+                context.count(f"{KIND}: {outcome}")
+                identity = f"{KIND}-{number:06d}"
+                write({"id": identity, "asked": values, "answer": answer.text, "outcome": outcome})
+                if parts is not None:
+                    made.append(_candidate(identity, parts, lang))
         context.figures["llm: triplets"] = llm.usage.figures()
-        lines, made = [], []
-        for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
-            parts, outcome = None, REFUSED
-            if answer is not None:
-                parts, outcome = parse_triplet(answer, lang, self.language_check != "none")
-            context.count(f"{KIND}: {outcome}")
-            identity = f"{KIND}-{number:06d}"
-            lines.append({"id": identity, "asked": values, "answer": answer, "outcome": outcome})
-            if parts is not None:
-                made.append(_candidate(identity, parts, lang))
-        context.write_lines("triplets.jsonl", lines)
         _check_ids(made, documents)
         yield from made
 
@@ -108,13 +107,27 @@ def _check_ids(made: list[Candidate], documents: Documents) -> None:
         )
 
 
+def read_triplet(answer: Answer, lang: str, check: bool = True) -> tuple[Parts | None, str]:
+    """(parts, outcome) of an LLM's answer, which may be a refusal, begin with thinking, or be cut off.
+
+    Outcomes: those of `parse_triplet`; `refused by the server`; `thinking not finished`; `cut off`.
+    """
+    if answer.problem:
+        return None, answer.problem
+    if answer.cut:
+        return None, CUT_OFF
+    parts, outcome = parse_triplet(answer.said, lang, check)
+    return parts, "repaired" if outcome == "ok" and answer.said != answer.text else outcome
+
+
 def parse_triplet(answer: str, lang: str, check: bool = True) -> tuple[Parts | None, str]:
     """(parts, outcome) of an LLM's answer in the requested language, which is checked where `check` is on.
 
-    Outcomes: `ok`; `repaired` (marks around the labels, or words before the first one, were removed);
-    `missing part`; `parts repeated or out of order`; `query too long` (over 40 words); `passage too short`
-    (under 8); `copied` (the positive quotes the query word for word, or both passages are the same); `wrong
-    language` (see `surely_another_language`; of any part but the task).
+    Outcomes: `ok`; `repaired` (marks around the labels, words before the first one, a fence or JSON were
+    removed); `missing part`; `malformed` (broken characters); `parts repeated or out of order`; `query too
+    long` (over 40 words); `passage too short` (under 8); `copied` (the positive quotes the query word for
+    word, or both passages are the same); `wrong language` (see `surely_another_language`; of any part but the
+    task).
 
     >>> passage = "Leaves are rolled and dried at once, so that they keep their colour."
     >>> answer = f"Task: Find out.\\nQuery: making green tea\\nPositive: {passage}\\nNegative: No. {passage}"
@@ -124,19 +137,22 @@ def parse_triplet(answer: str, lang: str, check: bool = True) -> tuple[Parts | N
     >>> parse_triplet("Query: making green tea", "en")
     (None, 'missing part')
     """
-    before, found = labelled_lines(answer, _LABELS)
-    texts = [" ".join(part.text.split()).strip('"“”*') for part in found]
+    whole = opened(answer, _LABELS) or ""
+    before, found = labelled_lines(whole, _LABELS)
+    texts = [bare(" ".join(part.text.split()), lang) for part in found]
     labels = tuple(part.label for part in found)
     given = dict(zip(labels, texts, strict=True))
     if not all(given.get(label) for label in _LABELS):
         return None, "missing part"
     if labels != _LABELS:
         return None, "parts repeated or out of order"
+    if BROKEN in "".join(texts):
+        return None, "malformed"
     parts = Parts(*texts)
     problem = _problem(parts, lang, check)
     if problem:
         return None, problem
-    plain = not before.strip() and all(part.plain for part in found)
+    plain = whole == answer and not before.strip() and all(part.plain for part in found)
     return parts, "ok" if plain else "repaired"
 
 

@@ -54,7 +54,9 @@ def load_reranker(
     method = METHODS[settings.method]
     prompt = method.prompt_type.load(settings.prompt or settings.method, "rerank")
     where = None if method.needs_logits else ray
-    llm = open_chat(settings.llm, server, settings.precision, LONGEST, where)
+    llm = open_chat(
+        settings.llm, server, settings.precision, LONGEST, where, settings.revision, settings.extra_body
+    )
     return method(llm, prompt, cache, settings.batch_size, settings.window, settings.step)
 
 
@@ -99,19 +101,18 @@ def rerank_examples(
     wanted = {hit.document_id for _, hits in usable for hit in hits}
     texts = {d.id: cut_words(d.full_text, text_words) for d in documents if d.id in wanted}
     lists = [[texts[hit.document_id] for hit in hits] for _, hits in usable]
-    lines: list[dict[str, object]] = []
     results = reranker.rerank([candidate.query for candidate, _ in usable], lists)
-    for (candidate, hits), found in zip(usable, results, strict=True):
-        for outcome in found.outcomes:
-            context.count(f"rerank, LLM: {outcome}")
-        ids = [hits[i].document_id for i in found.order]
-        line = {"id": rerank_id(candidate.id), "query": candidate.query, "documents": ids}
-        lines.append({**line, "outcomes": found.outcomes, "answers": found.answers})
-        if {*found.outcomes} != {OK}:
-            context.count("rerank: a window was not ordered, left out")
-            continue
-        yield _example(candidate, ids, found.scores, context.count)
-    context.write_lines("reranked.jsonl", lines)
+    with context.lines("reranked.jsonl") as write:
+        for (candidate, hits), found in zip(usable, results, strict=True):
+            for outcome in found.outcomes:
+                context.count(f"rerank, LLM: {outcome}")
+            ids = [hits[i].document_id for i in found.order]
+            line = {"id": rerank_id(candidate.id), "query": candidate.query, "documents": ids}
+            write({**line, "outcomes": found.outcomes, "answers": found.answers})
+            if {*found.outcomes} != {OK}:
+                context.count("rerank: a window was not ordered, left out")
+                continue
+            yield _example(candidate, ids, found.scores, context.count)
 
 
 def _example(

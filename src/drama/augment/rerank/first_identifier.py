@@ -3,7 +3,9 @@ begins (FIRST, Reddy et al. 2024, section 3). One forward pass per window, and n
 malformed: for LLMs too small to keep to a format."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
 from drama.files import fingerprint
+from drama.llm import Answer, Messages
 
 if TYPE_CHECKING:
     from drama.llm import Engine
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class FirstIdentifier(SlidingReranker):
-    """Letters as identifiers; each must be one token of the LLM.
+    """Letters as identifiers; each must be one token of the LLM where its answer begins: `A` after a chat
+    template, ` A` where a prompt is plain text.
 
     Raises:
         DramaError: the tokenizer splits a letter.
@@ -29,12 +33,13 @@ class FirstIdentifier(SlidingReranker):
 
     def __post_init__(self) -> None:
         self.identifiers = list(ascii_uppercase[: self.window])
-        self.tokens = [_token(self.llm, letter) for letter in self.identifiers]
+        prompt = self.prompt.messages("a query", ["a text", "another"], self.identifiers)
+        self.before, self.tokens = first_tokens(self.llm, prompt, self.identifiers)
 
     def order(self, windows: list[Window]) -> list[WindowOrder]:
         """See `SlidingReranker`."""
         found: list[WindowOrder] = []
-        with progress("rerank", len(windows)) as bar:
+        with progress("rerank", len(windows)) as bar, self.cache.flushed():
             for start in range(0, len(windows), self.batch_size):
                 batch = windows[start : start + self.batch_size]
                 found += self._batch(batch)
@@ -45,29 +50,41 @@ class FirstIdentifier(SlidingReranker):
         from drama.llm.score import next_token_log_probs  # loads torch
 
         prompts = [self.prompt.messages(*window, self.identifiers) for window in windows]
-        keys = [fingerprint([self.llm.identity, "first identifier", p, self.tokens]) for p in prompts]
+        of = [self.llm.identity, "first identifier", self.before, self.tokens]
+        keys = [fingerprint([*of, prompt]) for prompt in prompts]
         known = [self.cache.get(key) for key in keys]
-        asked = [i for i, text in enumerate(known) if text is None and self.llm.fits(prompts[i])]
-        fresh = next_token_log_probs(self.llm, [prompts[i] for i in asked], self.tokens, self.batch_size)
+        asked = [i for i, answer in enumerate(known) if answer is None and self.llm.fits(prompts[i])]
+        fresh = next_token_log_probs(
+            self.llm, [prompts[i] for i in asked], self.tokens, self.batch_size, self.before
+        )
         for i, log_probs in zip(asked, fresh, strict=True):
-            known[i] = json.dumps(log_probs)
-        self.cache.put({keys[i]: text for i in asked if (text := known[i]) is not None})
-        return [_window_order(text, len(w.texts)) for text, w in zip(known, windows, strict=True)]
+            known[i] = Answer(json.dumps(log_probs))
+        self.cache.put({keys[i]: answer for i in asked if (answer := known[i]) is not None})
+        return [_window_order(answer, len(w.texts)) for answer, w in zip(known, windows, strict=True)]
 
 
-def _window_order(log_probs: str | None, size: int) -> WindowOrder:
+def _window_order(log_probs: Answer | None, size: int) -> WindowOrder:
     order = list(range(size))
     if log_probs is None:
         return WindowOrder(order, TOO_LONG)
-    scores = json.loads(log_probs)
+    scores = json.loads(log_probs.text)
     return WindowOrder(sorted(order, key=lambda i: -scores[i]), OK)
 
 
-def _token(engine: "Engine", letter: str) -> int:
-    ids: list[int] = engine.tokenizer(letter, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise DramaError(
-            f"{engine.name}: '{letter}' is not one token of this LLM",
-            hint="use augment.rerank.method: likelihood or listwise",
-        )
-    return ids[0]
+def first_tokens(engine: "Engine", prompt: Messages, letters: Sequence[str]) -> tuple[list[int], list[int]]:
+    """The tokens that begin every answer to a prompt (a space, where a tokenizer keeps it apart), and the
+    token of each letter after them.
+
+    Raises:
+        DramaError: a letter has more tokens than one, or none of its own.
+    """
+    found = [engine.continuation(prompt, letter) for letter in letters]
+    shared = next(i for i, each in enumerate(zip_longest(*found)) if len({*each}) > 1)
+    tokens = [ids[shared] for ids in found if len(ids) == shared + 1]
+    if len({*tokens}) == len(letters):
+        return found[0][:shared], tokens
+    longest = max(range(len(letters)), key=lambda i: len(found[i]))
+    raise DramaError(
+        f"{engine.name}: '{letters[longest]}' is not one token of this LLM",
+        hint="use augment.rerank.method: likelihood or listwise",
+    )

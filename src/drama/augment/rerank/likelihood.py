@@ -9,6 +9,7 @@ from drama.augment.prompts.text_prompt import TextPrompt
 from drama.augment.rerank.reranker import OK, TOO_LONG, Reranked, Reranker
 from drama.console import progress
 from drama.files import fingerprint
+from drama.llm import Answer
 
 
 class Likelihood(Reranker):
@@ -30,14 +31,14 @@ class Likelihood(Reranker):
         missing = [query for query, score in known.items() if score is None]
         if missing:
             room = self.llm.longest - len(self.llm.tokens(prompt))
-            tokens = self.llm.tokenizer(missing, add_special_tokens=False)["input_ids"]
-            fitting = [query for query, ids in zip(missing, tokens, strict=True) if len(ids) < room]
+            fitting = [query for query in missing if len(self.llm.continuation(prompt, query)) < room]
             found = answer_log_likelihoods(self.llm, [prompt] * len(fitting), fitting, self.batch_size)
             scores = dict.fromkeys(missing) | dict(zip(fitting, found, strict=True))
-            new = {query: json.dumps(score) for query, score in scores.items()}
+            new = {query: Answer(json.dumps(score)) for query, score in scores.items()}
             self.cache.put({keys[query]: score for query, score in new.items()})
             known |= new
-        return [json.loads(known[query] or "null") for query in queries]
+        found_scores = (known[query] for query in queries)
+        return [None if score is None else json.loads(score.text) for score in found_scores]
 
     def rerank(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Iterator[Reranked]:
         """See `Reranker`. Scores are mean log-probabilities."""
@@ -46,7 +47,7 @@ class Likelihood(Reranker):
             for text in texts:
                 asked.setdefault(text, {})[query] = None
         known: dict[tuple[str, str], float | None] = {}
-        with progress("rerank", len(asked)) as bar:
+        with progress("rerank", len(asked)) as bar, self.cache.flushed():
             for text, each in asked.items():
                 for query, score in zip(each, self.scores(text, list(each)), strict=True):
                     known[text, query] = score

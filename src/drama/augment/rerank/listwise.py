@@ -2,10 +2,10 @@
 
 import re
 
-from drama.augment.context import REFUSED
+from drama.augment.prompts.around import without_fences
 from drama.augment.rerank.reranker import OK, TOO_LONG
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
-from drama.llm import Sampling, cached_answers
+from drama.llm import CUT_OFF, Answer, Sampling, cached_answers
 
 GREEDY = Sampling(max_new_tokens=256, temperature=0.0)
 """The paper's: temperature 0, 256 tokens."""
@@ -22,20 +22,36 @@ class Listwise(SlidingReranker):
         identifiers = [str(i + 1) for i in range(self.window)]
         prompts = [self.prompt.messages(*window, identifiers) for window in windows]
         fitting = [i for i, prompt in enumerate(prompts) if self.llm.fits(prompt)]
-        answers = cached_answers(
-            self.llm, [prompts[i] for i in fitting], GREEDY, self.batch_size, 0, self.cache, "rerank"
-        )
+        asked = (prompts[i] for i in fitting)
+        how = GREEDY, self.batch_size, 0, self.cache, "rerank", len(fitting)
+        answers = cached_answers(self.llm, asked, *how)
         found = [WindowOrder(list(range(len(window.texts))), TOO_LONG) for window in windows]
         for i, answer in zip(fitting, answers, strict=True):
-            if answer is None:
-                found[i] = found[i]._replace(outcome=REFUSED)
-            else:
-                found[i] = parse_ranking(answer, len(windows[i].texts))
+            found[i] = read_ranking(answer, len(windows[i].texts))
         return found
 
 
+def read_ranking(answer: Answer, size: int) -> WindowOrder:
+    """The order in an LLM's answer, which may begin with thinking (see `parse_ranking`).
+
+    More outcomes: `refused by the server`, `thinking not finished` and `cut off`.
+
+    >>> read_ranking(Answer("<think>Two.</think>[2] > [1]"), 2).order
+    [1, 0]
+    >>> read_ranking(Answer("[2] >", "cut off"), 2).outcome
+    'cut off'
+    """
+    if answer.problem:
+        return WindowOrder(list(range(size)), answer.problem, answer.text)
+    found = parse_ranking(answer.said, size)
+    if found.outcome != OK and answer.cut:
+        found = found._replace(outcome=CUT_OFF)
+    return found._replace(answer=answer.text)
+
+
 def parse_ranking(answer: str, size: int) -> WindowOrder:
-    """The order of a window of `size` texts, from an answer like `[2] > [1] > [3]`; nothing is repaired.
+    """The order of a window of `size` texts, from an answer like `[2] > [1] > [3]`; only a Markdown fence
+    around it is taken off.
 
     Outcomes: `ok`; `not a ranking` (anything but identifiers and `>`); `foreign identifiers` (outside
     1…size); `repeated identifiers`; `missing identifiers`. All but `ok` leave the window as it was.
@@ -46,7 +62,7 @@ def parse_ranking(answer: str, size: int) -> WindowOrder:
     ['missing identifiers', 'repeated identifiers', 'foreign identifiers', 'not a ranking']
     """
     kept = list(range(size))
-    text = answer.strip()
+    text = without_fences(answer).strip()
     if not _RANKING.fullmatch(text):
         return WindowOrder(kept, "not a ranking", answer)
     # Six digits are more than any window has; longer ones are cut so that int() takes them.

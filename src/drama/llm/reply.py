@@ -1,0 +1,122 @@
+"""Reading what a server sends: chat completions, its list of models, and Retry-After."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from drama.llm.answer import Answer, whole_characters
+
+_CUT = {"length", "max_tokens", "model_length"}
+"""`finish_reason` of an answer whose end is missing."""
+_FILTERED = "content_filter"
+_FACTS = ("n_params", "size", "n_vocab")
+"""What llama.cpp says about its model's file."""
+
+
+def read_completion(reply: Any, most: int) -> tuple[Answer, int, int]:
+    """The answer of a chat completion, and its tokens: the prompt's and its own.
+
+    Thinking that the server has taken out of the answer is the answer's text where there is nothing else.
+
+    Args:
+        reply: the JSON value.
+        most: the tokens that were asked for: as many, and no word about how it ended, is a cut answer.
+
+    Raises:
+        ValueError: it is no chat completion.
+
+    >>> read_completion({"choices": [{"message": {"content": " tea "}, "finish_reason": "length"}]}, 8)[0]
+    Answer(text='tea', ending='cut off')
+    """
+    try:
+        choice = reply["choices"][0]
+        message = choice["message"]
+        usage = reply.get("usage") or {}
+        asked, made = (int(usage.get(key) or 0) for key in ("prompt_tokens", "completion_tokens"))
+        reason = choice.get("finish_reason")
+        text = _text(message.get("content"))
+        thinking = message.get("reasoning_content") or message.get("reasoning")
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"no chat completion: {error}") from None
+    if not text and isinstance(thinking, str) and thinking.strip():
+        text = f"<think>{thinking}"
+    if reason == _FILTERED:
+        return Answer("the server holds its answer back (content_filter)", "refused"), asked, made
+    cut = reason in _CUT or (reason is None and made >= most)
+    return Answer(whole_characters(text).strip(), "cut off" if cut else "end"), asked, made
+
+
+def _text(content: Any) -> str:
+    """The text of a message, which may come in parts, some of which may be thinking."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = [part if isinstance(part, str) else part.get("text") for part in content]
+        if not any(texts) and content:
+            return "<think>"  # parts, but none of them text
+        return "".join(text for text in texts if isinstance(text, str))
+    raise TypeError(f"content is {type(content).__name__}")
+
+
+def described_model(reply: Any, name: str) -> str:
+    """What a server's list of models says about one of them, as far as it is the same on every host: the name
+    of its folder or file, and its size; empty where it says no more than the name.
+
+    >>> listed = {"data": [{"id": "chat", "root": "/models/Qwen3-8B", "owned_by": "vllm", "created": 1}]}
+    >>> described_model(listed, "chat"), described_model({"data": [{"id": "chat"}]}, "chat")
+    ('Qwen3-8B', '')
+    >>> described_model({"data": [{"id": "models/tea.gguf", "meta": {"n_params": 8, "n_ctx": 512}}]}, "any")
+    'tea.gguf, n_params 8'
+    """
+    try:
+        entries = [entry for entry in reply["data"] if isinstance(entry, Mapping)]
+    except (KeyError, TypeError):
+        return ""
+    own = next((entry for entry in entries if entry.get("id") == name), None)
+    if own is None and len(entries) == 1:  # llama.cpp answers to any name
+        own = entries[0]
+    if own is None:
+        return ""
+    root = own.get("root") or own.get("id")
+    meta = own.get("meta")
+    facts = [_last_part(root)] if isinstance(root, str) and root != name else []
+    if isinstance(meta, Mapping):
+        facts += [f"{key} {meta[key]}" for key in _FACTS if isinstance(meta.get(key), int)]
+    return ", ".join(facts)
+
+
+def _last_part(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def retry_after(header: str, date: str = "") -> float:
+    """Seconds to wait by a Retry-After header, a number or a date; 0 if it is neither.
+
+    Args:
+        header: its value.
+        date: the answer's own Date header: the server's clock need not be ours.
+
+    >>> retry_after("2.5"), retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), retry_after("")
+    (2.5, 0.0, 0.0)
+    >>> retry_after("Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:28:00 GMT")
+    30.0
+    """
+    try:
+        seconds = float(header)
+    except ValueError:
+        until = _moment(header)
+        if until is None:
+            return 0.0
+        seconds = (until - (_moment(date) or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0
+
+
+def _moment(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
