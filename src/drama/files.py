@@ -119,15 +119,16 @@ def fingerprint_path(path: Path) -> str:
         FileError: the path does not exist.
     """
     if path.is_file():
-        return _digest(path)[:16]
+        return sha256(path)[:16]
     if not path.is_dir():
         raise FileError(path, "no such file or folder")
     whole = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.name.endswith(PARTIAL)):
-        whole.update(f"{file.relative_to(path)}\0{_digest(file)}\n".encode())
+        whole.update(f"{file.relative_to(path)}\0{sha256(file)}\n".encode())
     return whole.hexdigest()[:16]
 
 
-def _digest(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

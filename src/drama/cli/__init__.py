@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from drama.errors import DramaError
+from drama.models.library_warnings import listen
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
@@ -20,11 +21,11 @@ _STOPPED = 130
 
 
 def _quiet() -> None:
-    """Keep other libraries' progress bars and advice out of our output."""
+    """Keep other libraries' progress bars and advice out of our output; what they say about results is said."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")
+    listen()
 
 
 def _print_version(wanted: bool) -> None:
