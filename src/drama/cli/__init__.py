@@ -21,7 +21,7 @@ _STOPPED = 130
 
 
 def _quiet() -> None:
-    """Keep other libraries' progress bars and advice out of our output; what they say about results is said."""
+    """Keep other libraries' progress bars and advice out of our output; their warnings stay."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")

@@ -1,14 +1,15 @@
 """A model's files, before a library reads them: whole, as they were written, and without code of their own.
 
 The folders that drama writes list their files' hashes in `SHA256SUMS`, in the format of `sha256sum`, and are
-compared with it whenever their weights are loaded (about 0.6 s a GB). Others' folders have no such list: their
-safetensors files are checked for structure, and the loaded tensors for values.
+compared with it whenever their weights are loaded (about 0.6 s a GB). Others' folders have no such list:
+their safetensors files are checked for structure, and the loaded tensors for values.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,8 @@ def weights_hash(folder: Path) -> str:
     if len(digests) > 1:
         lines = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
         found = hashlib.sha256(lines.encode()).hexdigest()
-    try:
+    with suppress(OSError):  # a cache that can't be written costs only time
         write_json(kept, {"files": seen, "sha256": found})
-    except OSError:  # a cache that can't be written costs only time
-        pass
     return found
 
 

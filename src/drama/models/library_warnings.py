@@ -1,5 +1,5 @@
-"""What transformers and sentence-transformers say about results becomes our own warnings; their advice on speed,
-names that will go, and what we check ourselves, stays unsaid."""
+"""What transformers and sentence-transformers say about results becomes our own warnings. Their advice on
+speed, on names that will go, and what we check ourselves, stays unsaid."""
 
 import logging
 import re

@@ -1,8 +1,8 @@
 """Opening a model: the one place where transformers and sentence-transformers read a folder.
 
-Whatever goes wrong there is a DramaError that names folder and cause. What a library only warns about, or says
-nothing about, is checked: tensors that are missing (the library would draw them at random), that the model has
-no place for, of another shape, or not finite, and a tokenizer whose tokens have no row in the model's table.
+Whatever goes wrong there is a DramaError that names folder and cause. What a library only warns about, or
+says nothing about, is checked: tensors that are missing (the library would draw them at random), that the
+model has no place for, of another shape, or not finite; a tokenizer whose tokens have no row in the table.
 """
 
 import json
@@ -66,21 +66,13 @@ def open_config(folder: Path) -> Any:
         DramaError: transformers does not know such a model, or the file is broken.
     """
     with opening(folder, "config.json"):
-        check_files_of_config(folder)
+        if not (folder / "config.json").is_file():
+            raise DramaError(
+                f"{folder}: no config.json: a model of sentence-transformers only, which is no LLM",
+                hint="give a folder that transformers wrote",
+            )
+        check_code(folder)
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
-
-
-def check_files_of_config(folder: Path) -> None:
-    """Refuse a folder that holds an adapter only, or a model that needs code of its own."""
-    if not (folder / "config.json").is_file():
-        adapter = (folder / "adapter_config.json").is_file()
-        raise DramaError(
-            f"{folder}: {'a LoRA adapter, not a model' if adapter else 'no config.json'}",
-            hint="merge it into its model first (PEFT: merge_and_unload)"
-            if adapter
-            else "give the folder that holds config.json and model.safetensors",
-        )
-    check_code(folder)
 
 
 def open_model(auto: Any, folder: Path, dtype: torch.dtype) -> Any:
@@ -113,8 +105,8 @@ def open_model(auto: Any, folder: Path, dtype: torch.dtype) -> Any:
 def open_tokenizer(folder: Path, needs_end: bool = False) -> Any:
     """The tokenizer in a folder; where it has no token for padding, EOS stands in, for padding is masked.
 
-    Special tokens without a row in the model's table (`<image>` of Gemma 3, a padding token that was added) are
-    removed: written in a text, they are text.
+    Special tokens without a row in the model's table (Gemma 3's `<image_soft_token>`, a padding token that
+    was added) are removed: written in a text, they are text.
 
     Args:
         folder: a model folder in transformers' format.
@@ -146,7 +138,7 @@ def open_sentence_transformer(folder: Path, device: torch.device) -> Any:
     with opening(folder, "sentence-transformers model"):
         check_files(folder)
         with _checked_loading():
-            model: Any = SentenceTransformer(str(folder), device=str(device), trust_remote_code=False)
+            model: Any = SentenceTransformer(str(folder), device=str(device))
         check_finite(folder, model)
         for module in model.modules():
             tokenizer, table = getattr(module, "tokenizer", None), _table(module)
@@ -205,7 +197,7 @@ def check_loaded(folder: Path, model: Any, found: Mapping[str, Any]) -> None:
     own = [name for name in left if _first_part(name, model.base_model_prefix) in parts]
     if own:
         raise DramaError(
-            f"{folder}: the checkpoint holds {len(own)} tensors that the model of config.json has no place for,"
+            f"{folder}: the checkpoint holds {len(own)} tensors that config.json's model has no place for,"
             f" for example {own[0]}",
             hint="config.json is not this checkpoint's: its layers, biases or adapters differ",
         )

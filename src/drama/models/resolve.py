@@ -30,12 +30,14 @@ def resolve(name: str | Path) -> Path:
     path = Path(name)
     if path.is_dir():
         if not any((path / mark).is_file() for mark in _MARKS):
-            adapter = (path / "adapter_config.json").is_file()
+            if (path / "adapter_config.json").is_file():
+                raise DramaError(
+                    f"{path}: a LoRA adapter, not a model",
+                    hint="merge it into its model first (PEFT: merge_and_unload)",
+                )
             raise DramaError(
-                f"{path}: {'a LoRA adapter, not a model' if adapter else 'not a model folder (no config.json)'}",
-                hint="merge it into its model first (PEFT: merge_and_unload)"
-                if adapter
-                else "give the folder that holds config.json and model.safetensors",
+                f"{path}: not a model folder (no config.json)",
+                hint="give the folder that holds config.json and model.safetensors",
             )
         return path
     if path.suffix == ".gguf":

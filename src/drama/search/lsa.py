@@ -88,7 +88,7 @@ class LSA:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all that vectors are made from: terms, their weights, axes, the mean length, the language."""
+        """A hash of what vectors are made from: terms, their weights, axes, mean length, language."""
         digest = hashlib.sha256("\0".join([self._lang, repr(self._length), *self._terms]).encode())
         digest.update(self._idf_V.tobytes())
         digest.update(self._axes_VD.tobytes())

@@ -1,8 +1,8 @@
 """Positions: where a text begins in a learnt table, and the longest text that a model has positions for.
 
 BERT counts from row 0, RoBERTa and its family from the one after the padding index; OPT shifts inside its
-table. Rotary models have no table; they can be asked for more positions than `max_position_embeddings`, but were
-not trained there. Relative positions (DeBERTa, T5) have no limit.
+table. Rotary models have no table; they compute any position, but were not trained above
+`max_position_embeddings`. Relative positions (DeBERTa, T5) have no limit.
 """
 
 from typing import Any
