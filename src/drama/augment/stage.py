@@ -15,6 +15,8 @@ from drama.augment.mixture import MixtureSettings, mix
 from drama.augment.rerank import choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
 from drama.errors import DramaError
+from drama.models import resolve
+from drama.models.files import weights_of
 from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
@@ -52,6 +54,7 @@ def augment(
     with opened as run:
         if run.done:
             return run.manifest
+        run.figures |= weights_of({name: resolve(name) for name in settings.models()})
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         documents, scores = Passages(passages), Histogram()

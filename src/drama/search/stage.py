@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from drama.files import write_json
+from drama.models.files import weights_of
 from drama.records import read_passages
 from drama.search.encode import encode_for_index
 from drama.search.index import Index, build_index
@@ -16,6 +17,7 @@ def index_corpus(
     """Encode the passages and write an index to `out`; `store` is the folder of the run's embedding store."""
     with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
         if not stage.done:
+            stage.figures |= weights_of({"model": model})
             documents = read_passages(passages)
             counts = encode_for_index(model, documents, stage.folder, settings.dim, store=store)
             stage.counts.update(counts)
