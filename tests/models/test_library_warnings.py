@@ -1,6 +1,7 @@
 """What a library warns of reaches the user once, as our own warning; its advice does not."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -42,8 +43,6 @@ def test_the_command_line_hides_no_warning_of_transformers(
 ) -> None:
     monkeypatch.delenv("TRANSFORMERS_VERBOSITY", raising=False)
     run_drama("--version")
-    import os
-
     import drama.models.open  # noqa: F401  (removes transformers' own handler)
 
     assert "TRANSFORMERS_VERBOSITY" not in os.environ

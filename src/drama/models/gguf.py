@@ -24,7 +24,9 @@ def dequantise(gguf: Path, out: Path) -> Path:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from drama.models.open import TELL, check_finite, check_loaded, fit_to_table, opening, table_of
+    from drama.models.open import opening
+    from drama.models.table import fit_to_table, table_of
+    from drama.models.tensors import TELL, check_finite, check_loaded
 
     note(f"dequantising {gguf.name} (about half a minute for 135M parameters)")
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}

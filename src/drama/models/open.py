@@ -5,33 +5,22 @@ says nothing about, is checked: tensors that are missing (the library would draw
 model has no place for, of another shape, or not finite; a tokenizer whose tokens have no row in the table.
 """
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
-from drama.console import warn
 from drama.errors import DramaError
 from drama.models.files import check_code, check_files
 from drama.models.library_warnings import replace_handler
+from drama.models.table import fit_to_table, table_of
+from drama.models.tensors import TELL, check_finite, check_loaded
 
 replace_handler()
 
-_MAY_BE_MISSING = re.compile(r"(^|\.)(pooler\.|position_ids$)")
-"""Poolers of BERT's kind, which nobody here reads, and what is counted and not learnt."""
-_MAY_BE_LEFT = re.compile(
-    r"(^|\.)(pooler\.|position_ids$|inv_freq$|masked_bias$|attn\.bias$|lm_head\.|cls\.|classifier\.|score\."
-    r"|qa_outputs\.|lm_predictions\.|mlm_head\.|generator_|discriminator_|predictions\.|vocab_)"
-)
-"""Heads for other tasks, and buffers that are computed."""
-TELL = {"output_loading_info": True, "ignore_mismatched_sizes": True}
-"""Have transformers say what does not fit, and not only that something does not."""
 _SHOWN = 300
 
 
@@ -165,83 +154,6 @@ def _checked_loading() -> Iterator[None]:
         PreTrainedModel.from_pretrained = classmethod(real)
 
 
-def check_loaded(folder: Path, model: Any, found: Mapping[str, Any]) -> None:
-    """Check what transformers says about the tensors of a checkpoint.
-
-    Args:
-        folder: for messages.
-        model: as loaded.
-        found: `output_loading_info` of `from_pretrained`.
-
-    Raises:
-        DramaError: tensors of the model are missing or have another shape, or the checkpoint holds tensors
-            that belong to parts of the model and have no place in it.
-    """
-    missing = sorted(name for name in found["missing_keys"] if not _MAY_BE_MISSING.search(name))
-    left = sorted(name for name in found["unexpected_keys"] if not _MAY_BE_LEFT.search(name))
-    if found["mismatched_keys"]:
-        name, held, wanted = min(found["mismatched_keys"])
-        raise DramaError(
-            f"{folder}: {name} has the shape {tuple(held)}, and config.json says {tuple(wanted)}"
-        )
-    if missing:
-        first, other = missing[0], _prefix(missing, left, model.base_model_prefix)
-        raise DramaError(
-            f"{folder}: {len(missing)} tensors of the model are not in the checkpoint, for example {first}"
-            + (f"; names there begin with '{other}'" if other else ""),
-            hint=f"save the model without '{other}' in the names of its tensors"
-            + (" (PEFT: merge_and_unload)" if "base_model" in other else "")
-            if other
-            else "the checkpoint is of another model, or not whole",
-        )
-    parts = {name for name, _ in (*model.named_children(), *model.base_model.named_children())}
-    own = [name for name in left if _first_part(name, model.base_model_prefix) in parts]
-    if own:
-        raise DramaError(
-            f"{folder}: the checkpoint holds {len(own)} tensors that config.json's model has no place for,"
-            f" for example {own[0]}",
-            hint="config.json is not this checkpoint's: its layers, biases or adapters differ",
-        )
-    if left:
-        warn(f"{folder}: {len(left)} tensors are not used by a {type(model).__name__}, for example {left[0]}")
-
-
-def _prefix(missing: list[str], left: list[str], base: str) -> str:
-    """What stands before names in the checkpoint and does not belong there; empty where nothing does."""
-    for wanted, name in ((wanted, name) for wanted in missing for name in left):
-        if name.endswith(f".{wanted}"):
-            before = name.removesuffix(wanted)
-            whole = wanted.startswith(f"{base}.")
-            return before if whole else before.removesuffix(f"{base}.") or before
-    return ""
-
-
-def _first_part(name: str, prefix: str) -> str:
-    return name.removeprefix(f"{prefix}.").split(".", 1)[0]
-
-
-def check_finite(folder: Path, model: torch.nn.Module) -> None:
-    """Refuse weights that are not numbers.
-
-    Raises:
-        DramaError: a tensor holds NaN or infinity.
-    """
-    for name, tensor in model.named_parameters():
-        if tensor.numel() and tensor.is_floating_point():
-            low, high = tensor.detach().aminmax()  # both are NaN where one value is
-            if not (torch.isfinite(low) and torch.isfinite(high)):
-                raise DramaError(
-                    f"{folder}: {name} holds NaN or infinity",
-                    hint="the training that wrote it diverged, or the file is damaged",
-                )
-
-
-def table_of(config: Any) -> int | None:
-    """Rows of the table of token embeddings; None where the config does not say."""
-    rows = getattr(config.get_text_config(), "vocab_size", None)
-    return rows if isinstance(rows, int) else None
-
-
 def _table(module: Any) -> int | None:
     """Rows of the table that a module of sentence-transformers looks its own tokens up in."""
     model = getattr(module, "auto_model", None)
@@ -249,35 +161,3 @@ def _table(module: Any) -> int | None:
         return table_of(model.config)
     embedding = getattr(module, "embedding", None)
     return embedding.num_embeddings if isinstance(embedding, torch.nn.EmbeddingBag) else None
-
-
-def fit_to_table(folder: Path, tokenizer: Any, rows: int | None) -> None:
-    """Remove special tokens beyond the table; refuse others there.
-
-    Raises:
-        DramaError: a text could give a token that has no row.
-    """
-    vocabulary: Mapping[str, int] = tokenizer.get_vocab()
-    beyond = {token: i for token, i in vocabulary.items() if rows is not None and i >= rows}
-    if not beyond:
-        return
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    special = {token for token, i in beyond.items() if i in added and added[i].special}
-    in_use = {getattr(tokenizer, f"{name}_token", None) for name in ("bos", "eos", "cls", "sep", "unk")}
-    wrong = sorted(token for token in beyond if token not in special or token in in_use)
-    if wrong or not hasattr(tokenizer, "backend_tokenizer"):
-        raise DramaError(
-            f"{folder}: the tokenizer has {max(beyond.values()) + 1} tokens, the model {rows}"
-            f" (no row for {', '.join(map(repr, wrong[:3] or [*beyond][:3]))})",
-            hint="resize_token_embeddings was not called, or the tokenizer is another model's",
-        )
-    _remove(tokenizer, special)
-
-
-def _remove(tokenizer: Any, special: set[str]) -> None:
-    spec = json.loads(tokenizer.backend_tokenizer.to_str())
-    spec["added_tokens"] = [token for token in spec["added_tokens"] if token["content"] not in special]
-    if tokenizer.pad_token in special:
-        spec["padding"] = None
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.sep_token
-    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(spec))

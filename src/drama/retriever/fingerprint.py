@@ -30,7 +30,7 @@ def of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
     for name, tensor in tensors.items():
         whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)
-        whole.update(memoryview(flat.view(torch.uint8).numpy()))
+        whole.update(flat.view(torch.uint8).numpy().data)
     return whole.hexdigest()
 
 

@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from drama.files import write_json
-from drama.models.open import check_finite, opening
+from drama.models.open import opening
+from drama.models.tensors import check_finite
 
 FOLDER = "2_Dense"
 _WEIGHTS = "model.safetensors"
