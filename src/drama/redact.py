@@ -1,4 +1,4 @@
-"""Secrets are left out of what is shown or recorded: logins in addresses, and the values of keys and tokens."""
+"""Secrets are left out of what is shown or recorded: logins in addresses, values of keys and tokens."""
 
 import re
 

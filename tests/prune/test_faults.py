@@ -16,6 +16,7 @@ from drama.prune.learn.recover import Recovery
 from drama.prune.learn.settings import RecoverySettings
 from drama.prune.methods.shearing.learn import MaskLearner
 from drama.prune.methods.shearing.settings import ShearingSettings
+from drama.prune.planning import planned_rounds
 from drama.prune.shape.shape import Shape
 from drama.records import Document, write_passages
 
@@ -113,3 +114,9 @@ def test_tokens_pay_for_all_that_is_read(tiny_llm: Path, texts: list[str], tmp_p
         prune(PruneSettings.parse({**values, "tokens": 400}, "prune"), passages, tmp_path / "few")
     with pytest.raises(DramaError, match=r"leave recovery\.steps out"):
         PruneSettings.parse({"tokens": 9, "recovery": {"steps": 3}}, "prune")
+
+
+def test_rows_longer_than_the_parents_positions_are_refused(tiny_llm: Path) -> None:
+    values = {"parent": str(tiny_llm), "shape": {"layers": 2}, "recovery": {"max_length": 513}}
+    with pytest.raises(DramaError, match=r"prune\.recovery\.max_length 513: .*\n.*at most 512"):
+        planned_rounds(PruneSettings.parse(values, "prune"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from drama.models.resolve import cache_folder
+from drama.models.cache import cache_folder
 from drama.prune.families import family_of
 from drama.prune.load import load_causal_lm
 from drama.prune.scores import measure

@@ -10,9 +10,6 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModel,
-    BertConfig,
-    BertModel,
-    BertTokenizerFast,
     DebertaV2Config,
     MPNetConfig,
     PreTrainedConfig,
@@ -28,24 +25,6 @@ from drama.train import TrainSettings, train
 from drama.workspace import read_events
 
 PLAIN = RetrieverSettings(query_prefix="", max_length=64)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
-    folder = tmp_path_factory.mktemp("bert")
-    words = sorted({word.strip(".,").lower() for text in texts for word in text.split()})
-    (folder / "vocab.txt").write_text(
-        "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, ".", ","])
-    )
-    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"))
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(words) + 7, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-        num_attention_heads=4, max_position_embeddings=64,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(folder)
-    return folder
 
 
 SIZE: dict[str, Any] = {
@@ -188,6 +167,7 @@ def test_an_encoder_is_not_opened_for_texts_that_it_cant_read(
     with pytest.raises(DramaError, match=r"max_length of .*model: .* 65 tokens"):
         load_encoder(folder, 65)
     (folder / "drama.json").unlink()  # as others' folders are
+    (folder / "SHA256SUMS").unlink()
     assert np.isfinite(load_encoder(folder, 64).encode_documents(long)).all()
     with pytest.raises(DramaError, match=r"max_length of .*model: .* 65 tokens"):
         load_encoder(folder, 65)

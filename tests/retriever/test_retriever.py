@@ -168,6 +168,7 @@ def test_a_sentence_transformers_folder_of_others_is_an_encoder_too(
     folder = tmp_path / "foreign"
     retriever.save(folder)
     (folder / "drama.json").unlink()
+    (folder / "SHA256SUMS").unlink()
     encoder = load_encoder(folder)
     np.testing.assert_allclose(encoder.encode_documents(texts), retriever.encode_documents(texts), atol=1e-5)
 
@@ -178,6 +179,7 @@ def test_a_sentence_transformers_model_lies_where_models_compute_and_says_its_ow
     package = pytest.importorskip("sentence_transformers")
     retriever.save(tmp_path / "foreign")
     (tmp_path / "foreign/drama.json").unlink()
+    (tmp_path / "foreign/SHA256SUMS").unlink()
     exact = load_encoder(tmp_path / "foreign")
     asked: list[str] = []
 

@@ -17,6 +17,8 @@ from drama.augment.settings import AugmentSettings
 from drama.console import warn
 from drama.errors import DramaError
 from drama.llm import CUT_OFF, THINKING
+from drama.models import resolve
+from drama.models.files import weights_of
 from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
@@ -56,6 +58,7 @@ def augment(
     with opened as run:
         if run.done:
             return run.manifest
+        run.figures |= weights_of({name: resolve(name) for name in settings.models()})
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         documents, scores = Passages(passages), Histogram()

@@ -13,6 +13,7 @@ import typer
 
 from drama.errors import DramaError
 from drama.files import write_error
+from drama.models.library_warnings import listen
 from drama.text import is_text, legible
 
 _COMMANDS = (
@@ -26,11 +27,11 @@ _TERMINATED = 143
 
 
 def _quiet() -> None:
-    """Keep other libraries' progress bars and advice out of our output."""
+    """Keep other libraries' progress bars and advice out of our output; their warnings stay."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")
+    listen()
 
 
 def _print_version(wanted: bool) -> None:

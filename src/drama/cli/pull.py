@@ -14,6 +14,6 @@ def pull(
 
     if name is None:
         for short, entry in CATALOG.items():
-            typer.echo(f"{short:20} {entry.hub_id:42} {entry.about}")
+            typer.echo(f"{short:18} {entry.about}\n{'':18} weights: {entry.weights}; from {entry.original}")
         return
     typer.echo(str(resolve(name)))

@@ -16,6 +16,7 @@ from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, write_json
 from drama.models import resolve
+from drama.models.files import weights_of
 from drama.records import Collection, rank, read_trec_run, write_trec_run
 from drama.records.measures import DEPTH, MAIN_MEASURE, MEASURES, means, per_query
 from drama.retriever import EmbeddingStore
@@ -68,6 +69,7 @@ def evaluate(
     with open_stage(out, "evaluate", settings, inputs, seed, revision=REVISION, also=also) as run:
         if run.done:
             return run.manifest
+        run.figures |= weights_of(folders)
         (out / "runs").mkdir(exist_ok=True)
         pairs = _Pairs(settings, folders, labels or {}, out, seed, EmbeddingStore(store))
         rows: list[Row] = []

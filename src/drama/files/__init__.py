@@ -9,7 +9,7 @@ from drama.files.atomic import (
     replace_folder,
     sync,
 )
-from drama.files.digest import digest, fingerprint, fingerprint_path
+from drama.files.digest import fingerprint, fingerprint_path, sha256
 from drama.files.explain import explaining, write_error
 from drama.files.lock import LOCK, writing
 from drama.files.text import read_json, write_json, write_text
@@ -19,7 +19,6 @@ __all__ = [
     "PARTIAL",
     "atomic_file",
     "atomic_folder",
-    "digest",
     "explaining",
     "fingerprint",
     "fingerprint_path",
@@ -27,6 +26,7 @@ __all__ = [
     "read_json",
     "remove_leftovers",
     "replace_folder",
+    "sha256",
     "sync",
     "write_error",
     "write_json",

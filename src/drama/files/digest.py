@@ -35,17 +35,17 @@ def fingerprint_path(path: Path) -> str:
         FileError: the path does not exist.
     """
     if path.is_file():
-        return digest(path)[:16]
+        return sha256(path)[:16]
     if not path.is_dir():
         raise FileError(path, "no such file or folder")
     whole = hashlib.sha256()
     for file in walk(path):
         if not file.name.endswith(PARTIAL) and file.name != LOCK:
-            whole.update(os.fsencode(file.relative_to(path)) + f"\0{digest(file)}\n".encode())
+            whole.update(os.fsencode(file.relative_to(path)) + f"\0{sha256(file)}\n".encode())
     return whole.hexdigest()[:16]
 
 
-def digest(path: Path) -> str:
+def sha256(path: Path) -> str:
     """SHA-256 of a file, read as a stream; a process reads a file again only where it has changed."""
     at = path.stat()
     if time.time_ns() - at.st_mtime_ns < _SETTLED:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from drama.compute import Precision, resolve_precision
 from drama.console import note
@@ -32,6 +31,7 @@ from drama.llm.escape import Shield
 from drama.llm.prefix import Prefix, common_prefix, keeps_prefixes, padded, token_bytes
 from drama.llm.thinking import MARKS
 from drama.models import resolve
+from drama.models.open import open_config, open_model, open_tokenizer, opening
 
 LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is split."""
@@ -281,22 +281,16 @@ def load_engine(
     folder = resolve(name)
     resolved = resolve_precision(precision, torch.device("cpu"))
     dtype = torch.bfloat16 if resolved == "bf16" else torch.float32
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        if weights:
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-        else:
-            with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=dtype)
+    tokenizer = open_tokenizer(folder, needs_end=True)
+    if weights:
+        model = open_model(AutoModelForCausalLM, folder, dtype)
+    else:
+        with opening(folder, "LLM"), torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(open_config(folder), dtype=dtype).eval()
             if (folder / "generation_config.json").is_file():  # where an answer ends
                 model.generation_config = GenerationConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DramaError(f"{folder}: transformers can't load this LLM ({error})") from None
     if not tokenizer.chat_template:
         note(f"{name}: not a chat model; prompts are plain text, and an answer ends with its line")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    model.eval()
     # The sampling of the model's own file (a top_k, a repetition penalty) is not applied.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
     context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)

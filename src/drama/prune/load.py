@@ -4,26 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from drama.errors import DramaError
 from drama.files import atomic_folder
+from drama.models.files import write_sums
+from drama.models.open import open_model, open_tokenizer
 
 
 def load_causal_lm(folder: Path) -> Any:
     """A causal LM in fp32, in evaluation mode."""
-    return _loaded(AutoModelForCausalLM, folder, "this as a causal LM", dtype=torch.float32).eval()
+    return open_model(AutoModelForCausalLM, folder, torch.float32)
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """A model folder's tokenizer."""
-    return _loaded(AutoTokenizer, folder, "its tokenizer")
-
-
-def load_config(folder: Path) -> Any:
-    """A model folder's config."""
-    return _loaded(AutoConfig, folder, "its config.json")
+    """A model folder's tokenizer, which has an EOS: it separates texts."""
+    return open_tokenizer(folder, needs_end=True)
 
 
 def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
@@ -36,16 +32,10 @@ def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
     with atomic_folder(folder) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
+        write_sums(partial)
         loaded = load_causal_lm(partial)
         loaded.set_attn_implementation(model.config._attn_implementation)  # others round differently
         with torch.inference_mode():
             expected, got = model(input_ids=rows_BL).logits, loaded(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
-
-
-def _loaded(cls: Any, folder: Path, what: str, **options: Any) -> Any:
-    try:
-        return cls.from_pretrained(folder, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DramaError(f"{folder}: transformers can't load {what} ({error})") from None

@@ -4,8 +4,8 @@ from typing import Any
 
 from drama.errors import DramaError
 from drama.models import resolve
+from drama.models.open import open_config
 from drama.prune.families import check_family
-from drama.prune.load import load_config
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.schedule import round_shapes
@@ -19,7 +19,14 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
         DramaError: no such parent, an architecture that can't be pruned, a shape that can't be cut out of
             it, a schedule that does not lead there, or too few tokens for it.
     """
-    shapes = shapes_of_rounds(settings, load_config(resolve(settings.parent)))
+    config = open_config(resolve(settings.parent))
+    shapes = shapes_of_rounds(settings, config)
+    longest = config.max_position_embeddings
+    if settings.recovery.max_length > longest:
+        raise DramaError(
+            f"prune.recovery.max_length {settings.recovery.max_length}: the parent has no such positions",
+            hint=f"give at most {longest}",
+        )
     with_budget(settings, len(shapes))
     return shapes
 

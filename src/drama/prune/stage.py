@@ -6,6 +6,7 @@ from typing import Any
 from drama.compute import World, check_sharding, open_stage_together
 from drama.console import warn
 from drama.models import resolve
+from drama.models.files import weights_of
 from drama.prune.figures import describe, stage_figures
 from drama.prune.learn.domains import ParentLosses, mean_loss
 from drama.prune.load import load_tokenizer
@@ -58,7 +59,7 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             shapes = planned_rounds(settings)
             parts = Parts(out, settings, run.manifest.inputs, seed, REVISION, world.is_main)
             corpus = Corpus(passages, settings.domains, seed)
-            run.figures |= describe("parent", parent)
+            run.figures |= weights_of({"parent": parent}) | describe("parent", parent)
             if settings.vocabulary is not None:
                 with world.main_process_first():
                     parts.vocabulary()

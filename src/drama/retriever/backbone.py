@@ -1,4 +1,4 @@
-"""Loading a causal LM as a bidirectional encoder (or an encoder as it is), and checking that it is one.
+"""A causal LM as a bidirectional encoder (or an encoder as it is), and a check that it is one.
 
 Since transformers 5.2 `config.is_causal = False` is enough. Libraries have lost this silently before, so
 the behaviour is checked at load: changing the last token must move the first token's state.
@@ -8,39 +8,53 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModel
 
 from drama.errors import DramaError
+from drama.models.open import open_model, opening
 
 
-def load_backbone(folder: Path, bidirectional: bool, dtype: torch.dtype = torch.float32) -> Any:
+def load_backbone(folder: Path, bidirectional: bool | None, dtype: torch.dtype = torch.float32) -> Any:
     """The stack of layers without its head, in evaluation mode.
 
     Args:
         folder: a model folder in transformers' format.
-        bidirectional: every token sees every token; otherwise attention is causal, as the LLM was trained.
+        bidirectional: every token sees every token; otherwise attention is causal, as an LLM was trained.
+            None leaves it as the folder has it.
         dtype: type of the weights.
 
     Raises:
         DramaError: the folder can't be loaded, or attention is not as requested.
     """
-    try:
-        model = AutoModel.from_pretrained(folder, dtype=dtype)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DramaError(f"{folder}: transformers can't load this model ({error})") from None
-    model.config.is_causal = not bidirectional
+    model = open_model(AutoModel, folder, dtype)
+    if model.config.is_encoder_decoder:
+        raise DramaError(
+            f"{folder}: {type(model).__name__} is an encoder and a decoder; a retriever is one stack",
+            hint="give a decoder (Llama, Qwen) or an encoder (BERT)",
+        )
     model.config.use_cache = False
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # BERT's: we pool ourselves
-    model.eval()
-    if last_token_reaches_first(model) != bidirectional:
-        found, wanted = ("causal", "bidirectional") if bidirectional else ("bidirectional", "causal")
-        raise DramaError(
-            f"{folder}: attention is {found} though {wanted} was requested",
-            hint="this transformers version or attention kernel ignores config.is_causal: use >=5.2",
-        )
+    with opening(folder, "model"):
+        if bidirectional is False and _always_bidirectional(model):
+            raise DramaError(
+                f"{folder}: {type(model).__name__} was always bidirectional, and causal was requested",
+                hint="leave bidirectional: false out",
+            )
+        if bidirectional is not None:
+            model.config.is_causal = not bidirectional
+            if last_token_reaches_first(model) != bidirectional:
+                found, wanted = ("causal", "bidirectional") if bidirectional else ("bidirectional", "causal")
+                raise DramaError(
+                    f"{folder}: attention is {found} though {wanted} was requested",
+                    hint="this transformers version or attention kernel ignores config.is_causal: use >=5.2",
+                )
     return model
+
+
+def _always_bidirectional(model: Any) -> bool:
+    """True if attention is bidirectional and no `is_causal` in the config has made it so."""
+    return getattr(model.config, "is_causal", None) is None and last_token_reaches_first(model)
 
 
 @torch.no_grad()

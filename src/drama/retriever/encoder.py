@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from drama.compute import Precision
 from drama.models import resolve
+from drama.retriever.kinds import check_embeds, for_sentence_transformers
 from drama.retriever.settings import read_settings
 from drama.retriever.vectors import Array
 
@@ -41,7 +42,7 @@ class Encoder(Protocol):
 def load_encoder(
     name: str | Path, max_length: int | None = None, precision: Precision = "fp32"
 ) -> "Retriever | SentenceTransformerEncoder":
-    """Open a retriever folder, a sentence-transformers model, or a plain LLM (mean-pooled, untrained).
+    """Open a retriever folder, a sentence-transformers model, or a plain LLM or encoder (mean-pooled).
 
     Args:
         name: a folder, a short name of the catalog, a GGUF file, or a hub id.
@@ -54,13 +55,15 @@ def load_encoder(
     """
     folder = resolve(name)
     settings = read_settings(folder)
+    if settings is None:
+        check_embeds(folder)
     # torch is loaded here, when the name and the folder have been found to be right
     from drama.compute import resolve_precision
     from drama.retriever.forward.positions import check_length
     from drama.retriever.model import Retriever
-    from drama.retriever.sentence_transformer import SentenceTransformerEncoder, is_sentence_transformer
+    from drama.retriever.sentence_transformer import SentenceTransformerEncoder
 
-    if settings is None and is_sentence_transformer(folder):
+    if settings is None and for_sentence_transformers(folder):
         return SentenceTransformerEncoder(folder, str(name), max_length, precision)
     retriever = Retriever.from_llm(folder) if settings is None else Retriever.load(folder)
     retriever.name = str(name)

@@ -6,6 +6,7 @@ modules.json, 1_Pooling/, (2_Dense/,) 3_Normalize/, sentence_bert_config.json,
 config_sentence_transformers.json
 drama.json                          our settings, trained dims among them
 README.md                           the model card
+SHA256SUMS                          the files' hashes, compared whenever the folder is opened
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from drama.files import atomic_folder, write_json
+from drama.models.files import write_sums
 from drama.retriever.backbone import parameters_without_embeddings
 from drama.retriever.head import FOLDER, write_head
 from drama.retriever.settings import SETTINGS, RetrieverSettings
@@ -40,6 +42,7 @@ def write_folder(
         if head is not None:
             write_head(partial, head)
         (partial / "README.md").write_text(_card(settings, backbone, head), encoding="utf-8")
+        write_sums(partial)
 
 
 def _sentence_transformers_files(settings: RetrieverSettings, width: int, has_head: bool) -> dict[str, Any]:

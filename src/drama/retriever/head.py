@@ -6,6 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from drama.files import write_json
+from drama.models.open import opening
+from drama.models.tensors import check_finite
 
 FOLDER = "2_Dense"
 _WEIGHTS = "model.safetensors"
@@ -20,9 +22,18 @@ def new_head(weight_ED: torch.Tensor) -> torch.nn.Linear:
 
 
 def read_head(folder: Path) -> torch.nn.Linear | None:
-    """The head of a retriever folder, or None if it has none."""
+    """The head of a retriever folder, or None if it has none.
+
+    Raises:
+        DramaError: its file can't be read, or holds NaN.
+    """
     path = folder / FOLDER / _WEIGHTS
-    return new_head(load_file(path)["linear.weight"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    with opening(path, "file"):
+        head = new_head(load_file(path)["linear.weight"])
+        check_finite(path, head)
+    return head
 
 
 def write_head(folder: Path, head: torch.nn.Linear) -> None:

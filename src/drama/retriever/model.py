@@ -3,8 +3,8 @@
 Legend: B texts in a batch, L tokens (padded), D dimensions, N texts.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,10 +16,12 @@ from drama.console import note
 from drama.errors import DramaError, check_list
 from drama.files import fingerprint
 from drama.models import resolve
-from drama.retriever.backbone import load_backbone
+from drama.retriever.backbone import last_token_reaches_first, load_backbone
+from drama.retriever.fingerprint import of_config, of_tensors, of_tokenizer
 from drama.retriever.folder import write_folder
 from drama.retriever.forward.choose import choose
 from drama.retriever.forward.packed import packs
+from drama.retriever.forward.positions import longest_text
 from drama.retriever.head import read_head
 from drama.retriever.pooling import normalise, pool
 from drama.retriever.settings import RetrieverSettings, read_settings
@@ -56,7 +58,6 @@ class Retriever:
         self.packs = packs(backbone)
         if not self.packs:
             note(f"{name}: {backbone.config.model_type} layers can't take texts end to end; they go padded")
-        self._digest: str | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -78,16 +79,18 @@ class Retriever:
     def from_llm(cls, path: str | Path, settings: RetrieverSettings | None = None) -> Self:
         """A plain causal LM as an encoder, untrained: where training starts, and the floor to compare with.
 
-        Without settings: causal as the LLM was trained, mean pooling, no prefix.
+        Without settings: attention as it was trained (an LLM's is causal, an encoder's bidirectional), mean
+        pooling, no prefix; an LLM's texts are cut at 512 tokens, an encoder's at its own limit.
         """
-        if settings is None:
-            settings = RetrieverSettings(query_prefix="", bidirectional=False)
         return cls._open(resolve(path), settings, str(path))
 
     @classmethod
-    def _open(cls, folder: Path, settings: RetrieverSettings, name: str) -> Self:
-        backbone = load_backbone(folder, settings.bidirectional)
-        tokenizer = retriever_tokenizer(folder, settings.max_length)
+    def _open(cls, folder: Path, settings: RetrieverSettings | None, name: str) -> Self:
+        backbone = load_backbone(folder, None if settings is None else settings.bidirectional)
+        tokenizer = retriever_tokenizer(folder)
+        if settings is None:
+            settings = _untrained(backbone, tokenizer)
+        tokenizer.model_max_length = settings.max_length
         head, device = read_head(folder), default_device()
         backbone.to(device)
         return cls(backbone, tokenizer, settings, name, head if head is None else head.to(device))
@@ -105,16 +108,18 @@ class Retriever:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of weights and settings: equal means equal vectors."""
-        if self._digest is None:
-            digest = hashlib.sha256()
-            for key, tensor in self.tensors().items():
-                digest.update(key.encode())
-                digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-            how = [digest.hexdigest(), self.settings.model_dump(mode="json")]
-            precision = resolve_precision(self.precision, self.backbone.device)
-            self._digest = fingerprint(how if precision == "fp32" else [*how, precision])
-        return self._digest
+        """A hash of weights, settings, config, tokenizer and precision as they are now: equal means equal
+        vectors."""
+        how = [of_tensors(self.tensors()), self.settings.model_dump(mode="json")]
+        how += [of_config(self.backbone.config), self._rules(self.tokenizer)]
+        precision = resolve_precision(self.precision, self.backbone.device)
+        return fingerprint(how if precision == "fp32" else [*how, precision])
+
+    @staticmethod
+    @lru_cache(maxsize=8)
+    def _rules(tokenizer: Any) -> str:
+        """The tokenizer's hash: a large vocabulary takes a second, and nobody changes it in place."""
+        return of_tokenizer(tokenizer)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The weights by name: the backbone's, and `head` where there is one."""
@@ -178,6 +183,19 @@ class Retriever:
                 vectors_ND[rows] = normalise(pooled_BD, width).cpu().numpy()
         self.backbone.train(was_training)
         return vectors_ND
+
+
+def _untrained(backbone: Any, tokenizer: Any) -> RetrieverSettings:
+    """Settings of a model that was not trained as a retriever, as sentence-transformers would read it."""
+    bidirectional = last_token_reaches_first(backbone)
+    default: int = RetrieverSettings.model_fields["max_length"].default
+    limits = [limit for limit in (longest_text(backbone), tokenizer.model_max_length) if limit is not None]
+    own = int(min(limits, default=default))
+    return RetrieverSettings(
+        query_prefix="",
+        bidirectional=bidirectional,
+        max_length=own if bidirectional and own < 1_000_000 else min(default, own),
+    )
 
 
 def length_batches(lengths: Sequence[int], budget: int = TOKENS_PER_BATCH) -> Iterator[list[int]]:

@@ -1,12 +1,11 @@
 """The settings of a retriever. They are saved in the model folder, so that no user has to know them."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from drama.errors import FileError
+from drama.files import read_json
 from drama.settings import Section
 
 SETTINGS = "drama.json"
@@ -37,10 +36,4 @@ def read_settings(folder: Path) -> RetrieverSettings | None:
         FileError: drama.json is broken.
     """
     path = folder / SETTINGS
-    if not path.is_file():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise FileError(path, f"not valid JSON ({error.msg})", line=error.lineno) from None
-    return RetrieverSettings.parse(values, where=str(path))
+    return RetrieverSettings.parse(read_json(path), where=str(path)) if path.is_file() else None

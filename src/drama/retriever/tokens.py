@@ -11,34 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers.processors import TemplateProcessing
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from drama.errors import DramaError
+from drama.models.open import open_tokenizer
 
 
-def retriever_tokenizer(folder: Path, max_length: int) -> Any:
+def retriever_tokenizer(folder: Path) -> Any:
     """Load a tokenizer and make it a retriever's: adds BOS and EOS itself, no chat template, pads right.
-
-    Args:
-        folder: a model folder in transformers' format.
-        max_length: longest text in tokens, BOS and EOS included.
 
     Raises:
         DramaError: the folder holds no fast tokenizer.
     """
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise DramaError(f"{folder}: no tokenizer that transformers can read ({error})") from None
+    tokenizer = open_tokenizer(folder)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise DramaError(f"{folder}: the tokenizer has no fast (tokenizers) form, which is needed")
     tokenizer.chat_template = None
     tokenizer.padding_side = "right"
     tokenizer.truncation_side = "right"
-    tokenizer.model_max_length = max_length
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
     if (tokenizer.eos_token or tokenizer.sep_token) is None or tokenizer.pad_token_id is None:
         raise DramaError(f"{folder}: the tokenizer has no padding token, or neither EOS nor SEP")
     _end_with_eos(tokenizer)

@@ -91,8 +91,9 @@ class LSA:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of terms and axes."""
-        digest = hashlib.sha256("\0".join(self._terms).encode())
+        """A hash of what vectors are made from: terms, their weights, axes, mean length, language."""
+        digest = hashlib.sha256("\0".join([self._lang, repr(self._length), *self._terms]).encode())
+        digest.update(self._idf_V.tobytes())
         digest.update(self._axes_VD.tobytes())
         return f"lsa {digest.hexdigest()[:16]}"
 

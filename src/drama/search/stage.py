@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from drama.files import write_json
+from drama.models.files import weights_of
 from drama.records import read_passages
 from drama.search.encode import STORE, encode_for_index
 from drama.search.index import Index, build_index
@@ -21,6 +22,7 @@ def index_corpus(
     inputs = {"model": model, "passages": passages}
     with open_stage(out, "index", settings, inputs, revision=INDEX_REVISION, keep=(STORE,)) as stage:
         if not stage.done:
+            stage.figures |= weights_of({"model": model})
             documents = read_passages(passages)
             counts = encode_for_index(model, documents, stage.folder, settings.dim, store=store)
             stage.counts.update(counts)

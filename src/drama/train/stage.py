@@ -7,6 +7,7 @@ import torch
 
 from drama.compute import World, check_finite, check_sharding, open_stage_together
 from drama.errors import DramaError, FileError
+from drama.models.files import weights_of
 from drama.records import WRITTEN, Example
 from drama.retriever import Retriever
 from drama.retriever.forward.positions import check_length
@@ -65,6 +66,8 @@ def train(
                 show_finished(out)
             world.leave()
             return run.manifest
+        if world.is_main:
+            run.figures |= weights_of({"backbone": backbone})
         share = settings.validation.share if settings.validation is not None else 0.0
         rows, held = training_examples(examples, settings.leaks, share, seed, run)
         retriever = Retriever.from_llm(backbone, settings.retriever)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from drama.errors import FileError
-from drama.files import LOCK, PARTIAL, digest, fingerprint_path, sync
+from drama.files import LOCK, PARTIAL, fingerprint_path, sha256, sync
 from drama.workspace.manifest import MANIFEST, Manifest, Output, is_manifest, read_manifest
 from drama.workspace.previous import PREVIOUS
 
@@ -23,7 +23,7 @@ def list_outputs(folder: Path, left_out: Collection[Path]) -> dict[str, Output]:
     for path in [*files, *{file.parent for file in files}]:
         sync(path)
     return {
-        file.relative_to(folder).as_posix(): Output(bytes=file.stat().st_size, sha256=digest(file))
+        file.relative_to(folder).as_posix(): Output(bytes=file.stat().st_size, sha256=sha256(file))
         for file in files
     }
 
@@ -91,7 +91,7 @@ def _check(path: Path, folder: Path, manifest: Manifest) -> None:
         file = folder / name
         if not file.is_file():
             raise _error(file, folder, manifest, "is missing")
-        if digest(file) != output.sha256:
+        if sha256(file) != output.sha256:
             raise _error(file, folder, manifest, "has other content")
 
 

@@ -1,7 +1,8 @@
-"""Learnt absolute positions: the row of their table at which a text begins, and the longest text.
+"""Positions: where a text begins in a learnt table, and the longest text that a model has positions for.
 
 BERT counts from row 0, RoBERTa and its family from the one after the padding index; OPT shifts inside its
-table. Models with rotary or relative positions have no table, and no limit here.
+table. Rotary models have no table; they compute any position, but were not trained above
+`max_position_embeddings`. Relative positions (DeBERTa, T5) have no limit.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from drama.errors import DramaError
 
 _NAMES = ("position_embeddings", "embed_positions", "wpe")
+_ROTARY = "rotary_emb"
 
 
 def first_position(model: torch.nn.Module) -> int:
@@ -19,13 +21,22 @@ def first_position(model: torch.nn.Module) -> int:
     return 0 if table is None or table.padding_idx is None else table.padding_idx + 1
 
 
+def longest_text(model: torch.nn.Module) -> int | None:
+    """Tokens of the longest text that the model has positions for; None: there is no limit."""
+    table = _table(model)
+    if table is not None:
+        return int(table.num_embeddings - first_position(model) - getattr(table, "offset", 0))
+    for module in model.modules():
+        if hasattr(module, _ROTARY) and hasattr(module, "config"):
+            limit = getattr(module.config, "max_position_embeddings", None)
+            return limit if isinstance(limit, int) else None
+    return None
+
+
 def check_length(model: torch.nn.Module, field: str, tokens: int) -> None:
     """Refuse a setting that allows texts longer than the model can read."""
-    table = _table(model)
-    if table is None:
-        return
-    longest = table.num_embeddings - first_position(model) - getattr(table, "offset", 0)
-    if tokens > longest:
+    longest = longest_text(model)
+    if longest is not None and tokens > longest:
         raise DramaError(
             f"{field}: the model has no positions for {tokens} tokens", hint=f"give at most {longest}"
         )
