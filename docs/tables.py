@@ -18,7 +18,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from drama.settings import SameResult
+
 PAGES = Path(__file__).parent
+REDOES_NOTHING = "*Another value redoes nothing.*"
+"""After the meaning of a key that does not change the result."""
 BEGIN, CLOSE, END = "<!-- settings: ", " -->", "<!-- end -->"
 
 
@@ -79,6 +83,8 @@ def _rows(
     seen.setdefault(section, prefix.rstrip("."))
     for name, field in section.model_fields.items():
         key = f"{prefix}{name}"
+        if any(isinstance(each, SameResult) for each in field.metadata):
+            docs[name] = f"{docs.get(name, '').strip()} {REDOES_NOTHING}"
         default = field.get_default(call_default_factory=True) if values is None else getattr(values, name)
         nested, many = _nested(field)
         if nested is None:

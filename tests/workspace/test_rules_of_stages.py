@@ -1,9 +1,9 @@
 """Rules of folders that stages share: fingerprints, foreign folders, time, events, damaged vectors."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from hypothesis import given
@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from drama.compute import schedule
 from drama.errors import FileError
 from drama.files import fingerprint, fingerprint_path
-from drama.settings import Section
+from drama.settings import SAME_RESULT, Section
 from drama.workspace import (
     EventLog,
     open_stage,
     read_events,
     read_manifest,
 )
-from drama.workspace.manifest import command
+from drama.workspace.manifest import command, write_manifest
 
 
 class Demo(Section):
     size: int = 1
+    at_once: Annotated[int, SAME_RESULT] = 8
 
 
 plain = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]))
@@ -86,27 +87,10 @@ def test_what_is_found_by_its_content_outlives_changed_settings(tmp_path: Path) 
     assert not (tmp_path / "made-1").exists()
 
 
-def test_a_folder_that_was_half_cleared_is_not_complete(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with open_stage(tmp_path, "demo", Demo(size=1), {}):
-        (tmp_path / "a").write_text("x")
-
-    def killed(_: Path) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", killed)
-        with pytest.raises(KeyboardInterrupt), open_stage(tmp_path, "demo", Demo(size=2), {}):
-            pass
-    with open_stage(tmp_path, "demo", Demo(size=1), {}) as run:
-        assert not run.done
-
-
-def test_unhashed_keys_leave_the_stage_the_same(tmp_path: Path) -> None:
-    with open_stage(tmp_path, "demo", Demo(size=1), {}, unhashed=("size",)):
+def test_keys_that_do_not_change_the_result_leave_the_stage_the_same(tmp_path: Path) -> None:
+    with open_stage(tmp_path, "demo", Demo(at_once=1), {}):
         pass
-    with open_stage(tmp_path, "demo", Demo(size=2), {}, unhashed=("size",)) as run:
+    with open_stage(tmp_path, "demo", Demo(at_once=2), {}) as run:
         assert run.done
 
 
@@ -125,8 +109,7 @@ def test_time_before_an_error_counts_when_the_stage_goes_on(tmp_path: Path) -> N
     stopped = read_manifest(tmp_path / "out")
     assert stopped is not None
     assert stopped.status == "running"
-    path = tmp_path / "out/manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": 100.0}))
+    write_manifest(tmp_path / "out", stopped.model_copy(update={"seconds": 100.0}))
     with open_stage(tmp_path / "out", "demo", Demo(), {}) as run:
         assert run.resumed
     assert run.manifest.seconds >= 100
@@ -167,13 +150,19 @@ def test_the_rate_stays_within_its_peak_and_never_reaches_nothing(steps: int, wa
 def test_a_changed_key_is_named_and_a_new_revision_runs_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(size: int, revision: str = "") -> bool:
-        with open_stage(tmp_path / "out", "demo", Demo(size=size), {}, revision=revision) as stage:
+    def run(size: int, revision: int = 1, also: str = "") -> bool:
+        settings = Demo(size=size)
+        with open_stage(tmp_path / "out", "demo", settings, {}, revision=revision, also=also) as stage:
             return stage.done
+
+    def said() -> str:
+        return " ".join(capsys.readouterr().err.split())
 
     assert not run(1)
     assert run(1)
     assert not run(2)
-    assert "have changed (size)" in " ".join(capsys.readouterr().err.split())
+    assert "demo: settings or inputs have changed (size): redone" in said()
     assert run(2)
-    assert not run(2, "P@10")
+    assert not run(2, revision=2)
+    assert "demo: made by an earlier revision of this stage: redone" in said()
+    assert not run(2, revision=2, also="P@10")

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.files import write_text
-from drama.llm import AnswerCache, ChatModel, ServerSettings, is_server, open_chat
+from drama.llm import AnswerCache, ChatModel, ServerSettings, is_server, open_chat, server_address
 from drama.settings import Section
 from drama.workers import RaySettings
 
@@ -36,6 +36,11 @@ class LLMSettings(Section):
                 f"precision {self.precision} is for an LLM in this process; a server has its own"
             )
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Of a server only the model's name: the same model elsewhere is the same."""
+        served = {"llm": server_address(self.llm)[1]} if is_server(self.llm) else {}
+        return super().identity() | served
 
 
 @dataclass(frozen=True)

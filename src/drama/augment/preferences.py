@@ -10,6 +10,8 @@ from drama.records import Example, read_examples, read_passages, write_examples,
 from drama.settings import Section
 from drama.workspace import Manifest, open_stage
 
+REVISION = 1
+"""Raised when the same inputs give other results."""
 _MARK = "preferred/"
 
 
@@ -38,7 +40,7 @@ def add_preferences(
         "preferred": preferred,
         "preferred passages": preferred_passages,
     }
-    with open_stage(out, "preferences", Section(), inputs, seed) as run:
+    with open_stage(out, "preferences", Section(), inputs, seed, revision=REVISION) as run:
         if run.done:
             return run.manifest
         rows = list(read_examples(judged))

@@ -1,7 +1,7 @@
 """The `augment` section of a recipe."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import model_validator
 
@@ -14,6 +14,7 @@ from drama.augment.rerank.settings import RerankSettings
 from drama.llm import ServerSettings, is_server, model_of, server_address
 from drama.models import resolve
 from drama.search import FITTED
+from drama.settings import SAME_RESULT
 from drama.workers import RaySettings
 from drama.workspace import Needs
 
@@ -24,9 +25,9 @@ class AugmentSettings(Makers):
     label: LabelSettings = LabelSettings()
     rerank: RerankSettings = RerankSettings()
     mixture: MixtureSettings = MixtureSettings()
-    server: ServerSettings = ServerSettings()
+    server: Annotated[ServerSettings, SAME_RESULT] = ServerSettings()
     """How a server's LLM is asked, by `synthesize`, `triplets` and `rerank` alike."""
-    ray: RaySettings | None = None
+    ray: Annotated[RaySettings | None, SAME_RESULT] = None
     """Actors that generate, embed and search; None is this process. A server is asked from this process; vLLM
     and rerankers that need logits run in it."""
 

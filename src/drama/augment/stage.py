@@ -18,6 +18,8 @@ from drama.errors import DramaError
 from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
 
+REVISION = 1
+"""Raised when the same inputs and settings give other results."""
 _STORE = "embeddings"
 
 
@@ -48,7 +50,7 @@ def augment(
             supervised set does not fit the passages, or the mixture names what is not there.
     """
     inputs = {"passages": passages, **settings.inputs()}
-    opened = open_stage(out, "augment", settings, inputs, seed, unhashed=("server", "ray"), keep=(_STORE,))
+    opened = open_stage(out, "augment", settings, inputs, seed, revision=REVISION, keep=(_STORE,))
     with opened as run:
         if run.done:
             return run.manifest

@@ -1,44 +1,43 @@
-"""A stage's folder, for one process or several; a failed write is explained."""
+"""A stage's folder, for one process or several."""
 
-import errno
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-from safetensors import SafetensorError
 
 from drama.compute.world import World
 from drama.errors import DramaError, FileError
 from drama.settings import Section
 from drama.workspace import StageRun, open_stage, read_manifest
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 
 @contextmanager
 def open_stage_together(
-    world: World, out: Path, stage: str, settings: Section, inputs: Mapping[str, Path], seed: int
+    world: World,
+    out: Path,
+    stage: str,
+    settings: Section,
+    inputs: Mapping[str, Path],
+    seed: int,
+    *,
+    revision: int = 1,
+    scratch: Collection[str] = (),
+    spare: Collection[str] = (),
 ) -> Iterator[StageRun]:
     """As `open_stage`: the main process opens the folder and writes, the others follow and write nothing.
 
     Raises:
-        FileError: what `open_stage` raises; the folder is not shared between the processes; or it can't be
-            written any more, in which case what was saved before is intact.
+        FileError: what `open_stage` raises; or the folder is not shared between the processes.
     """
-    opened = open_stage(out, stage, settings, inputs, seed) if world.is_main else _followed(world, out)
-    try:
-        with opened as run:
-            if world.is_main:
-                world.broadcast_flag(run.done)
-            yield run
-    except (OSError, SafetensorError) as error:
-        if not (error.errno in _NO_SPACE if isinstance(error, OSError) else "I/O error" in str(error)):
-            raise
-        raise FileError(
-            out,
-            f"can't be written ({error}); what was saved before is kept",
-            hint="free some space and run the same command again: it resumes from there",
-        ) from error
+    if world.is_main:
+        opened = open_stage(
+            out, stage, settings, inputs, seed, revision=revision, scratch=scratch, spare=spare
+        )
+    else:
+        opened = _followed(world, out)
+    with opened as run:
+        if world.is_main:
+            world.broadcast_flag(run.done)
+        yield run
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from drama.records import (
 )
 from drama.workspace import Manifest, open_stage
 
+REVISION = 1
+"""Raised when the same inputs and settings give other results."""
 PASSAGES = "passages.parquet"
 Count = Callable[..., None]
 """Counts an outcome by its name; a second argument is how many times."""
@@ -45,7 +47,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
     tokenizer = settings.chunk.tokenizer_file()
     if tokenizer is not None:
         hashed["tokenizer"] = tokenizer
-    with open_stage(out, "corpus", settings, hashed, seed) as run:
+    with open_stage(out, "corpus", settings, hashed, seed, revision=REVISION) as run:
         if run.done:
             return run.manifest
         files = [name for name in settings.inputs if name != SOURCE]

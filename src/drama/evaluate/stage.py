@@ -23,6 +23,8 @@ from drama.search import BM25_NAME
 from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import command, machine, versions
 
+REVISION = 1
+"""Raised when the same inputs and settings give other results."""
 Row = dict[str, Any]
 """A line of results.json."""
 
@@ -62,7 +64,8 @@ def evaluate(
         Collection.read(Path(place), split)
     inputs = {f"model {model}": folder for model, folder in folders.items()}
     inputs |= {f"collection {place}": Path(place) for place, _ in needed.collections}
-    with open_stage(out, "evaluate", settings, inputs, seed, revision=" ".join(MEASURES)) as run:
+    also = " ".join(MEASURES)
+    with open_stage(out, "evaluate", settings, inputs, seed, revision=REVISION, also=also) as run:
         if run.done:
             return run.manifest
         (out / "runs").mkdir(exist_ok=True)

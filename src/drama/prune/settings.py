@@ -1,7 +1,7 @@
 """The `prune` section of a recipe."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,7 @@ from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.shape.shape import GQA, ShapeSettings
 from drama.prune.text.settings import CalibrationSettings
 from drama.prune.vocabulary.settings import VocabularySettings
-from drama.settings import Section
+from drama.settings import SAME_RESULT, Section
 
 if TYPE_CHECKING:
     MethodName = str
@@ -48,7 +48,7 @@ class PruneSettings(Section):
     """Texts on which activations are measured; with `importance`, `first` and `depth` only."""
     shearing: ShearingSettings = ShearingSettings()
     """How masks are learnt; with `shearing` only."""
-    shard: bool = False
+    shard: Annotated[bool, SAME_RESULT] = False
     """Split the layers of what is trained over torchrun's processes (FSDP2): each holds its shard of weights,
     gradients and moments."""
     domains: DomainSettings = DomainSettings()

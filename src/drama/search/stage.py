@@ -4,17 +4,22 @@ from pathlib import Path
 
 from drama.files import write_json
 from drama.records import read_passages
-from drama.search.encode import encode_for_index
+from drama.search.encode import STORE, encode_for_index
 from drama.search.index import Index, build_index
 from drama.search.settings import IndexSettings, SearchSettings
 from drama.workspace import Manifest, open_stage
+
+INDEX_REVISION = 1
+SEARCH_REVISION = 1
+"""Raised when the same inputs and settings give other results."""
 
 
 def index_corpus(
     settings: IndexSettings, model: Path, passages: Path, out: Path, store: Path | None = None
 ) -> Manifest:
     """Encode the passages and write an index to `out`; `store` is the folder of the run's embedding store."""
-    with open_stage(out, "index", settings, {"model": model, "passages": passages}) as stage:
+    inputs = {"model": model, "passages": passages}
+    with open_stage(out, "index", settings, inputs, revision=INDEX_REVISION, keep=(STORE,)) as stage:
         if not stage.done:
             documents = read_passages(passages)
             counts = encode_for_index(model, documents, stage.folder, settings.dim, store=store)
@@ -25,7 +30,7 @@ def index_corpus(
 
 def search_examples(settings: SearchSettings, folder: Path, out: Path) -> Manifest:
     """Search the index in `folder`, and write `examples.json` to `out`."""
-    with open_stage(out, "search", settings, {"index": folder}) as stage:
+    with open_stage(out, "search", settings, {"index": folder}, revision=SEARCH_REVISION) as stage:
         if stage.done:
             return stage.manifest
         index = Index.open(folder)

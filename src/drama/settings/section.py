@@ -1,12 +1,26 @@
 """Section: a frozen pydantic model that refuses unknown keys and names the nearest valid one."""
 
 import difflib
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, get_args
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from drama.errors import DramaError
+
+
+class SameResult(NamedTuple):
+    """Marks a key that does not change what a stage makes: how a batch is split, where the work is done.
+
+    It is no part of what the stage is, so that another value redoes nothing.
+    """
+
+    unless: Callable[[Any], bool] = lambda section: False
+    """The sections in which it does change the result."""
+
+
+SAME_RESULT = SameResult()
+"""For `Annotated[int, SAME_RESULT]`."""
 
 
 class Section(BaseModel):
@@ -41,6 +55,26 @@ class Section(BaseModel):
             return cls.model_validate(values or {})
         except ValidationError as error:
             raise _readable(cls, error, where) from None
+
+    def identity(self) -> dict[str, Any]:
+        """The values that the result depends on, as JSON; all keys but those marked `SameResult`.
+
+        >>> class Steps(Section):
+        ...     steps: int = 4
+        ...     at_once: Annotated[int | None, SAME_RESULT] = None
+        >>> Steps(at_once=2).identity()
+        {'steps': 4}
+        """
+        found = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if any(isinstance(each, SameResult) and not each.unless(self) for each in field.metadata):
+                del found[name]
+            elif isinstance(value, Section):
+                found[name] = value.identity()
+            elif isinstance(value, list | tuple) and any(isinstance(each, Section) for each in value):
+                found[name] = [each.identity() for each in value]
+        return found
 
 
 def _readable(model: type[BaseModel], error: ValidationError, where: str) -> DramaError:

@@ -8,8 +8,7 @@ from drama.errors import FileError
 from drama.retriever import Retriever
 from drama.train.settings import TrainSettings
 from drama.train.stage import train
-from drama.workspace import Manifest, read_events, read_manifest
-from drama.workspace.stage import identity
+from drama.workspace import Manifest, identity, read_events, read_manifest
 
 
 class Replay(NamedTuple):

@@ -1,13 +1,13 @@
 """The `train` section of a recipe; its own sections are next to the code that reads them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.retriever import RetrieverSettings
-from drama.settings import Section
+from drama.settings import SAME_RESULT, SameResult, Section
 from drama.train.batches.settings import BatchSettings
 from drama.train.examples import LeakSettings
 from drama.train.losses.settings import LossSettings
@@ -36,18 +36,18 @@ class ComputeSettings(Section):
     precision: Precision = "auto"
     """Precision of matrix products: `fp32`, `bf16`, or `auto` (bf16 where the hardware has it). Weights stay
     fp32."""
-    padding_free: bool = True
+    padding_free: Annotated[bool, SAME_RESULT] = True
     """Texts end to end in one row; off: side by side, padded. The same vectors, more slowly."""
-    fused: bool = True
+    fused: Annotated[bool, SAME_RESULT] = True
     """Layers with a hand-written backward pass (Llama, Mistral, Qwen2 on a CPU); the same numbers."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Annotated[bool, SAME_RESULT] = False
     """Keep only each layer's input and compute the layer again in the backward pass."""
-    chunk_tokens: int = Field(default=1024, ge=64)
+    chunk_tokens: Annotated[int, SAME_RESULT] = Field(default=1024, ge=64)
     """Tokens in one forward pass; texts of similar length go together."""
-    kept_tokens: int = Field(default=12288, ge=0)
+    kept_tokens: Annotated[int, SAME_RESULT] = Field(default=12288, ge=0)
     """Tokens of a batch whose activations are kept for the backward pass. Texts beyond are computed twice
     (gradient caching), so that memory does not grow with the batch."""
-    shard: bool = False
+    shard: Annotated[bool, SAME_RESULT] = False
     """Shard the layers over the processes (FSDP2): for a model that does not fit into one's memory."""
 
 
@@ -145,9 +145,9 @@ class TrainSettings(Section):
     """Train low-rank factors instead of the layers, merged at the end (the extra `lora`)."""
     average: int = Field(default=1, ge=1)
     """The model is the mean of the last weights and of those at the last `average` − 1 checkpoints."""
-    checkpoint_every: int = Field(default=100, ge=1)
+    checkpoint_every: Annotated[int, SameResult(unless=lambda train: train.average > 1)] = Field(default=100, ge=1)
     """Steps between two checkpoints; a resumed run starts from the last one."""
-    tensorboard: bool = False
+    tensorboard: Annotated[bool, SAME_RESULT] = False
     """Write the numbers of `events.jsonl` for TensorBoard too (the extra `tensorboard`)."""
 
     @model_validator(mode="before")

@@ -2,6 +2,8 @@
 
 from drama.workspace.events import EventLog, read_events
 from drama.workspace.manifest import Manifest, read_manifest
+from drama.workspace.outputs import identity
+from drama.workspace.parts import claim_part, recall
 from drama.workspace.stage import Needs, StageRun, open_stage
 from drama.workspace.vectors import VectorReader, write_vectors
 
@@ -11,8 +13,11 @@ __all__ = [
     "Needs",
     "StageRun",
     "VectorReader",
+    "claim_part",
+    "identity",
     "open_stage",
     "read_events",
     "read_manifest",
+    "recall",
     "write_vectors",
 ]

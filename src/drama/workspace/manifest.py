@@ -1,5 +1,6 @@
-"""manifest.json: a stage's inputs, settings and versions, its results, and whether it is complete."""
+"""manifest.json: a stage's inputs, settings and versions, its results and files, and whether it is complete."""
 
+import hashlib
 import json
 import os
 import platform
@@ -14,21 +15,35 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from drama.errors import FileError
+from drama.files import write_json
 
 MANIFEST = "manifest.json"
+_CHECK = "checksum"
 _PACKAGES = ("drama-retrieval", "torch", "transformers", "tokenizers", "numpy", "bm25s", "ir-measures")
+
+
+class Output(BaseModel):
+    """A file as the stage left it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bytes: int
+    sha256: str
 
 
 class Manifest(BaseModel):
     """The record that each stage leaves in its folder.
 
     `inputs` are fingerprints, `paths` where they were; `counts` are rows by outcome (`ok`, `too short`, …);
-    `figures` are the stage's own results.
+    `figures` are the stage's own results. `outputs` are the files that a complete stage left, by their path in
+    its folder; what only a resumed run needs is not among them.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     stage: str
+    revision: int = 0
+    """Of the stage's code; see `open_stage`."""
     status: Literal["running", "complete"]
     fingerprint: str
     settings: dict[str, Any]
@@ -42,23 +57,50 @@ class Manifest(BaseModel):
     seconds: float = 0.0
     counts: dict[str, int] = {}
     figures: dict[str, Any] = {}
+    outputs: dict[str, Output] = {}
 
 
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a stage's folder, or None if there is none.
 
     Raises:
-        FileError: it can't be read.
+        FileError: it can't be read, or is not as it was written.
     """
     path = folder / MANIFEST
     if not path.is_file():
         return None
+    hint = "remove the folder to redo the stage"
     try:
-        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, ValidationError) as error:
-        raise FileError(
-            path, f"not a manifest of this version ({error})", hint="remove the folder to redo the stage"
-        ) from None
+        values = json.loads(path.read_text(encoding="utf-8"))
+        check = values.pop(_CHECK, None) if isinstance(values, dict) else None
+        found = Manifest.model_validate(values)
+    except ValueError as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise FileError(path, f"not a manifest of this version ({why})", hint=hint) from None
+    if check is None:
+        raise FileError(path, "not a manifest of this version (no checksum)", hint=hint)
+    if check != _checksum(values):
+        raise FileError(path, "is damaged, or was changed by hand", hint=hint)
+    return found
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write it with a checksum over all of its values."""
+    values = json.loads(json.dumps(manifest.model_dump()))
+    write_json(folder / MANIFEST, values | {_CHECK: _checksum(values)})
+
+
+def _checksum(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file named manifest.json is one of ours; other programs have files of that name."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and {"stage", "fingerprint", "status"} <= values.keys()
 
 
 @lru_cache

@@ -1,11 +1,11 @@
 """Settings of what is learnt on the corpus: updates, recovery, domains."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from drama.compute import Precision
-from drama.settings import Section
+from drama.settings import SAME_RESULT, Section
 
 
 class UpdateSettings(Section):
@@ -15,18 +15,18 @@ class UpdateSettings(Section):
     """Number of updates; 0: none."""
     batch_size: int = Field(default=8, ge=1)
     """Rows in a step."""
-    micro_batch: int | None = Field(default=None, ge=1)
+    micro_batch: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1)
     """Rows that a process computes at once; none: all of its rows. The same gradients, less memory."""
     learning_rate: float = Field(default=3e-4, gt=0.0)
     """Peak learning rate of the weights."""
     warmup: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of the steps in which the rates rise; afterwards they fall linearly to 0."""
-    checkpoint_every: int = Field(default=50, ge=1)
+    checkpoint_every: Annotated[int, SAME_RESULT] = Field(default=50, ge=1)
     """Steps between checkpoints."""
     precision: Precision = "fp32"
     """Precision of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay
     fp32."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Annotated[bool, SAME_RESULT] = False
     """Recompute each layer in the backward pass instead of keeping its activations."""
 
 

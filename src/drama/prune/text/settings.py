@@ -1,8 +1,10 @@
 """The section `prune.calibration`."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from drama.settings import Section
+from drama.settings import SAME_RESULT, Section
 
 
 class CalibrationSettings(Section):
@@ -12,5 +14,5 @@ class CalibrationSettings(Section):
     """Number of texts drawn from the corpus."""
     max_length: int = Field(default=128, ge=8)
     """Tokens of a text, at most."""
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: Annotated[int, SAME_RESULT] = Field(default=8, ge=1)
     """Texts in a forward pass."""

@@ -1,0 +1,99 @@
+"""Earlier results of a stage that is redone: kept in `.previous/` until the new ones are complete.
+
+A stage with other settings must not lose what it made before to a mistake that shows only once it runs. Its
+earlier results are moved aside, one rename an entry, and deleted when the new manifest is complete. Until then
+they can be put back: after a failure before anything was made, or when the earlier settings return.
+
+Two are kept at most: the last complete results, and the last ones that were cut off. A kill anywhere is mended
+at the next opening: as long as the folder's manifest is the same as that of moved results, they belong back.
+"""
+
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from drama.files import LOCK, make_folder, sync
+from drama.workspace.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+
+PREVIOUS = ".previous"
+
+
+def set_aside(folder: Path, manifest: Manifest, keep: Collection[str]) -> None:
+    """Move all entries but those named in `keep` to `.previous/`. The manifest stays for the caller to replace,
+    which is when the move is done."""
+    place = _place(folder, manifest)
+    make_folder(place)
+    write_manifest(place, manifest)
+    for entry in entries(folder, keep):
+        os.replace(entry, place / entry.name)
+    sync(place)
+    sync(folder)
+
+
+def put_back(folder: Path, manifest: Manifest) -> None:
+    """Move what `set_aside` moved back; nothing else may be in the folder."""
+    place = _place(folder, manifest)
+    write_manifest(folder, manifest)
+    for entry in entries(place, ()):
+        os.replace(entry, folder / entry.name)
+    sync(folder)
+    shutil.rmtree(place)
+    if not any((folder / PREVIOUS).iterdir()):
+        (folder / PREVIOUS).rmdir()
+
+
+def settle(folder: Path, manifest: Manifest) -> None:
+    """Finish a move that was cut off, by moving all entries back."""
+    if is_moving(folder, manifest):
+        put_back(folder, manifest)
+
+
+def is_moving(folder: Path, manifest: Manifest) -> bool:
+    """Whether a move of the results with the folder's own manifest was cut off."""
+    return (_place(folder, manifest) / MANIFEST).is_file()
+
+
+def earlier(folder: Path) -> list[Manifest]:
+    """The manifests of the results in `.previous/`, the complete one first."""
+    place = folder / PREVIOUS
+    found = [read_manifest(path) for path in place.iterdir()] if place.is_dir() else []
+    return sorted((m for m in found if m is not None), key=lambda m: m.status)
+
+
+def forget(folder: Path, but: Collection[str] = ()) -> None:
+    """Delete earlier results, but those with these fingerprints."""
+    place = folder / PREVIOUS
+    if not place.is_dir():
+        return
+    for path in place.iterdir():
+        if path.name not in but:
+            shutil.rmtree(path)
+    if not any(place.iterdir()):
+        place.rmdir()
+
+
+def places(folder: Path) -> list[Path]:
+    """The folders of earlier results."""
+    return [_place(folder, manifest) for manifest in earlier(folder)]
+
+
+def replaced(folder: Path) -> list[Path]:
+    """What a kill left in `.previous/` of a complete stage: earlier complete results, and what is no result.
+
+    A run that was cut off stays: its settings may return.
+    """
+    if not (folder / PREVIOUS).is_dir():
+        return []
+    if any(manifest.status == "complete" for manifest in earlier(folder)):
+        return [folder / PREVIOUS]
+    return [path for path in (folder / PREVIOUS).iterdir() if not (path / MANIFEST).is_file()]
+
+
+def _place(folder: Path, manifest: Manifest) -> Path:
+    return folder / PREVIOUS / manifest.fingerprint
+
+
+def entries(folder: Path, keep: Collection[str]) -> list[Path]:
+    """All of a stage's folder but what survives in its place."""
+    return [path for path in folder.iterdir() if path.name not in (*keep, MANIFEST, PREVIOUS, LOCK)]

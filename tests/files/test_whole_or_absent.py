@@ -1,0 +1,104 @@
+"""Files and folders that take another's place: whole at every moment, and nothing half-written stays."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drama.files import PARTIAL, atomic_file, atomic_folder, remove_leftovers
+from drama.files.process import Process
+
+GONE = Process.this()._replace(pid=2**22 + 1).mark
+"""Above the largest number of a process."""
+
+
+class Killed(BaseException):
+    """As by kill -9."""
+
+
+def write(folder: Path, content: str) -> None:
+    with atomic_folder(folder) as partial:
+        (partial / "one").write_text(content)
+        (partial / "two").write_text(content)
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_folder_is_replaced_whole_wherever_a_kill_comes(
+    exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchange:
+        monkeypatch.setattr("drama.files.atomic._exchange", lambda one, other: False)
+    moments = 0
+    for number in itertools.count(1):
+        folder = tmp_path / str(number) / "model"
+        write(folder, "old")
+        counter, dead = itertools.count(1), False
+        with monkeypatch.context() as patch:
+            real_replace, real_rmtree = os.replace, shutil.rmtree
+
+            def replace(one: Path, other: Path, real: object = real_replace) -> None:
+                nonlocal dead
+                dead = dead or next(counter) == number
+                if dead:
+                    raise Killed
+                real(one, other)  # type: ignore[operator]
+
+            def rmtree(path: Path, ignore_errors: bool = False, real: object = real_rmtree) -> None:
+                nonlocal dead
+                dead = dead or next(counter) == number
+                if dead:
+                    raise Killed
+                real(path, ignore_errors)  # type: ignore[operator]
+
+            patch.setattr(os, "replace", replace)
+            patch.setattr(shutil, "rmtree", rmtree)
+            try:
+                write(folder, "new")
+            except Killed:
+                moments += 1
+        remove_leftovers(folder.parent, anybodys=True)
+        assert [p.name for p in folder.parent.iterdir()] == ["model"], number
+        assert {p.read_text() for p in folder.iterdir()} in ({"old"}, {"new"}), number
+        if not dead:
+            break
+    assert moments == (1 if exchange else 3)
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "block.npy"
+    with atomic_file(path) as one, atomic_file(path) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"  # the last one that ended
+    assert [p.name for p in tmp_path.iterdir()] == ["block.npy"]
+
+
+def test_leftovers_of_dead_processes_are_removed_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    dead, aside = f"a.{GONE}-3{PARTIAL}", f"model.{GONE}-4.aside{PARTIAL}"
+    living, elsewhere = f"a.{Process.this().mark}-3{PARTIAL}", f"a.ffffff-1-1-3{PARTIAL}"
+    for name in (dead, living, elsewhere, "mine.partial"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / aside).mkdir()
+    remove_leftovers(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {living, elsewhere, "mine.partial", "model"}
+
+
+def test_a_real_process_that_ended_is_gone_and_one_that_runs_is_not(tmp_path: Path) -> None:
+    code = "import sys; from drama.files.process import Process; print(Process.this().mark, flush=True); input()"
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdin is not None
+    assert running.stdout is not None
+    name = f"a.{running.stdout.readline().strip()}-1{PARTIAL}"
+    (tmp_path / name).write_text("half")
+    remove_leftovers(tmp_path)
+    assert (tmp_path / name).exists()
+    running.communicate("\n")
+    remove_leftovers(tmp_path)
+    assert not (tmp_path / name).exists()
