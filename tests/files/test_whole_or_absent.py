@@ -89,7 +89,9 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_the_living_stay(tm
 
 
 def test_a_real_process_that_ended_is_gone_and_one_that_runs_is_not(tmp_path: Path) -> None:
-    code = "import sys; from drama.files.process import Process; print(Process.this().mark, flush=True); input()"
+    code = (
+        "import sys; from drama.files.process import Process; print(Process.this().mark, flush=True); input()"
+    )
     running = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

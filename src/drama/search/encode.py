@@ -6,6 +6,7 @@ from pathlib import Path
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError
+from drama.files import remove_leftovers, writing
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import write_vectors
@@ -45,7 +46,7 @@ def encode_for_index(
 
     Raises:
         DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
-            vectors of another model (they are left as they are).
+            vectors of another model (they are left as they are), or another process writes there.
     """
     encoder = load_encoder(model, max_length)
     width = check_dim(encoder.name, dim, encoder.dims)
@@ -58,20 +59,22 @@ def encode_for_index(
             hint="name another output folder, or remove this one",
         )
     incoming = out / "incoming.parquet"
-    total = write_passages(incoming, documents)
-    if total == 0:
-        incoming.unlink()
-        raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
-    (out / INFO).unlink(missing_ok=True)
-    encoded.unlink(missing_ok=True)
-    passages = Passages(incoming)
-    embeddings = EmbeddingStore(store or out / STORE)
-    blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
-    shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
-    write_vectors(out / VECTORS, width, dtype, shards)
-    os.replace(incoming, out / DOCUMENTS)
-    where = str(Path(model).resolve()) if Path(model).exists() else str(model)
-    sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
-    about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
-    write_sealed_json(encoded, about)
+    with writing(out):
+        remove_leftovers(out)
+        total = write_passages(incoming, documents)
+        if total == 0:
+            incoming.unlink()
+            raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
+        (out / INFO).unlink(missing_ok=True)
+        encoded.unlink(missing_ok=True)
+        passages = Passages(incoming)
+        embeddings = EmbeddingStore(store or out / STORE)
+        blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
+        shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
+        write_vectors(out / VECTORS, width, dtype, shards)
+        os.replace(incoming, out / DOCUMENTS)
+        where = str(Path(model).resolve()) if Path(model).exists() else str(model)
+        sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
+        about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
+        write_sealed_json(encoded, about)
     return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError
+from drama.files import remove_leftovers, writing
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS
@@ -37,10 +38,15 @@ def build_index(folder: Path, kind: str = "exact") -> int:
     """
     if kind not in KINDS:
         raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
-    about = folder / ENCODED
-    if not about.is_file():
+    if not (folder / ENCODED).is_file():
         raise FileError(folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first")
-    encoded = read_sealed_json(about, hint=_AGAIN)
+    with writing(folder):
+        remove_leftovers(folder)
+        return _build(folder, kind)
+
+
+def _build(folder: Path, kind: str) -> int:
+    encoded = read_sealed_json(folder / ENCODED, hint=_AGAIN)
     _check_parts(folder, encoded["checksums"])
     vectors = VectorReader(folder / VECTORS)
     if not len(vectors):

@@ -145,7 +145,9 @@ class TrainSettings(Section):
     """Train low-rank factors instead of the layers, merged at the end (the extra `lora`)."""
     average: int = Field(default=1, ge=1)
     """The model is the mean of the last weights and of those at the last `average` − 1 checkpoints."""
-    checkpoint_every: Annotated[int, SameResult(unless=lambda train: train.average > 1)] = Field(default=100, ge=1)
+    checkpoint_every: Annotated[int, SameResult(unless=lambda train: train.average > 1)] = Field(
+        default=100, ge=1
+    )
     """Steps between two checkpoints; a resumed run starts from the last one."""
     tensorboard: Annotated[bool, SAME_RESULT] = False
     """Write the numbers of `events.jsonl` for TensorBoard too (the extra `tensorboard`)."""

@@ -60,8 +60,18 @@ class _Handler(BaseHTTPRequestHandler):
         prompt = body["messages"][-1]["content"]
         trouble = chat.trouble()
         time.sleep(chat.pause)
-        said = {"message": {"role": "assistant", "content": answer(prompt)}, "finish_reason": "stop", "index": 0}
-        whole = {"id": "x", "object": "chat.completion", "created": 0, "model": body["model"], "choices": [said]}
+        said = {
+            "message": {"role": "assistant", "content": answer(prompt)},
+            "finish_reason": "stop",
+            "index": 0,
+        }
+        whole = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": body["model"],
+            "choices": [said],
+        }
         whole["usage"] = {"prompt_tokens": 3, "completion_tokens": 9, "total_tokens": 12}
         data = json.dumps(whole).encode()
         if trouble == "reset":

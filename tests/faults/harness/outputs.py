@@ -7,7 +7,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-_TIMES = re.compile(r"seconds|per_second|per_sec|started|machine|versions|command|^paths$|^llm: |cost|speed")
+_TIMES = re.compile(
+    r"seconds|^outputs$|per_second|per_sec|started|machine|versions|command|^paths$|^llm: |cost|speed"
+)
 """Keys of JSON objects that differ between two runs: times, and requests that one of them had on disk."""
 TEMPORARY = ".partial"
 
@@ -41,9 +43,9 @@ def _digest(file: Path) -> str | None:
             return _hash(text.encode())
     if file.suffix == ".sqlite":
         with sqlite3.connect(file) as db:
-            column = "request, answer" if file.stem == "answers" else "text"
-            table = "answers" if file.stem == "answers" else "rows"
-            return _hash(json.dumps(sorted(db.execute(f"select {column} from {table}"))).encode())
+            return _hash(json.dumps(sorted(db.execute("select * from answers"))).encode())
+    if file.name in ("report.html", "places.sqlite"):
+        return "there"  # the one shows times; the other may keep places that no text asks for
     if file.name.endswith((".sqlite-journal", ".sqlite-wal", ".sqlite-shm", ".lock")):
         return None
     if file.suffix == ".npy" and (file.parent / "places.sqlite").is_file():

@@ -56,7 +56,10 @@ class World:
             ("passages", ["corpus", corpus, "--out", self.root / "corpus"]),
             ("examples", self.augment(self.root / "augment", self.llm)),
             ("retriever", self.train(self.root / "train")),
-            ("encoded", ["encode", self.root / "train/model", self.root / "corpus", "--out", self.root / "encoded"]),
+            (
+                "encoded",
+                ["encode", self.root / "train/model", self.root / "corpus", "--out", self.root / "encoded"],
+            ),
         ):
             done = commands.run(words, self.root)
             assert done.code == 0, f"{name}: {done.stderr}"
@@ -80,7 +83,16 @@ class World:
         )  # fmt: skip
 
     def prune(self, out: Path) -> Words:
-        words: Words = ["prune", self.llm, "--data", self.paths["corpus"], "--out", out, "--method", "shearing"]
+        words: Words = [
+            "prune",
+            self.llm,
+            "--data",
+            self.paths["corpus"],
+            "--out",
+            out,
+            "--method",
+            "shearing",
+        ]
         words += ["--layers", 3, "--hidden", 48, "--intermediate", 64, "--recovery-steps", 6]
         return words + sets(
             "shearing.steps=6", "shearing.checkpoint_every=2", "shearing.batch_size=2",
