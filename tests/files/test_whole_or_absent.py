@@ -1,10 +1,12 @@
 """Files and folders that take another's place: whole at every moment, and nothing half-written stays."""
 
+import contextlib
 import itertools
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,46 +28,46 @@ def write(folder: Path, content: str) -> None:
         (partial / "two").write_text(content)
 
 
+def killed(number: int, monkeypatch: pytest.MonkeyPatch, folder: Path) -> bool:
+    """Replace a folder; killed before the n-th rename or removal. Whether it came that far."""
+    counter = itertools.count(1)
+    dead: list[bool] = []
+
+    def dying(real: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: object, **options: object) -> None:
+            if dead or next(counter) == number:
+                dead.append(True)
+                raise Killed
+            real(*args, **options)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", dying(os.replace))
+        patch.setattr(shutil, "rmtree", dying(shutil.rmtree))
+        with contextlib.suppress(Killed):
+            write(folder, "new")
+    return bool(dead)
+
+
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_folder_is_replaced_whole_wherever_a_kill_comes(
     exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not exchange:
         monkeypatch.setattr("drama.files.atomic._exchange", lambda one, other: False)
-    moments = 0
     for number in itertools.count(1):
         folder = tmp_path / str(number) / "model"
         write(folder, "old")
-        counter, dead = itertools.count(1), False
-        with monkeypatch.context() as patch:
-            real_replace, real_rmtree = os.replace, shutil.rmtree
-
-            def replace(one: Path, other: Path, real: object = real_replace) -> None:
-                nonlocal dead
-                dead = dead or next(counter) == number
-                if dead:
-                    raise Killed
-                real(one, other)  # type: ignore[operator]
-
-            def rmtree(path: Path, ignore_errors: bool = False, real: object = real_rmtree) -> None:
-                nonlocal dead
-                dead = dead or next(counter) == number
-                if dead:
-                    raise Killed
-                real(path, ignore_errors)  # type: ignore[operator]
-
-            patch.setattr(os, "replace", replace)
-            patch.setattr(shutil, "rmtree", rmtree)
-            try:
-                write(folder, "new")
-            except Killed:
-                moments += 1
+        dead = killed(number, monkeypatch, folder)
+        if exchange:  # there is no moment without a folder
+            assert {p.read_text() for p in folder.iterdir()} in ({"old"}, {"new"}), number
         remove_leftovers(folder.parent, anybodys=True)
         assert [p.name for p in folder.parent.iterdir()] == ["model"], number
         assert {p.read_text() for p in folder.iterdir()} in ({"old"}, {"new"}), number
         if not dead:
             break
-    assert moments == (1 if exchange else 3)
+    assert number == (2 if exchange else 4)
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:

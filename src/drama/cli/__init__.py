@@ -1,7 +1,10 @@
 """The command line: one file per command. Nothing heavy is imported before a command runs."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -9,6 +12,7 @@ from typing import Annotated
 import typer
 
 from drama.errors import DramaError
+from drama.files import write_error
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
@@ -17,6 +21,7 @@ _COMMANDS = (
 """Each is the function of that name in the module of that name; `--help` lists them in this order."""
 _DEBUG = "--debug"
 _STOPPED = 130
+_TERMINATED = 143
 
 
 def _quiet() -> None:
@@ -58,21 +63,45 @@ def _app() -> typer.Typer:
     return app
 
 
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does: an exception, so that everything is closed."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main() -> None:
-    """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 stopped by Ctrl-C."""
+    """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 stopped by Ctrl-C, 143 by
+    SIGTERM."""
     debug = _DEBUG in sys.argv
     if debug:
         sys.argv.remove(_DEBUG)
     _quiet()
     try:
-        _app()()
-    except (DramaError, OSError) as error:
-        if debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        with _ended_by_sigterm():
+            _app()()
     except (KeyboardInterrupt, SystemExit) as stop:  # typer turns the first into the second, silently
-        if isinstance(stop, SystemExit) and stop.code != _STOPPED:
+        code = stop.code if isinstance(stop, SystemExit) else _STOPPED
+        if code not in (_STOPPED, _TERMINATED):
             raise
         print("stopped; run the same command again to resume", file=sys.stderr)
-        sys.exit(_STOPPED)
+        sys.exit(code)
+    except Exception as error:
+        if debug:
+            raise
+        found = write_error(error)
+        if found is None and not isinstance(error, DramaError | OSError):
+            raise
+        print(f"error: {found or error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,8 +1,9 @@
-"""What all training loops share: the learning-rate schedule, clipping, and optimisers in checkpoints.
+"""What all training loops share: the schedule, clipping, updates left out, optimisers in checkpoints.
 
 Gradients and moments may be sharded (`compute.shards`); checkpoints hold them whole.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 
 from drama.compute.shards import is_sharded, shard_like, unshard
+from drama.console import warn
+from drama.errors import DramaError
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -41,6 +44,61 @@ def clip(parameters: Iterable[torch.nn.Parameter], largest: float) -> float:
     for gradient in [*shards, *rest]:
         gradient.mul_(min(1.0, largest / (norm + 1e-6)))
     return norm
+
+
+def norm_of_rest(parameters: Iterable[torch.Tensor]) -> float:
+    """0 where the gradients of parameters that are not clipped are finite, and NaN where one is not."""
+    for parameter in parameters:
+        gradient = parameter.grad
+        if gradient is None:
+            continue
+        values = gradient.coalesce().values() if gradient.is_sparse else gradient
+        if not torch.isfinite(values).all():
+            return math.nan
+    return 0.0
+
+
+class Guard:
+    """Decides whether an update is applied: one whose gradient is not finite is left out, and counted.
+
+    A gradient in bf16 may overflow once in a while; many in a row mean that nothing is learnt any more.
+
+    Args:
+        loop: its name, for the messages.
+        hint: what to do when too many are left out.
+    """
+
+    most = 10
+    """Updates in a row that may be left out."""
+
+    def __init__(self, loop: str, hint: str) -> None:
+        self.loop, self.hint = loop, hint
+        self.in_a_row = 0
+        self._warned = False
+
+    def event(self, norm: float, step: int) -> dict[str, Any]:
+        """What to log of an update with this gradient norm: `gradient_norm`; `skipped` if it was left out.
+
+        Raises:
+            DramaError: too many were left out in a row.
+
+        >>> Guard("train", "").event(0.25, 1)
+        {'gradient_norm': 0.25}
+        """
+        if math.isfinite(norm):
+            self.in_a_row = 0
+            return {"gradient_norm": round(norm, 4)}
+        self.in_a_row += 1
+        if self.in_a_row >= self.most:
+            raise DramaError(
+                f"{self.loop}: the gradient was not finite in {self.in_a_row} steps in a row, up to step "
+                f"{step}",
+                hint=self.hint,
+            )
+        if not self._warned:
+            warn(f"{self.loop}: step {step}: the gradient is not finite, the update is left out")
+            self._warned = True
+        return {"gradient_norm": 0.0, "skipped": 1}
 
 
 def optimiser_state(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from safetensors.torch import save_file
 
-from drama.compute import World, default_device, unshard_model
+from drama.compute import World, check_finite, default_device, unshard_model
 from drama.console import note
 from drama.files import write_json
 from drama.prune.families import Family, family_of
@@ -24,6 +24,7 @@ from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, save_causal_lm
 from drama.prune.methods import METHODS
 from drama.prune.methods.task import Task
+from drama.prune.parts import EVENTS, Parts
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, parent_shape
@@ -39,6 +40,7 @@ class Setup(NamedTuple):
     settings: PruneSettings
     out: Path
     """Folder of the stage."""
+    parts: Parts
     teacher: Path
     """Folder of the parent, which recovery learns from."""
     tokenizer: Any
@@ -79,6 +81,8 @@ class PruningRound:
             DramaError: the loss of mask learning or recovery is not finite.
         """
         result = (self.setup.out if last else self.folder) / "model"
+        model = str(result.relative_to(self.setup.out))
+        self.setup.parts.round(self.number, self.target, self.settings, model)
         if self.world.broadcast_flag(result.is_dir()):
             return result
         sliced = self.folder / "sliced"
@@ -91,10 +95,12 @@ class PruningRound:
             child = self._recover(child)
             losses["recovered"] = self._held_out(child.eval())
         if self.world.is_main:
-            shutil.rmtree(self.folder / "learning", ignore_errors=True)
+            check_finite(child.state_dict(), f"prune: the model of round {self.number}")
             plan = PruningPlan.read(self.folder / "plan.json")
             write_json(self.folder / "figures.json", round_figures(plan, losses, self.setup.domains.read))
             save_causal_lm(result, child.cpu(), self.setup.tokenizer)
+            for name in ("learning", "recovery"):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
         self.world.barrier()
         return result
 
@@ -153,7 +159,7 @@ class PruningRound:
     def _log(self, name: str, before: int) -> Log:
         steps = self.learning_steps + self.settings.recovery.steps
         before += (self.number - 1) * steps
-        return Log(self.setup.out / "events.jsonl", self.folder / name, before)
+        return Log(self.setup.out / EVENTS, self.folder / name, before)
 
     def _held_out(self, model: Any) -> dict[str, float]:
         """Losses on all domains, measured by the first process."""

@@ -1,6 +1,5 @@
 """The stage: parent + passages → `out/model`, a smaller causal LM that plain transformers loads."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,16 @@ from drama.prune.figures import describe, stage_figures
 from drama.prune.learn.domains import ParentLosses, mean_loss
 from drama.prune.load import load_tokenizer
 from drama.prune.methods import METHODS
+from drama.prune.parts import EVENTS, Parts, scratch
 from drama.prune.planning import planned_rounds, with_budget
 from drama.prune.pruning_round import PruningRound, Setup
 from drama.prune.settings import PruneSettings
 from drama.prune.text.corpus import Corpus, Domains
 from drama.prune.vocabulary.cut import cut_parent
-from drama.workspace import Manifest, StageRun
+from drama.workspace import EventLog, Manifest, StageRun, read_events
+
+REVISION = 1
+"""Raised when the same inputs and settings give other weights."""
 
 
 def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> Manifest:
@@ -38,30 +41,48 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
     check_sharding("prune", settings.shard, world)
     parent = resolve(settings.parent)
     inputs = {"parent": parent, "passages": passages}
-    with open_stage_together(world, out, "prune", settings, inputs, seed) as run:
+    rounds = len(settings.schedule) + 1
+    opened = open_stage_together(
+        world,
+        out,
+        "prune",
+        settings,
+        inputs,
+        seed,
+        revision=REVISION,
+        scratch=scratch(rounds, settings),
+        spare=["round-1/sliced"],
+    )
+    with opened as run:
         if not run.done:
             shapes = planned_rounds(settings)
+            parts = Parts(out, settings, run.manifest.inputs, seed, REVISION, world.is_main)
             corpus = Corpus(passages, settings.domains, seed)
             run.figures |= describe("parent", parent)
             if settings.vocabulary is not None:
                 with world.main_process_first():
+                    parts.vocabulary()
                     run.figures |= cut_parent(parent, settings.vocabulary, corpus, out / "parent")
                 parent = out / "parent"
             run.figures |= describe("pruned", parent, shapes[-1])
             tokenizer = load_tokenizer(parent)
             with world.main_process_first():
+                parts.rows()
                 domains = _pack(corpus, tokenizer, settings.recovery.max_length, run)
             with world.main_process_first():
+                parts.losses()
                 losses = ParentLosses.measured(parent, domains.measured, settings.domains, out)
             run.figures["held_out_loss_parent"] = round(mean_loss(losses.held_out, domains.read), 4)
             settings = _with_steps(settings, len(shapes), corpus, tokenizer, run)
-            setup = Setup(settings, out, parent, tokenizer, corpus, domains, losses.probes, seed, world)
+            setup = Setup(
+                settings, out, parts, parent, tokenizer, corpus, domains, losses.probes, seed, world
+            )
             for number, shape in enumerate(shapes, 1):
                 parent = PruningRound(number, shape, parent, setup).run(last=number == len(shapes))
             if world.is_main:
                 run.figures |= stage_figures(settings, shapes, losses.held_out, out)
                 run.count("texts", sum(domain.texts for domain in domains.measured))
-                _remove_scratch(out)
+                _finish_events(out / EVENTS, len(shapes), settings, run)
     world.leave()
     return run.manifest
 
@@ -87,8 +108,11 @@ def _with_steps(
     return with_budget(settings, rounds, calibration)
 
 
-def _remove_scratch(out: Path) -> None:
-    """Remove what only a run that resumes needs."""
-    for pattern in ("parent", "rows", "round-*/sliced", "round-*/recovery", "round-*/model"):
-        for folder in out.glob(pattern):
-            shutil.rmtree(folder)
+def _finish_events(events: Path, rounds: int, settings: PruneSettings, run: StageRun) -> None:
+    """Drop events of a longer run whose masks were taken over, and count the updates that were left out."""
+    if not events.is_file():
+        return
+    steps = settings.recovery.steps + (settings.shearing.steps if METHODS[settings.method].learns else 0)
+    EventLog(events, after=rounds * steps).close()
+    if skipped := sum(event.get("skipped", 0) for event in read_events(events)):
+        run.count("updates skipped: the gradient was not finite", skipped)

@@ -52,6 +52,13 @@ class Log:
             self._writer.add_scalar(name, value, event["step"])
 
 
+def show_finished(out: Path) -> None:
+    """Write the numbers of a finished run for TensorBoard, unless they are there."""
+    if not (out / "tensorboard").is_dir():
+        last = max((event["step"] for event in read_events(out / EVENTS)), default=0)
+        Log(out, last, tensorboard=True).close()
+
+
 def numbers(event: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """An event's numbers by name; those of a section as `section/name`, with `_` for `@`.
 
@@ -82,5 +89,7 @@ def figures(events: Sequence[Mapping[str, Any]], retriever: Retriever, steps: in
         "masked_share": round(sum(e["masked_share"] for e in events) / len(events), 6),
         "mean_cosine": events[-1]["mean_cosine"],
     }
+    if skipped := sum(e.get("skipped", 0) for e in events):
+        found["updates_skipped"] = skipped
     warnings = suspicions(events, steps)
     return found | ({"warnings": list(warnings.values())} if warnings else {})

@@ -8,22 +8,31 @@ from typing import Any
 
 import torch
 
-from drama.compute import World, average, checkpoint_files, load_checkpoint, save_checkpoint
+from drama.compute import (
+    World,
+    average,
+    checkpoint_steps,
+    keep_checkpoints,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 from drama.console import note, progress, warn
 from drama.errors import FileError
 from drama.retriever import Retriever
 from drama.train.backbone import no_dropout
-from drama.train.log import EVENTS, Log
+from drama.train.log import Log
 from drama.train.losses.health import WINDOW, suspicions
 from drama.train.phases import Phase
 from drama.train.settings import TrainSettings
 from drama.train.trainer import Trainer
 from drama.train.validation.settings import best_of, exhausted
 from drama.train.validation.validator import Validator
-from drama.workspace import read_events
 
 CHECKPOINTS = "checkpoints"
 BEST = "best"
+_HISTORY = "history"
+"""The measurements up to a checkpoint, [M, 2]: step and value."""
 
 
 @dataclass
@@ -80,7 +89,7 @@ class Loop:
 
     def _resume(self) -> int:
         """Load the last checkpoint; returns the number of steps done."""
-        found = load_checkpoint(self.out / CHECKPOINTS)
+        found = load_checkpoint(self.out / CHECKPOINTS, self.world)
         if found is None:
             return 0
         done, tensors = found
@@ -89,7 +98,7 @@ class Loop:
             self.trainer.load(tensors)
         else:  # that was the last step of the previous phase
             self.trainer.load_weights(tensors)
-        self._remember(done)
+        self.history = [(int(step), value) for step, value in tensors[_HISTORY].tolist()]
         note(f"train: resuming after step {done}")
         return done
 
@@ -105,7 +114,17 @@ class Loop:
         if self.world.is_main or self.settings.compute.shard:
             state = self.trainer.state()
             if self.world.is_main:
+                state[_HISTORY] = torch.tensor(self.history, dtype=torch.float64).reshape(-1, 2)
                 save_checkpoint(self.out / CHECKPOINTS, done, state, max(2, self.settings.average - 1))
+                self._drop_bests()
+
+    def _drop_bests(self) -> None:
+        """Drop the best weights that no run needs any more: neither this one, nor one that goes on from any
+        of the checkpoints, which knows the measurements up to its step only."""
+        steps = checkpoint_steps(self.out / CHECKPOINTS)
+        needed = [[measured for measured in self.history if measured[0] <= step] for step in steps]
+        best = {best_of(history)[0] for history in (*needed, self.history) if history}
+        keep_checkpoints(self.out / BEST, best)
 
     def _ending(self, done: int) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
         s, chosen = self.settings, self.settings.validation
@@ -117,9 +136,9 @@ class Loop:
             if chosen.keep == "best" and self.world.is_main:
                 weights = self._best(step)
         if s.average > 1 and self.world.is_main:
-            files = checkpoint_files(self.out / CHECKPOINTS)[1 - s.average :]
-            weights = average(weights, files)
-            found["averaged"] = 1 + len(files)
+            steps = checkpoint_steps(self.out / CHECKPOINTS)[1 - s.average :]
+            weights = average(weights, self.out / CHECKPOINTS, steps)
+            found["averaged"] = 1 + len(steps)
         return weights, found
 
     def _watch(self, event: dict[str, Any]) -> None:
@@ -129,15 +148,6 @@ class Loop:
             if kind not in self.warned:
                 warn(f"train: step {event['step']}: {message}")
                 self.warned.add(kind)
-
-    def _remember(self, done: int) -> None:
-        """Read the measurements up to a step from the log."""
-        if self.settings.validation is None:
-            return
-        for event in read_events(self.out / EVENTS):
-            value = self.settings.validation.value(event)
-            if value is not None and event["step"] <= done:
-                self.history.append((event["step"], value))
 
     def _is_over(self) -> bool:
         """Whether nothing has improved for too long."""
@@ -162,16 +172,18 @@ class Loop:
         if better and chosen.keep == "best":
             weights = self.trainer.weights()
             if self.world.is_main:
-                save_checkpoint(self.out / BEST, done, weights)
+                save_checkpoint(self.out / BEST, done, weights, kept=None)
+                self._drop_bests()
         note(f"train: step {done}, {chosen.measure} {abs(value):.4f}{' (best so far)' if better else ''}")
         return found
 
     def _best(self, step: int) -> dict[str, torch.Tensor]:
         """The weights saved after a step."""
-        folder = self.out / BEST
-        found = load_checkpoint(folder)
-        if found is None or found[0] != step:
+        found = read_checkpoint(self.out / BEST, step)
+        if found is None:
             raise FileError(
-                folder, f"can't read the weights of step {step}", hint="remove the stage's folder"
+                self.out / BEST,
+                f"can't read the weights of step {step}",
+                hint=f"remove {self.out} to train again, or set train.validation.keep: last",
             )
-        return found[1]
+        return found

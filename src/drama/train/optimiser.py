@@ -3,12 +3,14 @@
 A step touches a few thousand of the vocabulary's rows; a dense optimiser would read and write all of them.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from drama.compute import clip, is_sharded, load_optimisers, optimiser_state, schedule
+from drama.compute.optimisers import norm_of_rest
 from drama.train.settings import OptimiserSettings
 
 
@@ -49,16 +51,23 @@ class Optimiser:
         if table.sparse:
             rate = settings.embedding_learning_rate
             self._all.append(torch.optim.SparseAdam([table.weight], lr=rate, betas=(0.9, 0.98)))
+        clipped = {id(p) for p in self.layers}
+        every = (p for o in self._all for group in o.param_groups for p in group["params"])
+        self._rest = [p for p in every if id(p) not in clipped]
         self._rates = [[group["lr"] for group in o.param_groups] for o in self._all]
 
     def step(self, step: int) -> tuple[float, float]:
-        """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers)."""
+        """Clip, update, clear. Returns (share of the peak learning rate, gradient norm of the layers).
+
+        Where any gradient is not finite nothing is updated, and neither is the norm.
+        """
         share = schedule(step, self._steps, self._settings.warmup)
-        norm = clip(self.layers, self._settings.clip)
+        norm = clip(self.layers, self._settings.clip) + norm_of_rest(self._rest)
         for optimiser, rates in zip(self._all, self._rates, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * share
-            optimiser.step()
+            if math.isfinite(norm):
+                optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return share, norm
 

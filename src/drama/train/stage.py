@@ -1,18 +1,17 @@
 """The stage: backbone + passages + examples → `out/model`, a retriever folder."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from drama.compute import World, check_sharding, open_stage_together
+from drama.compute import World, check_finite, check_sharding, open_stage_together
 from drama.errors import DramaError
 from drama.records import WRITTEN, Example
 from drama.retriever import Retriever
 from drama.retriever.forward.positions import check_length
 from drama.train.examples import training_examples
-from drama.train.log import EVENTS, figures
+from drama.train.log import EVENTS, figures, show_finished
 from drama.train.loop import BEST, CHECKPOINTS, Loop
 from drama.train.lora import merge_factors
 from drama.train.losses.teacher import TeacherVectors
@@ -22,6 +21,8 @@ from drama.train.tokens import document_tokens
 from drama.train.validation.validator import Validator
 from drama.workspace import Manifest, read_events
 
+REVISION = 1
+"""Raised when the same inputs and settings give other weights."""
 TOKENS = "tokens.arrow"
 
 
@@ -54,8 +55,14 @@ def train(
     world = World.join()
     check_sharding("train.compute", settings.compute.shard, world)
     inputs = _inputs(settings, backbone, passages, examples, teacher)
-    with open_stage_together(world, out, "train", settings, inputs, seed) as run:
+    scratch = (CHECKPOINTS, BEST, TOKENS)
+    opened = open_stage_together(
+        world, out, "train", settings, inputs, seed, revision=REVISION, scratch=scratch
+    )
+    with opened as run:
         if run.done:
+            if settings.tensorboard and world.is_main:
+                show_finished(out)
             world.leave()
             return run.manifest
         share = settings.validation.share if settings.validation is not None else 0.0
@@ -132,15 +139,13 @@ def _validator(
 
 
 def _save(loop: Loop, weights: dict[str, torch.Tensor], backbone: Path) -> Retriever:
-    """Write `model/` and remove what only the training needed."""
+    """Write `model/`."""
     settings, retriever, out = loop.settings, loop.retriever, loop.out
     target = Retriever.from_llm(backbone, settings.retriever) if settings.compute.shard else retriever
     finished = loop.trainer.unsharded_model(target, weights)
     if settings.lora is not None:
         merge_factors(finished.backbone)
     finished.backbone.eval()
+    check_finite(finished.backbone.state_dict(), "train: the trained model")
     finished.save(out / "model")
-    for folder in (CHECKPOINTS, BEST):
-        shutil.rmtree(out / folder, ignore_errors=True)
-    (out / TOKENS).unlink(missing_ok=True)
     return finished

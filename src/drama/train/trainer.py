@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from drama.compute import World, shard_layers, shard_like, unshard
+from drama.compute import Guard, World, shard_layers, shard_like, unshard
 from drama.errors import DramaError
 from drama.retriever import Retriever
 from drama.train.backbone import layers_of
@@ -19,6 +19,11 @@ from drama.train.losses.teacher import enter_teacher_space
 from drama.train.optimiser import Optimiser
 from drama.train.phases import Phase
 from drama.train.settings import ComputeSettings, LoraSettings
+
+_HINT = (
+    "lower train.optimiser.learning_rate (and embedding_learning_rate), or raise train.loss.temperature; "
+    "train.compute.precision: fp32 overflows later than bf16"
+)
 
 
 class Trainer:
@@ -57,12 +62,13 @@ class Trainer:
         head = [] if retriever.head is None else [{"params": list(retriever.head.parameters())}]
         groups = [*head, *self.objective.parameter_groups()]
         self.optimiser = Optimiser(retriever.backbone, settings.optimiser, phase.steps, groups)
+        self.guard = Guard("train", _HINT)
 
     def step(self, step: int) -> dict[str, Any]:
         """One update; returns what to log. `step` counts from 0 in the phase.
 
         Raises:
-            DramaError: the loss is not finite.
+            DramaError: the loss is not finite, or the gradient in too many steps in a row.
         """
         begin = time.monotonic()
         data, settings, number = self.phase.data, self.phase.settings, self.phase.first + step + 1
@@ -74,22 +80,19 @@ class Trainer:
         examples = [data.examples[row] for row in batch.examples]
         loss, parts = self.objective.loss(batch, examples, forward.vectors_TD)
         if not math.isfinite(loss.item()):
-            raise DramaError(
-                f"train: the loss is {loss.item()} at step {number}",
-                hint="lower train.optimiser.learning_rate (and embedding_learning_rate), or raise "
-                "train.loss.temperature",
-            )
+            raise DramaError(f"train: the loss is {loss.item()} at step {number}", hint=_HINT)
         loss.backward()  # type: ignore[no-untyped-call]
         forward.finish()
         self.world.sum_gradients(self.retriever.parameters())
         rate, norm = self.optimiser.step(step)
+        update = self.guard.event(norm, number)
         self.objective.after_update()
         return {
             "step": number,
             "loss": round(loss.item(), 6),
             **parts,
             "learning_rate": settings.optimiser.learning_rate * rate,
-            "gradient_norm": round(norm, 4),
+            **update,
             "queries": len(batch.examples),
             "document_length": plan.document_length,
             "tokens": sum(map(len, tokens)),

@@ -3,7 +3,7 @@
 from drama.workspace.events import EventLog, read_events
 from drama.workspace.manifest import Manifest, read_manifest
 from drama.workspace.outputs import identity
-from drama.workspace.parts import claim_part, recall
+from drama.workspace.parts import claim_part
 from drama.workspace.stage import Needs, StageRun, open_stage
 from drama.workspace.vectors import VectorReader, write_vectors
 
@@ -18,6 +18,5 @@ __all__ = [
     "open_stage",
     "read_events",
     "read_manifest",
-    "recall",
     "write_vectors",
 ]

@@ -1,9 +1,11 @@
 """events.jsonl: one JSON object a step; on a resume, the steps that will be redone are removed."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from drama.console import warn
 from drama.files import write_text
 
 
@@ -25,16 +27,22 @@ class EventLog:
         self._handle.write(json.dumps(event) + "\n")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; everything is on the disk itself when this returns."""
+        os.fsync(self._handle.fileno())
         self._handle.close()
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """All complete events of a log, without a last line that a kill cut off."""
+    """All complete events of a log, without a last line that a kill cut off; other damaged lines are named."""
     events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    lines = path.read_bytes().splitlines()
+    for number, line in enumerate(lines, 1):
         try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+            event = json.loads(line)
+            event["step"] + 0
+        except (ValueError, TypeError, KeyError):
+            if number < len(lines):
+                warn(f"{path}, line {number}: damaged, left out")
+            continue
+        events.append(event)
     return events

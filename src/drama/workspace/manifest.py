@@ -1,4 +1,4 @@
-"""manifest.json: a stage's inputs, settings and versions, its results and files, and whether it is complete."""
+"""manifest.json: a stage's inputs, settings, versions, results and files, and whether it is complete."""
 
 import hashlib
 import json
@@ -35,8 +35,8 @@ class Manifest(BaseModel):
     """The record that each stage leaves in its folder.
 
     `inputs` are fingerprints, `paths` where they were; `counts` are rows by outcome (`ok`, `too short`, …);
-    `figures` are the stage's own results. `outputs` are the files that a complete stage left, by their path in
-    its folder; what only a resumed run needs is not among them.
+    `figures` are the stage's own results. `outputs` are the files that a complete stage left, by their path
+    in its folder; what only a resumed run needs is not among them.
     """
 
     model_config = ConfigDict(extra="forbid")

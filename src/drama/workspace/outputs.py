@@ -99,6 +99,6 @@ def _error(file: Path, folder: Path, manifest: Manifest, what: str) -> FileError
     return FileError(
         file,
         f"is damaged or was changed by hand: it {what}, and is not what the stage '{manifest.stage}' left",
-        hint=f"put it back, or remove {folder} to redo the stage; a version of your own belongs in a folder of "
-        "its own",
+        hint=f"put it back, or remove {folder} to redo the stage; a version of your own belongs in another "
+        "folder",
     )

@@ -9,13 +9,15 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from drama.files import make_folder, write_text
+from drama.files import atomic_file, atomic_folder, write_text
 from drama.workspace.previous import places
 
 _MARK = ".mark"
 
 
-def claim_part(folder: Path, name: str, entries: Sequence[str], mark: str) -> None:
+def claim_part(
+    folder: Path, name: str, entries: Sequence[str], mark: str, beside: Sequence[str] = ()
+) -> None:
     """Leave in the stage's folder what was made from `mark`, and nothing else, under the part's entries.
 
     Args:
@@ -23,31 +25,41 @@ def claim_part(folder: Path, name: str, entries: Sequence[str], mark: str) -> No
         name: of the part: a path in the folder.
         entries: files and folders of the part, paths in the folder; some of them may not exist.
         mark: what the part depends on, as a fingerprint.
+        beside: files that come with a part that is taken over, such as a log.
     """
     own = folder / (name + _MARK)
     if _read(own) != mark:
         for entry in entries:
             _remove(folder / entry)
-        make_folder(own.parent)
         write_text(own, mark)
     for place in places(folder):
         if _read(place / (name + _MARK)) != mark:
             continue
-        for entry in entries:
-            if (place / entry).exists() and not (folder / entry).exists():
-                make_folder((folder / entry).parent)
-                os.replace(place / entry, folder / entry)
-
-
-def recall(folder: Path, name: str) -> None:
-    """Copy a file from the earlier results that have it, unless the stage has its own."""
-    for place in places(folder):
-        if (place / name).is_file() and not (folder / name).exists():
-            write_text(folder / name, (place / name).read_text(encoding="utf-8"))
+        taken = [e for e in entries if (place / e).exists() and not (folder / e).exists()]
+        for entry in [*taken, *(each for each in beside if taken and (place / each).exists())]:
+            _copy(place / entry, folder / entry)
 
 
 def _read(mark: Path) -> str | None:
     return mark.read_text(encoding="utf-8") if mark.is_file() else None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy by hard links: files that are complete are replaced and never changed, and the earlier results
+    may come back."""
+    if source.is_dir():
+        with atomic_folder(target) as partial:
+            shutil.copytree(source, partial, dirs_exist_ok=True, copy_function=_link)
+    else:
+        with atomic_file(target) as partial:
+            _link(source, partial)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
 
 
 def _remove(path: Path) -> None:

@@ -1,11 +1,12 @@
 """Earlier results of a stage that is redone: kept in `.previous/` until the new ones are complete.
 
 A stage with other settings must not lose what it made before to a mistake that shows only once it runs. Its
-earlier results are moved aside, one rename an entry, and deleted when the new manifest is complete. Until then
-they can be put back: after a failure before anything was made, or when the earlier settings return.
+earlier results are moved aside, one rename an entry, and deleted when the new manifest is complete. Until
+then they can be put back: after a failure before anything was made, or when the earlier settings return.
 
-Two are kept at most: the last complete results, and the last ones that were cut off. A kill anywhere is mended
-at the next opening: as long as the folder's manifest is the same as that of moved results, they belong back.
+Two are kept at most: the last complete results, and the last ones that were cut off. A kill anywhere is
+mended at the next opening: while the folder's manifest is the same as that of moved results, they are moved
+back.
 """
 
 import os
@@ -20,8 +21,10 @@ PREVIOUS = ".previous"
 
 
 def set_aside(folder: Path, manifest: Manifest, keep: Collection[str]) -> None:
-    """Move all entries but those named in `keep` to `.previous/`. The manifest stays for the caller to replace,
-    which is when the move is done."""
+    """Move all entries but those named in `keep` to `.previous/`.
+
+    The manifest stays for the caller to replace, which is when the move is done.
+    """
     place = _place(folder, manifest)
     make_folder(place)
     write_manifest(place, manifest)

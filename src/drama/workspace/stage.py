@@ -9,10 +9,10 @@
 
 A stage is *done* when its manifest is complete, was made by the same revision of the stage from the same
 settings, inputs and seed, and its files are there. A folder whose manifest says `running` with the same
-fingerprint was cut off: the stage finds its complete shards there and resumes. The results of other settings or
-inputs are moved aside first, with a note, and deleted when the new ones are complete (`drama.workspace.previous`).
-A folder with other files and no manifest, with another stage's results, or that another process is writing to, is
-refused.
+fingerprint was cut off: the stage finds its complete shards there and resumes. The results of other settings
+or inputs are moved aside first, with a note, and deleted when the new ones are complete
+(`drama.workspace.previous`). A folder with other files and no manifest, with another stage's results, or that
+another process is writing to, is refused.
 
 Deleting comes last: what only a resumed run needs (`scratch`) goes when the complete manifest is on disk.
 """

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 
 from drama.compute import (
+    Guard,
     World,
     clip,
     load_checkpoint,
@@ -20,6 +21,7 @@ from drama.compute import (
     shard_like,
     unshard,
 )
+from drama.compute.optimisers import norm_of_rest
 from drama.console import note, progress
 from drama.errors import DramaError
 from drama.prune.learn.domains import Mixture
@@ -53,6 +55,7 @@ class Learner:
         self.optimisers: list[torch.optim.Optimizer] = []
         self.rates: list[float] = []
         self.optimise(model.parameters(), settings.learning_rate)
+        self.guard = Guard(f"prune: {self.name}", f"{self.hint}; precision: fp32 overflows later than bf16")
 
     def optimise(self, parameters: Iterable[torch.Tensor], rate: float, maximize: bool = False) -> None:
         """Update these too, at this peak rate."""
@@ -71,12 +74,17 @@ class Learner:
         return held_out_loss(self.model, rows_RL)
 
     def step(self, share: float) -> float:
-        """Clip, update at this share of the peak rates, clear. Returns the gradient's norm."""
-        norm = clip(self.model.parameters(), 1.0)
+        """Clip, update at this share of the peak rates, clear. Returns the gradient's norm.
+
+        Where any gradient is not finite nothing is updated, and neither is the norm.
+        """
+        rest = (p for o in self.optimisers[1:] for group in o.param_groups for p in group["params"])
+        norm = clip(self.model.parameters(), 1.0) + norm_of_rest(rest)
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * share
-            optimiser.step()
+            if math.isfinite(norm):
+                optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return norm
 
@@ -151,7 +159,7 @@ def _check_batch(learner: Learner) -> None:
 
 def _resume(learner: Learner, mixture: Mixture, log: Log) -> int:
     """Load the newest checkpoint; returns the steps that are done."""
-    found = load_checkpoint(log.checkpoints)
+    found = load_checkpoint(log.checkpoints, learner.world)
     if found is None:
         return 0
     start, tensors = found
@@ -177,7 +185,7 @@ def _step(learner: Learner, mixture: Mixture, step: int, before: int, seed: int)
         "phase": learner.name,
         **parts,
         "learning_rate": settings.learning_rate * share,
-        "gradient_norm": round(norm, 4),
+        **learner.guard.event(norm, step + 1),
         "tokens": settings.batch_size * mixture.length,
     }
 
