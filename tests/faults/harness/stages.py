@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from harness.command import Commands
+from harness.gguf_file import write_gguf
 
 Words = list[object]
 SMALL_BLOCKS = {
@@ -52,6 +53,7 @@ class World:
         corpus = self.root / "docs.jsonl"
         corpus.write_text("".join(json.dumps({"_id": f"n{i}", "text": t}) + "\n" for i, t in enumerate(rows)))
         self.paths = {"corpus": corpus, "gguf": self.root / "tiny.gguf"}
+        write_gguf(self.llm, self.paths["gguf"])
         for name, words in (
             ("passages", ["corpus", corpus, "--out", self.root / "corpus"]),
             ("examples", self.augment(self.root / "augment", self.llm)),
@@ -153,6 +155,9 @@ class World:
             Stage("evaluate", evaluate),
             Stage("index", lambda out: ["index", out], copied),
             Stage("run", self.recipe),
+            Stage(
+                "pull", lambda out: ["pull", self.paths["gguf"]], env=lambda out: {"DRAMA_CACHE": str(out)}
+            ),
         ]
 
 
