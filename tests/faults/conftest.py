@@ -1,9 +1,7 @@
 """The harness as a package, and one set of servers and inputs for all trials of a session."""
 
-import json
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness.command import Commands
 from harness.llm import chat_server
 from harness.stages import SMALL_BLOCKS, World
-from harness.trial import Trials, Verdict
-
-POINTS = "DRAMA_FAULT_POINTS"
-"""Environment variable: points a stage of `make faults`; without it, the short sweep of `make test`."""
-RESULTS = "DRAMA_FAULT_RESULTS"
-"""Environment variable: the folder for verdicts, which `harness.table` reads."""
+from harness.trial import Trials
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +27,3 @@ def trials(
         world = World(root / "world", tiny_llm, small_collection, chat.address)
         world.build(first)
         yield Trials(world, first, last, chat, root / "trials")
-
-
-@pytest.fixture
-def record(request: pytest.FixtureRequest) -> Callable[[str, str, dict[int, Verdict]], None]:
-    """Keep the verdicts of a cell: in a file for the table, if one is to be written."""
-
-    def keep(stage: str, fault: str, verdicts: dict[int, Verdict]) -> None:
-        if folder := os.environ.get(RESULTS):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            cell = {"stage": stage, "fault": fault, "verdicts": verdicts}
-            (Path(folder) / f"{stage}.{fault}.json").write_text(json.dumps(cell, indent=1) + "\n")
-
-    return keep

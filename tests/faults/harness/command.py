@@ -1,4 +1,4 @@
-"""`drama` commands as processes of their own, started by a fork server: `Commands.run(words)` and `start(words)`."""
+"""`drama` commands as processes of their own, started by a fork server: `Commands.run` and `Commands.start`."""
 
 import itertools
 import json
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -31,10 +32,8 @@ class Running:
 
     def signal(self, number: int) -> None:
         """To the command's whole process group."""
-        try:
+        with suppress(ProcessLookupError):  # it has just ended
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass  # it has just ended
 
     def wait(self, seconds: float = PATIENCE) -> Ended | None:
         """How it ended; None if it did not within this time."""

@@ -1,4 +1,4 @@
-"""Small and read-only file systems, as tmpfs over a folder. Only root may mount; elsewhere these faults are skipped."""
+"""Small and read-only file systems: tmpfs over a folder. Only root may mount; elsewhere the faults are skipped."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""A chat server on loopback, real HTTP in a thread: right answers, or by turns what servers do on a bad day."""
+"""A chat server on loopback, real HTTP in a thread: right answers, and what servers do on a bad day."""
 
 import hashlib
 import json
@@ -7,12 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TROUBLES = ("429", "500", "cut", "garbage", "slow", "reset")
-"""Too many requests; an error; an answer that ends early; bytes that are no JSON; a stall; a closed connection."""
+"""Too many requests; an error; half an answer; bytes that are no JSON; a stall; a closed connection."""
 
 
 class ChatServer:
@@ -106,10 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None: ...
 
     def handle(self) -> None:
-        try:
+        with suppress(OSError, ValueError):  # closed on purpose, or by a client that was killed
             super().handle()
-        except (OSError, ValueError):
-            pass  # a connection that was closed on purpose, or by a client that was killed
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a stage left, as two runs must leave it: bytes, but for times and for what a resumed run did not do again."""
+"""What a stage left, as two runs must leave it: bytes, but for times and for what was not done again."""
 
 import hashlib
 import json
@@ -33,7 +33,9 @@ def differences(expected: dict[str, str], got: dict[str, str]) -> list[str]:
 
 
 def _digest(file: Path) -> str | None:
-    """None for files of a store, whose names depend on which texts were encoded together, and for sqlite's own."""
+    """None for files of a store, whose names depend on what was encoded together, and for sqlite's own."""
+    if file.name in ("report.html", "places.sqlite"):
+        return "there"  # the one shows times; the other may keep places that no text asks for
     if file.suffix in (".json", ".jsonl"):
         text = file.read_text(encoding="utf-8", errors="replace")
         rows = text.splitlines() if file.suffix == ".jsonl" else [text]
@@ -44,8 +46,6 @@ def _digest(file: Path) -> str | None:
     if file.suffix == ".sqlite":
         with sqlite3.connect(file) as db:
             return _hash(json.dumps(sorted(db.execute("select * from answers"))).encode())
-    if file.name in ("report.html", "places.sqlite"):
-        return "there"  # the one shows times; the other may keep places that no text asks for
     if file.name.endswith((".sqlite-journal", ".sqlite-wal", ".sqlite-shm", ".lock")):
         return None
     if file.suffix == ".npy" and (file.parent / "places.sqlite").is_file():

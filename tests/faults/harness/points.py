@@ -1,6 +1,6 @@
 """Points of a process: its changes of files under one folder, counted, and a signal at a chosen one.
 
-A point is just before an open for writing, mkdir, rename, remove, rmdir, link or truncation (by audit events, so
+A point is just before an open for writing, mkdir, rename, remove, rmdir, link or truncation (by audit events,
 nothing in the code under test is replaced), before an fsync, and before and after a commit of sqlite.
 """
 
@@ -30,7 +30,7 @@ class Points:
         real_fsync, real_connect = os.fsync, sqlite3.connect
 
         def fsync(handle: int) -> None:
-            if self._ours(os.readlink(f"/proc/self/fd/{handle}")):
+            if self._ours(_opened(handle)):
                 self._pass()
             real_fsync(handle)
 
@@ -52,7 +52,7 @@ class Points:
             folder = args[place] if place is not None else -1
             path = os.fsdecode(args[0]) if not isinstance(args[0], int) else f"/proc/self/fd/{args[0]}"
             if isinstance(folder, int) and folder >= 0:
-                path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)  # noqa: PTH118
+                path = os.path.join(_opened(folder), path)  # noqa: PTH118
             if self._ours(path):
                 self._pass()
 
@@ -66,6 +66,11 @@ class Points:
         if self.signal == signal.SIGKILL:
             os.killpg(0, signal.SIGKILL)
         os.kill(os.getpid(), self.signal)
+
+
+def _opened(handle: int) -> str:
+    """The path of an open file."""
+    return str(Path(f"/proc/self/fd/{handle}").readlink())
 
 
 def _counting(point: Callable[[], None]) -> type[sqlite3.Connection]:

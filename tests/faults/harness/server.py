@@ -1,4 +1,4 @@
-"""A process that has imported everything and forks: a `drama` command starts in milliseconds instead of seconds.
+"""A process that has imported everything and forks: a `drama` command starts in milliseconds, not seconds.
 
 Run as `python server.py`. It reads one JSON request a line and answers each with one line:
 {"start": {"words", "cwd", "env", "log", "root", "at", "signal", "group", "patches"}} → {"pid"};
@@ -25,8 +25,8 @@ from harness.points import Points
 
 LIBRARIES = (
     "torch", "safetensors.torch", "transformers", "tokenizers", "pyarrow.parquet", "pyarrow.ipc", "bm25s",
-    "scipy.stats", "matplotlib.pyplot", "sentencex", "selectolax.lexbor", "py3langid", "datasketch", "ir_measures",
-    "httpx", "gguf", "huggingface_hub", "jinja2", "accelerate",
+    "scipy.stats", "matplotlib.pyplot", "sentencex", "selectolax.lexbor", "py3langid", "datasketch",
+    "ir_measures", "httpx", "gguf", "huggingface_hub", "jinja2", "accelerate",
     "transformers.models.llama.modeling_llama", "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto", "transformers.generation.utils", "torch._dynamo",
 )  # fmt: skip

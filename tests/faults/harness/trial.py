@@ -18,8 +18,8 @@ from harness.stages import Stage, World
 
 SURVIVED, REFUSED, WRONG = "survived", "refused", "wrong"
 _IN_FLIGHT = 6
-"""Prompts that a killed run may have asked without keeping the answer: two requests at once, as many again that
-wait in order, and a batch of two."""
+"""Prompts that a killed run may have asked without keeping the answer: two requests at once, as many again
+that wait in order, and a batch of two."""
 
 
 class Verdict(NamedTuple):
@@ -232,6 +232,10 @@ FAULTS = (
     "kill", "kill_at_a_time", "term", "interrupt", "full", "read_only", "torn", "flipped", "twice", "server",
 )  # fmt: skip
 """Methods of `Trials`."""
+STAGES = (
+    "corpus", "prune", "augment", "augment-server", "train", "encode", "evaluate", "index", "run", "pull",
+)  # fmt: skip
+"""Names of stages."""
 MOUNTS = ("full", "read_only")
 
 
