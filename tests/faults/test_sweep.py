@@ -1,6 +1,6 @@
 """Every stage disturbed in every way, at seeded points: the same command ends as if nothing had happened.
 
-`make test` runs a few trials; `make faults` a hundred kills a stage, and writes docs/reliability.md from them.
+`make test` runs a few trials, `make faults` a hundred kills a stage; that writes docs/reliability.md.
 One cell: `make faults STAGE=train FAULT=kill`; one trial of it: add `SEED=17`.
 """
 

@@ -1,4 +1,4 @@
-"""`drama` commands as processes of their own, started by a fork server: `Commands.run` and `Commands.start`."""
+"""`drama` commands as processes of their own, started by a fork server: `Commands.run` and `start`."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Small and read-only file systems: tmpfs over a folder. Only root may mount; elsewhere the faults are skipped."""
+"""Small and read-only file systems: tmpfs over a folder. Only root may mount; others skip these faults."""
 
 import functools
 import os

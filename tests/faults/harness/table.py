@@ -1,4 +1,4 @@
-"""docs/reliability.md from the verdicts of `make faults`: `python -m harness.table RESULTS DOCUMENT COMMIT`."""
+"""docs/reliability.md from what `make faults` found: `python -m harness.table RESULTS DOCUMENT COMMIT`."""
 
 import json
 import sys
@@ -13,7 +13,8 @@ BEGIN, END = "<!-- begin: make faults -->", "<!-- end: make faults -->"
 HEADS = {
     "kill": "kill -9 at a file operation", "kill_at_a_time": "kill -9 at any moment", "term": "SIGTERM",
     "interrupt": "Ctrl-C", "full": "full disk", "read_only": "read-only folder",
-    "torn": "kill and a torn file", "flipped": "kill and a flipped bit", "twice": "two at once", "server": "server trouble",
+    "torn": "kill and a torn file", "flipped": "kill and a flipped bit", "twice": "two at once",
+    "server": "server trouble",
 }  # fmt: skip
 
 
