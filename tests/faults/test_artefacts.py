@@ -31,7 +31,7 @@ FLIPS = 60
 
 
 class Kind(NamedTuple):
-    """`make(folder)` writes the files, `use(folder)` reads them; `files` is the pattern of those to damage."""
+    """`make(folder)` writes files and `use(folder)` reads them; `files` is the pattern of those to damage."""
 
     files: str
     make: Callable[[Path], None]

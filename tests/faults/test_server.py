@@ -1,4 +1,4 @@
-"""Answers that an LLM server gave are kept through a `kill -9`: only the last second may be asked for again."""
+"""Answers that an LLM server gave are kept through a `kill -9`; the last second may be asked for again."""
 
 import signal
 
