@@ -70,6 +70,21 @@ def run_drama() -> Callable[..., Done]:
 
 
 @pytest.fixture(scope="session")
+def change_manifest() -> Callable[..., None]:
+    """`change_manifest(folder, status="running")` leaves a stage's folder as if it had been killed before its
+    end; any other field too."""
+    from drama.workspace import read_manifest
+    from drama.workspace.manifest import write_manifest
+
+    def change(folder: Path, **values: object) -> None:
+        manifest = read_manifest(folder)
+        assert manifest is not None
+        write_manifest(folder, manifest.model_copy(update=values))
+
+    return change
+
+
+@pytest.fixture(scope="session")
 def texts() -> list[str]:
     return list(TEXTS)
 

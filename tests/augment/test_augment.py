@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from pathlib import Path
 
@@ -93,7 +93,9 @@ def test_any_answer_has_an_outcome(answer: str) -> None:
     assert query or outcome == "empty"
 
 
-def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
+def test_the_stage(
+    passages: Path, tiny_llm: Path, tmp_path: Path, change_manifest: Callable[..., None]
+) -> None:
     settings = AugmentSettings.parse(
         {
             "crop": {"per_document": 2, "min_words": 4},
@@ -125,8 +127,7 @@ def test_the_stage(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
     assert set(VectorReader(tmp_path / "out/teacher/queries").load()[0]) == {r.id for r in rows}
     before = (tmp_path / "out/examples.parquet").read_bytes()
     # As if killed before the end: the manifest says running, and the same bytes come out.
-    path = tmp_path / "out/manifest.json"
-    path.write_text(path.read_text().replace('"complete"', '"running"'))
+    change_manifest(tmp_path / "out", status="running")
     (tmp_path / "out/examples.parquet").unlink()
     augment(settings, passages, tmp_path / "out", seed=1)
     assert (tmp_path / "out/examples.parquet").read_bytes() == before

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,9 @@ def several(texts: list[str], tmp_path: Path) -> Path:
     return path
 
 
-def test_the_mixture_is_drawn_counted_and_the_same_again(several: Path, tmp_path: Path) -> None:
+def test_the_mixture_is_drawn_counted_and_the_same_again(
+    several: Path, tmp_path: Path, change_manifest: Callable[..., None]
+) -> None:
     crop = {"per_document": 2, "min_words": 4}
     whole, all_rows = run({"crop": crop}, several, tmp_path / "whole")
     sizes = Counter((r.source, r.lang) for r in all_rows)
@@ -194,8 +197,7 @@ def test_the_mixture_is_drawn_counted_and_the_same_again(several: Path, tmp_path
     assert max(Counter(row.id for row in rows).values()) == 2
 
     before = (tmp_path / "a/examples.parquet").read_bytes()
-    path = tmp_path / "a/manifest.json"  # as if killed before the end
-    path.write_text(path.read_text().replace('"complete"', '"running"'))
+    change_manifest(tmp_path / "a", status="running")
     run({"crop": crop, "mixture": mixture}, several, tmp_path / "a", seed=3)
     assert (tmp_path / "a/examples.parquet").read_bytes() == before
     run({"crop": crop, "mixture": mixture}, several, tmp_path / "a", seed=4)

@@ -1,5 +1,6 @@
 """The command line itself: help, messages, exit statuses, and a quick start."""
 
+import errno
 import os
 import re
 import signal
@@ -107,6 +108,39 @@ def test_ctrl_c_says_how_to_resume(run_drama: RunDrama, monkeypatch: pytest.Monk
         signal.signal(signal.SIGINT, before)
     assert done.code == 130
     assert done.stderr.strip() == "stopped; run the same command again to resume"
+
+
+def test_sigterm_ends_as_ctrl_c_does(run_drama: RunDrama, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    def pull() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            closed.append("closed")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("drama.cli.pull.pull", pull)
+    done = run_drama("pull")
+    assert (done.code, closed) == (143, ["closed"])
+    assert done.stderr.strip() == "stopped; run the same command again to resume"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_write_that_fails_is_explained_whatever_the_command(
+    run_drama: RunDrama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/cache/weights")
+
+    monkeypatch.setattr("drama.cli.pull.pull", pull)
+    done = run_drama("pull")
+    assert done.code == 2
+    assert done.stderr.splitlines() == [
+        "error: /cache/weights: no space left on the device; what was saved before is kept",
+        "  → free some and run the same command again: it resumes from there",
+    ]
 
 
 def test_recipes_in_the_package(run_drama: RunDrama, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import re
 import shutil
+from collections.abc import Callable
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,14 @@ def test_a_collection_counts_what_it_leaves_out(collection: Path) -> None:
     assert read.left_out["queries without judgments"] == 1
 
 
-def test_a_cut_off_evaluation_keeps_finished_pairs(collection: Path, tiny_llm: Path, tmp_path: Path) -> None:
+def test_a_cut_off_evaluation_keeps_finished_pairs(
+    collection: Path, tiny_llm: Path, tmp_path: Path, change_manifest: Callable[..., None]
+) -> None:
     chosen = EvaluateSettings(models=["bm25", str(tiny_llm)], collections=[str(collection)])
     out = tmp_path / "out"
     evaluate(chosen, out)
     whole = (out / "results.json").read_text()
-    manifest = out / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"complete"', '"running"'))
+    change_manifest(out, status="running")
     (out / "results.json").unlink()
     kept = {p: p.stat().st_mtime_ns for p in (out / "runs").iterdir()}
     evaluate(chosen, out)

@@ -1,7 +1,10 @@
 """A run is refused before its first stage, with the field that is wrong."""
 
 import json
+import os
+import re
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from drama.errors import DramaError, MissingExtraError
+from drama.errors import DramaError, FileError, MissingExtraError
+from drama.files import writing
 from drama.recipe import run_recipe
 from drama.recipe.check import check
 from drama.recipe.recipe import Recipe
@@ -132,3 +136,34 @@ def test_a_broken_judged_collection_is_found_before_anything_runs(
     with pytest.raises(DramaError, match="names document id 'other'"):
         run_recipe(recipe, [])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_no_run_made_is_refused_and_its_files_stay(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "run/recipe.yaml"
+    recipe.parent.mkdir()
+    recipe.write_text(text := yaml.safe_dump(values))  # run: the folder of the recipe itself
+    with pytest.raises(FileError, match=r"run: .* is not empty and holds no recipe.yaml of an earlier run"):
+        run_recipe(recipe, [])
+    assert {p.name: p.read_text() for p in recipe.parent.iterdir()} == {"recipe.yaml": text}
+
+
+def test_a_second_run_is_refused_before_it_changes_anything(values: dict[str, Any], tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(changed(values, "evaluate", {})))
+    refused: list[str] = []
+
+    def second() -> None:
+        try:
+            run_recipe(recipe, [])
+        except DramaError as error:
+            refused.append(error.message)
+
+    with writing(tmp_path / "run"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert len(refused) == 1
+    assert re.search(rf"run: is being written by process {os.getpid()} on host .*, since ", refused[0])
+    assert list((tmp_path / "run").iterdir()) == []

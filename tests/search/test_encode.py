@@ -1,13 +1,15 @@
 """Encoding for an index: no text is encoded twice, nothing stale is used."""
 
 import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from drama.errors import FileError
+from drama.files import writing
 from drama.records import Document
 from drama.retriever import Retriever, RetrieverSettings
 from drama.retriever.vectors import Array
@@ -93,3 +95,45 @@ def test_vectors_of_another_width_are_refused(model: Path, documents: list[Docum
     encode_for_index(model, documents, tmp_path)
     with pytest.raises(FileError, match="another model or other settings"):
         encode_for_index(model, documents, tmp_path, dim=16)
+
+
+def test_an_index_answers_until_the_new_vectors_are_there(
+    model: Path, documents: list[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode_for_index(model, documents[:3], tmp_path)
+    build_index(tmp_path)
+
+    def killed(self: Retriever, texts: Sequence[str], dim: int | None = None) -> Array:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Retriever, "encode_documents", killed)
+        with pytest.raises(KeyboardInterrupt):
+            encode_for_index(model, documents, tmp_path)
+    assert Index.open(tmp_path).search("lift", 1)[0].document in documents[:3]
+    encode_for_index(model, documents, tmp_path)
+    assert build_index(tmp_path) == len(documents)
+
+
+def test_somebodys_folder_is_refused_and_so_is_one_that_is_written_to(
+    model: Path, documents: list[Document], tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileError, match="not empty and was not made by drama"):
+        encode_for_index(model, documents, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    refused: list[str] = []
+
+    def second(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except FileError as error:
+            refused.append(error.message)
+
+    out = tmp_path / "index"
+    with writing(out):
+        for act in (lambda: encode_for_index(model, documents, out), lambda: build_index(out)):
+            thread = threading.Thread(target=second, args=(act,))
+            thread.start()
+            thread.join()
+    assert ["is being written by process" in message for message in refused] == [True, True]

@@ -56,7 +56,7 @@ def test_yaml_comes_back(content: dict[str, Any]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        write_yaml(Path(folder) / "r.yaml", content)
+        write_yaml(Path(folder) / "r.yaml", content, "a comment")
         assert read_yaml(Path(folder) / "r.yaml") == content
 
 

@@ -47,8 +47,8 @@ def same(one: Path, other: Path) -> bool:
 def test_the_best_weights_of_every_checkpoint_stay(
     inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: list[float] | None
 ) -> None:
-    """Three better steps than 2, the best one before the checkpoint, follow it. The resumed run may measure less
-    there, as on another machine."""
+    """Step 2 is the best one before the checkpoint. Three better ones follow it; the resumed run may measure
+    less there, as on another machine."""
     values: Iterator[float] = iter([])
 
     def measured(self: Validator) -> dict[str, object]:

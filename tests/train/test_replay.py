@@ -1,6 +1,7 @@
 """A run is repeated from its folder alone, bit for bit; differences are reported."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,29 +36,28 @@ def test_a_run_is_repeated_from_its_folder(
 
 
 def test_the_command_says_whether_the_run_is_the_same(
-    inputs: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    inputs: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], change_manifest: Callable[..., None]
 ) -> None:
     run = inputs.train(tmp_path / "run")
     command(run, tmp_path / "again")
     assert "all 12 losses are the same; the weights are the same, bit for bit" in capsys.readouterr().out
-    manifest = json.loads((run / "manifest.json").read_text())
-    (run / "manifest.json").write_text(json.dumps(manifest | {"seed": 4}))
+    change_manifest(run, seed=4)
     with pytest.raises(typer.Exit) as stop:
         command(run, tmp_path / "again")
     assert stop.value.exit_code == 1
     assert "losses differ from step 1 on; the weights differ" in capsys.readouterr().out
 
 
-def test_what_can_not_be_repeated_is_refused(inputs: Any, tmp_path: Path) -> None:
+def test_what_can_not_be_repeated_is_refused(
+    inputs: Any, tmp_path: Path, change_manifest: Callable[..., None]
+) -> None:
     run = inputs.train(tmp_path / "run", steps=2)
     with pytest.raises(DramaError, match="no finished training"):
         replay(tmp_path, tmp_path / "again")
     with pytest.raises(DramaError, match="holds the run itself"):
         replay(run, run)
-    manifest = json.loads((run / "manifest.json").read_text())
-    compute = manifest["settings"]["compute"] | {"shard": True}
-    sharded = manifest | {"settings": manifest["settings"] | {"compute": compute}}
-    (run / "manifest.json").write_text(json.dumps(sharded))
+    settings = json.loads((run / "manifest.json").read_text())["settings"]
+    change_manifest(run, settings=settings | {"compute": settings["compute"] | {"shard": True}})
     with pytest.raises(DramaError, match="there is only one process"):
         replay(run, tmp_path / "again")
     before = inputs.passages.read_bytes()
@@ -65,6 +65,6 @@ def test_what_can_not_be_repeated_is_refused(inputs: Any, tmp_path: Path) -> Non
     with pytest.raises(DramaError, match="has changed since the run, whose input 'passages' it was"):
         replay(run, tmp_path / "again")
     inputs.passages.write_bytes(before)
-    (run / "manifest.json").write_text(json.dumps(manifest | {"paths": {}}))
+    change_manifest(run, paths={})
     with pytest.raises(DramaError, match="of an earlier version"):
         replay(run, tmp_path / "again")

@@ -82,8 +82,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def main() -> None:
-    """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 stopped by Ctrl-C, 143 by
-    SIGTERM."""
+    """Entry point. Exit status: 0 success, 2 a user's mistake (see the message), 130 Ctrl-C, 143 SIGTERM."""
     debug = _DEBUG in sys.argv
     if debug:
         sys.argv.remove(_DEBUG)

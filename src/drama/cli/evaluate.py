@@ -33,6 +33,7 @@ def evaluate(
     from drama.errors import FileError
     from drama.evaluate import EvaluateSettings
     from drama.evaluate import evaluate as run_evaluate
+    from drama.files import atomic_file
     from drama.report import print_results
 
     if out.is_dir():
@@ -53,8 +54,8 @@ def evaluate(
     )
     folder = out.with_name(out.stem + ".runs")
     run_evaluate(settings, folder, store=out.with_name(out.stem + ".embeddings"))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder / "results.json", out)
+    with atomic_file(out) as partial:
+        shutil.copyfile(folder / "results.json", partial)
     results = json_module.loads(out.read_text(encoding="utf-8"))
     if json:
         typer.echo(json_module.dumps(results, ensure_ascii=False))

@@ -32,9 +32,12 @@ def prune(
     seed: Annotated[int, typer.Option(help="Seed of the choice and order of texts.")] = 0,
 ) -> None:
     """Prune a decoder LLM to an exact shape, and recover its quality by further LM training."""
+    from contextlib import nullcontext
+
     from drama.compute import World
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus
+    from drama.files import writing
     from drama.prune import PruneSettings
     from drama.prune import prune as run_prune
     from drama.settings import apply_overrides
@@ -54,10 +57,11 @@ def prune(
     }
     settings = PruneSettings.parse(apply_overrides(values, set_ or []), where="prune")
     world = World.join()
-    if world.is_main:
-        build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
-    world.barrier()
-    manifest = run_prune(settings, out / "corpus" / "passages.parquet", out / "prune", seed)
+    with writing(out) if world.is_main else nullcontext():
+        if world.is_main:
+            build_corpus(CorpusSettings.parse({"inputs": data}, where="--data"), out / "corpus", seed)
+        world.barrier()
+        manifest = run_prune(settings, out / "corpus" / "passages.parquet", out / "prune", seed)
     world.leave()
     if not world.is_main:
         return

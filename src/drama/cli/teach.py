@@ -48,6 +48,7 @@ def teach(
     from drama.console import note
     from drama.corpus import CorpusSettings, build_corpus
     from drama.errors import DramaError
+    from drama.files import writing
     from drama.models import resolve
     from drama.settings import apply_overrides
     from drama.train import TrainSettings
@@ -69,14 +70,15 @@ def teach(
         {"crop": {"per_document": 0}, "supervised": supervised, "label": LABEL}, "augment"
     )
     folder = resolve(llm)
-    build_corpus(CorpusSettings.parse({"inputs": places}, where="corpus"), out / "corpus", seed)
-    judged = out / "augment" / "examples.parquet", out / "corpus" / "passages.parquet"
-    augment(label, judged[1], out / "augment", seed)
-    if examples is not None and passages is not None:
-        mixed = out / "preferences"
-        add_preferences(*judged, examples, passages, mixed, seed)
-        judged = mixed / "examples.parquet", mixed / "passages.parquet"
-    manifest = run_train(train, folder, judged[1], judged[0], out / "train", seed)
+    with writing(out):
+        build_corpus(CorpusSettings.parse({"inputs": places}, where="corpus"), out / "corpus", seed)
+        judged = out / "augment" / "examples.parquet", out / "corpus" / "passages.parquet"
+        augment(label, judged[1], out / "augment", seed)
+        if examples is not None and passages is not None:
+            mixed = out / "preferences"
+            add_preferences(*judged, examples, passages, mixed, seed)
+            judged = mixed / "examples.parquet", mixed / "passages.parquet"
+        manifest = run_train(train, folder, judged[1], judged[0], out / "train", seed)
     for name, value in manifest.figures.items():
         note(f"  {name}: {value}")
     typer.echo(str(out / "train" / "model"))

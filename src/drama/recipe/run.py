@@ -5,7 +5,9 @@ from pathlib import Path
 from drama import augment, corpus, evaluate, prune, train
 from drama.console import note, warn
 from drama.corpus import CorpusSettings
+from drama.errors import FileError
 from drama.evaluate import EvaluateSettings
+from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
@@ -14,6 +16,8 @@ from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train.examples import describe_leaks, judged_texts, leaked
 
+_RECIPE, _MARK = "recipe.yaml", "The recipe as `drama run` read it; it marks the folder of a run."
+
 
 def run_recipe(path: Path, overrides: list[str]) -> Path:
     """Run a recipe from its corpus to its index. Returns the run's folder.
@@ -21,13 +25,38 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     After a kill the same call resumes; if nothing has changed, it does nothing.
 
     Raises:
-        DramaError: any mistake in the recipe; every section is checked before the first stage starts.
+        DramaError: any mistake in the recipe; every section is checked before the first stage starts. The
+            run's folder holds other files, or another run is writing to it.
     """
     recipe = load_recipe(path, overrides)
     folder = Path(recipe.run)
+    _refuse_foreign(folder)
     check(recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_yaml(folder / "recipe.yaml", recipe.model_dump(mode="json"))
+    with writing(folder):
+        write_yaml(folder / _RECIPE, recipe.model_dump(mode="json"), _MARK)
+        _run_stages(recipe, folder)
+    return folder
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder with files that no run of ours made: its recipe.yaml would be overwritten."""
+    if not folder.is_dir():
+        return
+    own = folder / _RECIPE
+    begun = own.is_file() and own.read_bytes().startswith(f"# {_MARK}\n".encode())
+    unfinished = (f"{_RECIPE}.", PARTIAL)  # of a run that was killed as it began
+    names = [path.name for path in folder.iterdir() if path.name != LOCK]
+    if not begun and not all(
+        name.startswith(unfinished[0]) and name.endswith(unfinished[1]) for name in names
+    ):
+        raise FileError(
+            folder,
+            f"the folder of this run is not empty and holds no {_RECIPE} of an earlier run",
+            hint="let run name a folder of its own, or empty this one",
+        )
+
+
+def _run_stages(recipe: Recipe, folder: Path) -> None:
     store = folder / "embeddings"
 
     corpus.build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
@@ -56,7 +85,6 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         note("evaluate: no collections named, skipped")
     index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index", store)
     search_examples(recipe.search, folder / "index", folder / "search")
-    return folder
 
 
 def _counted(recipe: Recipe) -> CorpusSettings:

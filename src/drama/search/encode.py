@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError
-from drama.files import remove_leftovers, writing
+from drama.files import LOCK, remove_leftovers, replace_folder, writing
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import write_vectors
@@ -17,6 +17,9 @@ ENCODED = "encoded.json"
 DOCUMENTS = "documents.parquet"
 VECTORS = "vectors"
 STORE = "embeddings"
+_INCOMING, _INCOMING_VECTORS = "incoming.parquet", "incoming-vectors"
+_OWN = (INFO, ENCODED, DOCUMENTS, VECTORS, STORE, _INCOMING, LOCK, "manifest.json")
+"""One of them shows that the folder was begun by us."""
 
 
 def encode_for_index(
@@ -30,7 +33,7 @@ def encode_for_index(
 ) -> dict[str, int]:
     """Encode a corpus into `out`, with all that `build_index` needs; a rerun encodes what is missing.
 
-    From the moment that encoding begins until the next `build_index`, the folder is not an index.
+    An index that is there stays one until all vectors are; from then to the next `build_index` there is none.
 
     Args:
         model: see `load_encoder`.
@@ -46,8 +49,27 @@ def encode_for_index(
 
     Raises:
         DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
-            vectors of another model (they are left as they are), or another process writes there.
+            vectors of another model (they are left as they are) or somebody's files, or is being written by
+            another process.
     """
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in _OWN):
+        raise FileError(
+            out, "the folder is not empty and was not made by drama", hint="name another output folder"
+        )
+    with writing(out):
+        remove_leftovers(out)
+        return _encode(model, documents, out, dim, dtype, max_length, store)
+
+
+def _encode(
+    model: str | Path,
+    documents: Iterable[Document],
+    out: Path,
+    dim: int | None,
+    dtype: str,
+    max_length: int | None,
+    store: Path | None,
+) -> dict[str, int]:
     encoder = load_encoder(model, max_length)
     width = check_dim(encoder.name, dim, encoder.dims)
     made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
@@ -58,23 +80,22 @@ def encode_for_index(
             "holds vectors that were made with another model or other settings",
             hint="name another output folder, or remove this one",
         )
-    incoming = out / "incoming.parquet"
-    with writing(out):
-        remove_leftovers(out)
-        total = write_passages(incoming, documents)
-        if total == 0:
-            incoming.unlink()
-            raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
-        (out / INFO).unlink(missing_ok=True)
-        encoded.unlink(missing_ok=True)
-        passages = Passages(incoming)
-        embeddings = EmbeddingStore(store or out / STORE)
-        blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
-        shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
-        write_vectors(out / VECTORS, width, dtype, shards)
-        os.replace(incoming, out / DOCUMENTS)
-        where = str(Path(model).resolve()) if Path(model).exists() else str(model)
-        sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
-        about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
-        write_sealed_json(encoded, about)
+    incoming = out / _INCOMING
+    total = write_passages(incoming, documents)
+    if total == 0:
+        incoming.unlink()
+        raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
+    passages = Passages(incoming)
+    embeddings = EmbeddingStore(store or out / STORE)
+    blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
+    shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
+    write_vectors(out / _INCOMING_VECTORS, width, dtype, shards)
+    (out / INFO).unlink(missing_ok=True)
+    encoded.unlink(missing_ok=True)
+    replace_folder(out / _INCOMING_VECTORS, out / VECTORS)
+    os.replace(incoming, out / DOCUMENTS)
+    where = str(Path(model).resolve()) if Path(model).exists() else str(model)
+    sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
+    about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
+    write_sealed_json(encoded, about)
     return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}

@@ -36,17 +36,20 @@ def build_index(folder: Path, kind: str = "exact") -> int:
         FileError: `drama encode` did not make the folder or did not end, or the folder is empty.
         DramaError: no such kind.
     """
-    if kind not in KINDS:
-        raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
-    if not (folder / ENCODED).is_file():
-        raise FileError(folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first")
+    if not folder.is_dir():
+        raise FileError(folder, "no such folder", hint="run `drama encode` first")
     with writing(folder):
         remove_leftovers(folder)
         return _build(folder, kind)
 
 
 def _build(folder: Path, kind: str) -> int:
-    encoded = read_sealed_json(folder / ENCODED, hint=_AGAIN)
+    if kind not in KINDS:
+        raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
+    about = folder / ENCODED
+    if not about.is_file():
+        raise FileError(folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first")
+    encoded = read_sealed_json(about, hint=_AGAIN)
     _check_parts(folder, encoded["checksums"])
     vectors = VectorReader(folder / VECTORS)
     if not len(vectors):

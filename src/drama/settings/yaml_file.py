@@ -45,6 +45,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def write_yaml(path: Path, values: dict[str, Any]) -> None:
-    """Write a mapping as YAML, atomically, keys in the given order."""
-    write_text(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+def write_yaml(path: Path, values: dict[str, Any], comment: str) -> None:
+    """Write a mapping as YAML after a line of comment, atomically, keys in the given order."""
+    write_text(path, f"# {comment}\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}")

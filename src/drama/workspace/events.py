@@ -33,7 +33,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """All complete events of a log, without a last line that a kill cut off; other damaged lines are named."""
+    """All complete events, without a last line that a kill cut off; other damaged lines are named."""
     events = []
     lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, 1):
