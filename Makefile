@@ -12,7 +12,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 JOBS   ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help install quickstart test quick lint wheel docs format clean
+.PHONY: help install quickstart test quick faults lint wheel docs format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -35,6 +35,15 @@ test: $(STAMP) ## all tests
 
 quick: $(STAMP) ## the tests that are not marked slow
 	$(PYTEST) -m 'not slow'
+
+# Kills a stage; the other faults get a tenth of it. One cell: make faults STAGE=train FAULT=kill; one trial: SEED=7
+POINTS ?= 100
+faults: $(STAMP) ## disturb every stage on purpose, and write the table of docs/reliability.md
+	rm -rf .faults
+	DRAMA_FAULTS="points=$(POINTS) stage=$(STAGE) fault=$(FAULT) seed=$(SEED) results=$(CURDIR)/.faults" \
+	  $(subst loadfile,load,$(PYTEST)) tests/faults/test_sweep.py -k same_command; status=$$?; \
+	test -n "$(STAGE)$(FAULT)$(SEED)" || PYTHONPATH=tests/faults $(BIN)/python -m harness.table .faults \
+	  docs/reliability.md `git describe --always --dirty` && exit $$status
 
 lint: $(STAMP) ## style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -1,20 +1,13 @@
-"""Learnt masks: the distribution, the constraint, what falls, what is logged, NaN, and a real kill -9."""
+"""Learnt masks: the distribution, the constraint, what falls, what is logged, and NaN."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
-from typer.testing import CliRunner
 
-from drama.cli import _app
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.families import family_of
@@ -150,43 +143,3 @@ def test_the_stage_leaves_a_plain_model_of_the_shape(
     assert kept.sum() == 3 * 2
     assert (masks >= 0).all()
     assert (masks <= 1).all()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("events_seen", [14, 34], ids=["learning", "recovery"])
-def test_kill_minus_nine(tiny_llm: Path, texts: list[str], tmp_path: Path, events_seen: int) -> None:
-    source = tmp_path / "texts.jsonl"
-    rows = [f'{{"_id": "{i}", "text": "{" ".join(texts[i:] + texts[:i])}"}}\n' for i in range(8)]
-    source.write_text("".join(rows), encoding="utf-8")
-
-    def command(out: str) -> list[str]:
-        words = ["prune", tiny_llm, "--data", source, "--out", tmp_path / out, "--method", "shearing"]
-        words += ["--layers", 3, "--hidden", 48, "--intermediate", 64, "--recovery-steps", 20]
-        for setting in (
-            "shearing.steps=24", "shearing.checkpoint_every=5", "shearing.batch_size=2",
-            "recovery.checkpoint_every=4", "recovery.batch_size=2", "recovery.max_length=32",
-        ):  # fmt: skip
-            words += ["--set", setting]
-        return list(map(str, words))
-
-    CliRunner().invoke(_app(), command("whole"), catch_exceptions=False)
-    killed = [sys.executable, "-m", "drama.cli", *command("cut")]
-    process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    events = tmp_path / "cut/prune/events.jsonl"
-    deadline = time.monotonic() + 120
-    while not (events.is_file() and events.read_text().count("\n") >= events_seen):
-        assert process.poll() is None, "ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "cut/prune/model").exists()
-    done = CliRunner().invoke(_app(), command("cut"), catch_exceptions=False)
-    assert done.exit_code == 0
-    assert "resumes after step" in done.stderr
-    for file in ("model/model.safetensors", "round-1/scores.safetensors"):
-        whole, cut = (load_file(tmp_path / d / "prune" / file) for d in ("whole", "cut"))
-        assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items()), file
-    logs = [read_events(tmp_path / d / "prune/events.jsonl") for d in ("whole", "cut")]
-    without_time = [[{k: v for k, v in e.items() if k != "seconds"} for e in log] for log in logs]
-    assert without_time[0] == without_time[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError, check_list
-from drama.files import LOCK, replace_folder, writing
+from drama.files import LOCK, remove_leftovers, replace_folder, writing
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import write_vectors
@@ -58,6 +58,7 @@ def encode_for_index(
             out, "the folder is not empty and was not made by drama", hint="name another output folder"
         )
     with writing(out):
+        remove_leftovers(out)
         return _encode(model, documents, out, dim, dtype, max_length, store)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError, check_list
-from drama.files import writing
+from drama.files import remove_leftovers, writing
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS
@@ -39,6 +39,7 @@ def build_index(folder: Path, kind: str = "exact") -> int:
     if not folder.is_dir():
         raise FileError(folder, "no such folder", hint="run `drama encode` first")
     with writing(folder):
+        remove_leftovers(folder)
         return _build(folder, kind)
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from drama.checksums import SEAL, is_sealed, seal
 from drama.console import warn
 from drama.errors import FileError
-from drama.files import atomic_file
+from drama.files import atomic_file, explaining, make_folder, remove_leftovers
 from drama.retriever.vectors import Array
 
 _AT_ONCE = 500
@@ -45,7 +45,9 @@ class Places:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with explaining(folder):
+            make_folder(folder)
+            remove_leftovers(folder)
         self._folder = folder
         self._whole: dict[str, bool] = {}  # blocks whose file has been looked at
         self._file = folder / "places.sqlite"
@@ -58,11 +60,13 @@ class Places:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
+        """Errors of sqlite as the user's to read."""
         try:
-            yield
+            with explaining(self._file):
+                yield
+        except sqlite3.OperationalError as error:
+            raise FileError(self._file, f"can't be used ({error})") from None
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise FileError(self._file, f"can't be used ({error})") from None
             raise FileError(
                 self._file, f"damaged ({error})", hint="remove this file: the vectors are encoded again"
             ) from None
