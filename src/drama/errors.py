@@ -99,10 +99,11 @@ class Problems:
 
     def raise_any(self) -> None:
         """Raise what was collected, if anything: one error as it is, several as one that lists them."""
-        if len(self._found) == 1:
-            raise self._found[0]
-        if self._found:
-            raise ProblemsError(self._found)
+        found = list({str(error): error for error in self._found}.values())  # each once
+        if len(found) == 1:
+            raise found[0]
+        if found:
+            raise ProblemsError(found)
 
 
 def check_list(items: Iterable[object], name: str, of: type = str) -> None:

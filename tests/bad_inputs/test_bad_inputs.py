@@ -42,7 +42,8 @@ def read_cases() -> list[tuple[str, dict[str, Any]]]:
 
 def make_sound(folder: Path, llm: Path, judged: Path, run: Callable[..., Any]) -> None:
     """One sound artefact of each kind: `llm`, `small` (a judged collection), `c` (passages), `p` (pruned),
-    `a` (examples), `t` (trained), `i` (an index), `e` (an evaluation), and `r`, the run of a recipe."""
+    `a` (examples), `t` (trained), `m` (its model), `i` (an index), `e` (an evaluation), and `r`, the run of a
+    recipe."""
     shutil.copytree(llm, folder / "llm")
     shutil.copytree(judged, folder / "small")
     recipe = {
@@ -58,8 +59,9 @@ def make_sound(folder: Path, llm: Path, judged: Path, run: Callable[..., Any]) -
     assert done.code == 0, done.stderr
     for short, stage in {"c": "corpus", "p": "prune", "a": "augment", "t": "train"}.items():
         shutil.copytree(folder / "r" / stage, folder / short)
+    shutil.copytree(folder / "t" / "model", folder / "m")
     for words in (
-        ("encode", "t/model", "small", "--out", "i"),
+        ("encode", "m", "small", "--out", "i"),
         ("index", "i"),
         ("evaluate", "bm25", "small", "--out", "e/r.json"),
     ):

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from drama.errors import DramaError
+from drama.errors import DramaError, FileError
 from drama.language.sentences import AT_SPACES, split_sentences, splits_at_spaces
 from drama.records import Document
 from drama.settings import Section
@@ -104,7 +104,10 @@ class Chunker:
     def __init__(self, tokenizer: Path, tokens: int) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        except Exception as error:  # the library raises nothing narrower
+            raise FileError(tokenizer, f"can't be read as a tokenizer ({error})") from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._room = tokens - _SPECIAL

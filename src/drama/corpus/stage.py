@@ -9,7 +9,7 @@ from pathlib import Path
 from drama.console import track, warn
 from drama.corpus.chunks import chunked
 from drama.corpus.duplicates import unique, without_near_duplicates
-from drama.corpus.readers.inputs import hashed_part, input_name, read_input
+from drama.corpus.readers.inputs import check_inputs, hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
@@ -65,6 +65,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
             _add_python_docs(settings, out, seed, bool(files), run.count)
         languages = Counter(d.lang or "none" for d in read_passages(out / PASSAGES))
         if not languages:
+            (out / PASSAGES).unlink()  # nothing was made: earlier results come back
             raise DramaError(f"corpus: no document with text in {', '.join(settings.inputs)}")
         run.figures["documents"] = languages.total()
         if n := run.counts[AT_SPACES]:
@@ -75,12 +76,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
 
 def _hashed_inputs(inputs: list[str]) -> dict[str, Path]:
     """The inputs' files and folders, by which the stage knows whether it is up to date."""
-    if not inputs:
-        raise DramaError("corpus.inputs is empty", hint="name a corpus, or 'python-docs'")
-    names = Counter(SOURCE if name == SOURCE else input_name(name) for name in inputs)
-    name, times = names.most_common(1)[0]
-    if times > 1:
-        raise DramaError(f"corpus.inputs: two inputs are called '{name}'", hint="rename one of them")
+    check_inputs(inputs)
     files = {f"input {input_name(name)}": hashed_part(name) for name in inputs if name != SOURCE}
     found = {name: path for name, path in files.items() if path is not None}
     return found | ({f"input {SOURCE}": release_file()} if SOURCE in inputs else {})

@@ -1,6 +1,6 @@
 """The `evaluate` section of a recipe."""
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from drama.compute import Precision
 from drama.errors import DramaError
@@ -31,7 +31,7 @@ class EvaluateSettings(Section):
     """BEIR-layout folders."""
     split: str = "test"
     """The split of the judgments (`qrels/<split>.tsv`)."""
-    dims: list[int] = []
+    dims: list[PositiveInt] = []
     """Widths to report besides the full one, for models that were trained at them."""
     max_length: int | None = Field(default=None, ge=4)
     """Cut texts to this many tokens; None: each model's own limit."""

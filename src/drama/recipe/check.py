@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drama import prune
 from drama.console import warn
-from drama.corpus.readers.inputs import input_name, names_sources
+from drama.corpus.readers.inputs import check_inputs, input_name, names_sources
 from drama.errors import DramaError, MissingExtraError, Problems
 from drama.models import resolve
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
@@ -29,6 +29,8 @@ def check(recipe: Recipe) -> None:
     """
     problems = Problems()
     needs = _needs(recipe, problems)
+    with problems.collect():
+        check_inputs(recipe.corpus.inputs)
     for rule in (_check_distillation, _check_sources, _check_known_items):
         with problems.collect():
             rule(recipe)

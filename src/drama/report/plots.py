@@ -47,7 +47,8 @@ def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
 
 def loss_curve(events: Sequence[Event], stage: str) -> str:
     """Loss by step, with a running mean."""
-    steps, losses = [e["step"] for e in events], [e["loss"] for e in events]
+    points = _points(events, lambda event: float(event["loss"]))
+    steps, losses = [step for step, _ in points], [loss for _, loss in points]
     title = f"{stage} (running mean over {_SMOOTHED} steps)"
     figure, axis = _figure(title, "step", "loss", height=2.8)
     axis.plot(steps, losses, color=_COLOUR, alpha=0.3)

@@ -31,7 +31,9 @@ def read_run(folder: Path) -> RunFiles:
     manifests = {s: m for s in STAGES if (m := read_manifest(folder / s)) is not None}
     if not manifests:
         raise FileError(folder, "holds no run", hint="name the folder that `drama run` filled")
-    results = _json(folder / "evaluate" / "results.json", {"results": []})["results"]
+    results = _json(folder / "evaluate" / "results.json", {"results": []})
+    if not isinstance(results, dict) or not isinstance(results.get("results"), list):
+        raise FileError(folder / "evaluate" / "results.json", "holds no results", hint="evaluate again")
     events = {
         s: read_events(folder / s / "events.jsonl")
         for s in ("prune", "train")
@@ -41,7 +43,7 @@ def read_run(folder: Path) -> RunFiles:
     recipe = folder / "recipe.yaml"
     return RunFiles(
         manifests,
-        results,
+        results["results"],
         events,
         _json(folder / "search" / "examples.json", []),
         maps,

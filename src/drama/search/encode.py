@@ -9,7 +9,7 @@ from drama.errors import DramaError, FileError, check_list
 from drama.files import LOCK, remove_leftovers, replace_folder, writing
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
-from drama.workspace import write_vectors
+from drama.workspace import read_manifest, write_vectors
 from drama.workspace.vectors import INFO as INFO_OF_VECTORS
 
 INFO = "index.json"
@@ -57,6 +57,9 @@ def encode_for_index(
         raise FileError(
             out, "the folder is not empty and was not made by drama", hint="name another output folder"
         )
+    before = read_manifest(out)
+    if before is not None and before.stage != "index":
+        raise FileError(out, f"holds the results of the stage '{before.stage}'", hint="name another folder")
     with writing(out):
         remove_leftovers(out)
         return _encode(model, documents, out, dim, dtype, max_length, store)

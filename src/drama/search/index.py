@@ -103,7 +103,13 @@ class Index:
         return len(self._vectors)
 
     def search(self, query: str, k: int = 10) -> list[Found]:
-        """The k nearest documents, best first."""
+        """The k nearest documents, best first.
+
+        Raises:
+            DramaError: the query is empty.
+        """
         check_list([query], "query")
+        if not query.strip():
+            raise DramaError("the query is empty", hint="write what is looked for")
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]

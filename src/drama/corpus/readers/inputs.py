@@ -1,6 +1,7 @@
 """Streams of documents from whatever a user has."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from drama.compression import find_file, uncompressed_name
@@ -16,7 +17,7 @@ from drama.corpus.readers.formats import (
 from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
 from drama.corpus.readers.options import split_options
 from drama.corpus.readers.python_docs import SOURCE
-from drama.errors import DramaError, FileError
+from drama.errors import DramaError, FileError, Problems
 from drama.folders import walk
 from drama.records import Document, DocumentRows, Reading
 from drama.records.columns import NAMED
@@ -53,6 +54,26 @@ def read_input(name: str, count: Count = str) -> Iterator[Document]:
         # The name of a BEIR folder is what its judgments know its documents by.
         return (document._replace(source=reading.source) for document in reader(file, reading))
     return reader(file, reading) if reader is not None else iter([_read_page(file, file.name, reading)])
+
+
+def check_inputs(names: Sequence[str]) -> None:
+    """Refuse inputs of a corpus that can't be read together, without reading them.
+
+    Raises:
+        DramaError: none, two of one name, or all that are missing or of an unknown kind.
+    """
+    if not names:
+        raise DramaError("corpus.inputs is empty", hint="name a corpus, or 'python-docs'")
+    problems = Problems()
+    for name in names:
+        with problems.collect():
+            if name != SOURCE:
+                read_input(name)
+    problems.raise_any()
+    short = Counter(SOURCE if name == SOURCE else input_name(name) for name in names)
+    name, times = short.most_common(1)[0]
+    if times > 1:
+        raise DramaError(f"corpus.inputs: two inputs are called '{name}'", hint="rename one of them")
 
 
 def input_name(name: str) -> str:
