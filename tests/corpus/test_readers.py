@@ -215,6 +215,15 @@ def test_sources_that_rows_name_are_kept(tmp_path: Path) -> None:
     assert not names_sources("python-docs")
 
 
+def test_something_else_called_source(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl", [{"text": "one", "source": {"url": "x"}}, {"text": "two", "source": 3}]
+    )
+    assert [d.source for d in read(path)] == ["a", "a"]
+    with pytest.raises(DramaError, match="line 1: field 'source' must be text, found dict"):
+        read(f"{path}?source=source")
+
+
 def test_damaged_and_foreign_parquet_files(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", [{"text": f"text {i}" * 50} for i in range(9000)])
     data = bytearray(path.read_bytes())

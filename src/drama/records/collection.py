@@ -95,8 +95,8 @@ class Collection:
         """Say how many judged documents the corpus does not hold, if any."""
         if self.not_in_corpus:
             warn(
-                f"{self.name}: {len(self.not_in_corpus)} judged documents are not in the corpus (such as "
-                f"'{self.not_in_corpus[0]}'); they count as not found, as in trec_eval"
+                f"{self.name}: judged documents that are not in the corpus: {len(self.not_in_corpus)}, "
+                f"such as '{self.not_in_corpus[0]}'. They count as not found, as in trec_eval"
             )
 
 

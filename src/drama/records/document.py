@@ -67,7 +67,8 @@ class DocumentRows:
     """Makes documents of the rows of one file or table; the rules are the same in every format.
 
     An id is text or an integer, unique, not empty and without control characters; without an id column it is
-    the row's number. A text may be null: it is empty then. `lang` becomes the one code of its language.
+    the row's number. A text may be null: it is empty then. `lang` becomes the one code of its language. A
+    `source` that is no text counts only where its column is named.
 
     >>> rows = DocumentRows("a.parquet", Reading("a"), unit="row")
     >>> rows.columns(["docid", "body", "title"])
@@ -135,13 +136,14 @@ class DocumentRows:
         """
         numbered = f"{self._reading.before_numbers}{number if row is None else row}"
         identity = self.fields.identity(number, values.get("id", numbered))
-        title, text, lang, source, chunk_of = (
-            self.fields.text(number, name, values.get(name))
-            for name in ("title", "text", "lang", "source", "chunk_of")
+        title, text, lang, chunk_of = (
+            self.fields.text(number, name, values.get(name)) for name in ("title", "text", "lang", "chunk_of")
         )
-        return Document(
-            identity, title, text, normalise_language(lang), source or self._reading.source, chunk_of
-        )
+        source = values.get("source")
+        if "source" not in self._reading.columns and not isinstance(source, str):
+            source = None  # many data sets have something else of that name
+        source = self.fields.text(number, "source", source) or self._reading.source
+        return Document(identity, title, text, normalise_language(lang), source, chunk_of)
 
 
 def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator[Document]:
