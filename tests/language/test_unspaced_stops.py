@@ -27,6 +27,8 @@ UNSPACED = {
         "Yes!",
         "It does…",
         "Then it ended.",
+        "CRP rose.",
+        "Results(n=5) differ.",
         "He can't.",
         "We saw “that.”",
         "Later we left.",

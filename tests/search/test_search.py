@@ -59,7 +59,7 @@ def test_a_damaged_vector_is_named() -> None:
     ("text", "lang", "terms"),
     [
         ("Running runners", "en", ["run", "runner"]),
-        ("He is a C's son", "en", ["he", "son"]),  # stop words, and words of one character
+        ("He is a C's son", "en", ["he", "c", "son"]),  # stop words, and letters after an apostrophe
         ("Die Häuser", "de", ["die", "haus"]),
         ("서울에서 2024", "ko", ["서울", "울에", "에서", "2024"]),
         ("東京タワー", "ja", ["東京", "京タ", "タワ", "ワー"]),

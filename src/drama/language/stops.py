@@ -18,11 +18,12 @@ _INITIAL = regex.compile(
     r"(?<![\p{L}\p{N}\p{M}])\p{Lu}\p{Mn}*\u200d?\.$|(?<![\p{L}\p{N}\p{M}'’])\p{L}[\p{Mn}--\p{Script=Deva}]*\u200d?\.$",
     regex.VERSION1,
 )
+"""A single letter; in Devanagari without a vowel sign, since "है" ends sentences."""
 _HIDDEN = regex.compile(r"\p{Lu}{2,4}\b|[A-Z][a-z]+[A-Z]")
 """What follows a stop that begins a name: `.NET`, `.BAK`, `.LoadLibrary`."""
 _DOTTED = regex.compile(r"\p{L}\.\p{L}")
 _INITIALS = regex.compile(r"^\P{L}*(?:\p{L}\p{Mn}*\.)+(?=\p{L}\p{M}*\p{L})")
-_NAME = regex.compile(r"[\w$]+\(|\w{5,}\.\w{2,}|\w{2,}\.\p{Ll}|[\w.+-]+@\w")
+_NAME = regex.compile(r"[\w$]+\(\)|\w{5,}\.\w{2,}|\w{2,}\.\p{Ll}|[\w.+-]+@\w")
 """A call, a dotted name (but "Prof.Weber"), the rest of an e-mail address."""
 _LAST_WORD, _FIRST_WORD = regex.compile(r"\w+(?=\.$)"), regex.compile(r"\w+")
 _CAMEL = regex.compile(r"\p{Ll}\p{Lu}|_")
@@ -63,6 +64,7 @@ def joins(sentence: str, following: str, lang: str) -> bool:
         or _are_names(token, head)
     ):
         return True
+    # In English the splitter knows words that begin sentences: "vitamin C.Then" is two, "by J.Smith" is one.
     if _INITIAL.search(token) and (lang not in ("en", "") or token[0].islower()):
         return True
     spaced = f"{sentence} {following}"
