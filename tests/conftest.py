@@ -140,11 +140,12 @@ def tiny_llm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_collection(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
-    """A BEIR folder: each text with its neighbour's, and five of its words as the query."""
+    """A BEIR folder: each text twice, with its neighbour's, and five of its words as the query: BM25 ranks it
+    first, and its neighbour second."""
     folder = tmp_path_factory.mktemp("judged") / "small"
     (folder / "qrels").mkdir(parents=True)
     rows = [
-        {"_id": f"d{i}", "title": f"Text {i}", "text": t + " " + texts[i - 1]} for i, t in enumerate(texts)
+        {"_id": f"d{i}", "title": f"Text {i}", "text": f"{t} {t} {texts[i - 1]}"} for i, t in enumerate(texts)
     ]
     (folder / "corpus.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     queries = [{"_id": f"q{i}", "text": " ".join(t.split()[1:6])} for i, t in enumerate(texts)]
