@@ -17,6 +17,7 @@ from harness.outputs import differences, outputs
 from harness.stages import Stage, World
 
 SURVIVED, REFUSED, WRONG = "survived", "refused", "wrong"
+LOG = "events.jsonl"
 _IN_FLIGHT = 6
 """Prompts that a killed run may have asked without keeping the answer: two requests at once, as many again
 that wait in order, and a batch of two."""
@@ -52,6 +53,8 @@ class Trials:
     chat: ChatServer
     root: Path
     known: dict[str, Undisturbed] = field(default_factory=dict)
+    said: str = ""
+    """The messages of the last run that was judged."""
 
     def undisturbed(self, stage: Stage) -> Undisturbed:
         """Run a stage once; the result is remembered."""
@@ -91,6 +94,7 @@ class Trials:
         out = self.out(stage)
         newest = _newest_checkpoint(out)
         done = self.run(self.last, stage)
+        self.said = done.stderr
         if "Traceback" in done.stderr:
             return Verdict(WRONG, f"a traceback: {_last_lines(done)}")
         if done.code == 2:
@@ -99,7 +103,7 @@ class Trials:
             return Verdict(WRONG, f"exit status {done.code}: {_last_lines(done)}")
         found = differences(self.known[stage.name].outputs, outputs(out))
         if found:
-            return Verdict(WRONG, "; ".join(found[:6]))
+            return Verdict(WRONG, "; ".join(found))
         if newest and f"after step {newest}" not in done.stderr and stage.name == "train":
             return Verdict(WRONG, f"the checkpoint of step {newest} was not used")
         if stage.server and not self.chat.troubles:
@@ -201,6 +205,9 @@ class Trials:
         names = (file.name, file.parent.name, file.parent.parent.name)
         if found.kind == REFUSED and not any(name in found.why.replace("\n", "") for name in names):
             return Verdict(WRONG, f"{done}: {found.why}, which does not name it")
+        reports = {f"{line} differs" for line in (LOG, "manifest.json")}
+        if file.name == LOG and {*found.why.split("; ")} <= reports and LOG in self.said:
+            return Verdict(SURVIVED)  # a log of what was, with a warning of what it lacks
         return found if found.kind == SURVIVED else Verdict(found.kind, f"{done}: {found.why}")
 
     def twice(self, stage: Stage, draw: random.Random) -> Verdict:
