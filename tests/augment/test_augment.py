@@ -204,7 +204,7 @@ def test_several_prompts_and_the_round_trip(passages: Path, tiny_llm: Path, tmp_
         requests = [row[0] for row in db.execute("select request from answers order by request")]
         db.executemany(
             "update answers set answer = ? where request = ?",
-            [(f"why nothing helps {i}" if i else "aircraft and lift", r) for i, r in enumerate(requests)],
+            [(f"why nothing helps us{i}" if i else "aircraft and lift", r) for i, r in enumerate(requests)],
         )
     assert len(requests) == 8
     manifest = run(prompts=["question", "keyword"])
