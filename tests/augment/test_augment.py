@@ -205,7 +205,7 @@ def test_several_prompts_and_the_round_trip(
 
     run(prompts=["question", "keyword"])
     # what random weights say is no query
-    texts = ["aircraft and lift", *(f"why nothing helps {i}" for i in range(1, 8))]
+    texts = ["aircraft and lift", *(f"why nothing helps us{i}" for i in range(1, 8))]
     assert rewrite_answers(store / "answers.sqlite", texts.__getitem__) == 8
     manifest = run(prompts=["question", "keyword"])
     assert manifest.figures["llm: synthesize"]["requests"] == 8  # unchanged: skipped, as it was written
