@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from drama.augment import AugmentSettings, augment
+from drama.files import fingerprint
 from drama.records import Document, write_passages
 
 
@@ -85,3 +88,57 @@ def test_kill_minus_nine(
     augment(AugmentSettings.parse(section, "augment"), passages, cut, 0, store)
     lines = [json.loads(line) for line in (cut / "generated.jsonl").read_text().splitlines()]
     assert {line["answer"] for line in lines} == {"what does the changed answer ask"}
+
+
+@pytest.mark.slow
+def test_kill_minus_nine_with_a_server(
+    serving: Callable[..., AbstractContextManager[Any]], texts: list[str], tmp_path: Path
+) -> None:
+    """A second of answers, and what is in flight, are lost and asked for again, with the same result."""
+    passages = tmp_path / "p.parquet"
+    rows = [f"{text} Number {i} says {word}." for word in range(50) for i, text in enumerate(texts)]
+    write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(rows)])
+
+    def reply(number: int, body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+        time.sleep(0.02)
+        text = f"why does nobody hear {fingerprint(body['messages'])}"
+        return 200, {}, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+
+    cut, store = tmp_path / "cut", tmp_path / "store"
+    section = {"documents": 400, "language_check": "none"}
+    with serving(reply) as fake:
+        command = [
+            "augment",
+            passages,
+            "--out",
+            cut,
+            "--store",
+            store,
+            "--synthesize",
+            400,
+            "--llm",
+            fake.name,
+        ]
+        command += ["--set", "synthesize.language_check=none", "--set", "server.concurrency=2"]
+        command += ["--set", "crop.per_document=0"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "drama.cli", *map(str, command)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 250
+        while len(fake.bodies) < 250:
+            assert process.poll() is None, "ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        before, kept = len(fake.bodies), len(answers(store / "answers.sqlite"))
+        last = [moment for moment in fake.times if moment > fake.times[-1] - 3]
+        assert kept >= before - len(last)
+        values = {"crop": {"per_document": 0}, "synthesize": {**section, "llm": fake.name}}
+        augment(AugmentSettings.parse(values, "augment"), passages, cut, 0, store)
+        assert len(fake.bodies) == before + 400 - kept
+        augment(AugmentSettings.parse(values, "augment"), passages, tmp_path / "whole", 0, tmp_path / "other")
+    for name in ("examples.parquet", "generated.jsonl"):
+        assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
