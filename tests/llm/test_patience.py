@@ -1,6 +1,9 @@
 """Servers that limit the rate, restart, or are down for good: real ones, on loopback."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -146,3 +149,31 @@ def test_a_request_that_always_fails_does_not_wait_for_ever(serving: Serving) ->
         with pytest.raises(DramaError, match="after 4 tries"):
             answers(server, 50)
         assert sum(body["messages"][-1]["content"] == "q3" for body in fake.bodies) == 4
+
+
+def test_a_stopped_process_does_not_wait_for_its_answers(serving: Serving) -> None:
+    """Ctrl-C, while all requests wait for a server that says nothing for a minute."""
+    stopped = threading.Event()
+
+    def silent(number: int, body: dict[str, Any]) -> Reply:
+        stopped.wait(60)
+        return echo(number, body)
+
+    with serving(silent) as fake:
+        code = (
+            "import sys\nfrom drama.llm import Sampling, ServerClient\n"
+            "prompts = [[{'role': 'user', 'content': str(i)}] for i in range(50)]\n"
+            "list(ServerClient(sys.argv[1]).generate(prompts, Sampling(), 4))"
+        )
+        with subprocess.Popen([sys.executable, "-c", code, fake.name], stderr=subprocess.DEVNULL) as process:
+            try:
+                while not fake.bodies:
+                    assert process.poll() is None
+                    time.sleep(0.02)
+                begin = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+                assert time.monotonic() - begin < 30
+            finally:
+                process.kill()
+                stopped.set()

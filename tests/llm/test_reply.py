@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drama.llm import Answer
 from drama.llm.reply import described_model, read_completion
@@ -83,3 +85,32 @@ def test_what_is_no_completion(reply: Any) -> None:
 )
 def test_a_list_of_models_that_says_nothing(reply: Any) -> None:
     assert described_model(reply, "chat") == ""
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON, JSON, JSON)
+def test_any_reply_is_an_answer_or_no_completion(
+    content: Any, reason: Any, usage: Any, thinking: Any
+) -> None:
+    reply = completion(content, reason, reasoning_content=thinking) | {"usage": usage}
+    for each in (reply, content, {"choices": content}):
+        try:
+            answer, asked, made = read_completion(each, 32)
+        except ValueError:
+            continue
+        answer.text.encode()
+        assert isinstance(asked + made, int)
+        assert answer.problem == "" or answer.said == ""
+    for listed in (
+        content,
+        {"data": content},
+        {"data": [content]},
+        {"data": [{"id": content, "root": usage}]},
+    ):
+        assert isinstance(described_model(listed, "chat"), str)

@@ -12,7 +12,7 @@ from drama.augment.labels.label import label, label_written, survives_round_trip
 from drama.augment.labels.rankings import rank_corpus
 from drama.augment.labels.teacher import keep_vectors
 from drama.augment.mixture import MixtureSettings, mix
-from drama.augment.rerank import choose, rerank, rerank_id
+from drama.augment.rerank import ASKED, choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
 from drama.console import warn
 from drama.errors import DramaError
@@ -82,6 +82,9 @@ def augment(
             map(label_written, with_passages),
         )
         _write_mixture(examples, out, settings.mixture, seed, run)
+        reranked = {name: n for name, n in run.counts.items() if name.startswith(ASKED)}
+        if unfinished := unfinished_answers(reranked):
+            warn(unfinished)
         if histogram := scores.figures():
             title = f"scores of labels by {' + '.join(settings.label.retrievers)}"
             run.figures["histograms"] = {title: histogram}

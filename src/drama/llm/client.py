@@ -10,7 +10,6 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
 from typing import Annotated, Any
@@ -159,36 +158,47 @@ class ServerClient(ChatModel):
         body |= {"temperature": sampling.temperature}
         body |= {"top_p": sampling.top_p} if sampling.temperature > 0 else {}
         pace = Pace(60.0 / rate if (rate := self.settings.requests_per_minute) else 0.0)
-        pool = ThreadPoolExecutor(self.settings.concurrency)
         http = self._open()
-        done: SimpleQueue[tuple[int, Future[Answer | None]]] = SimpleQueue()
+        todo: SimpleQueue[tuple[int, dict[str, Any]] | None] = SimpleQueue()
+        done: SimpleQueue[tuple[int, Answer | Exception | None]] = SimpleQueue()
 
-        def send(number: int, prompt: Messages) -> int:
-            request = {**body, "seed": request_seed(seed, prompt), "messages": escaped(prompt)}
-            future = pool.submit(self._answer, http, request, pace)
-            future.add_done_callback(lambda finished: done.put((number, finished)))
-            return 1
+        def work() -> None:
+            while (request := todo.get()) is not None:
+                try:
+                    done.put((request[0], self._answer(http, request[1], pace)))
+                except Exception as error:
+                    done.put((request[0], error))
+
+        def send(most: int) -> int:
+            prompts_ahead = list(islice(waiting, most))
+            for number, prompt in prompts_ahead:
+                own = {"seed": request_seed(seed, prompt), "messages": escaped(prompt)}
+                todo.put((number, {**body, **own}))
+            return len(prompts_ahead)
 
         waiting = enumerate(prompts)
+        # Daemons: a process that was stopped does not wait for an answer that may take minutes.
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(self.settings.concurrency)]
         try:
-            running = sum(send(*each) for each in islice(waiting, self.settings.concurrency))
+            running = send(len(threads))
+            for thread in threads[:running]:
+                thread.start()
             while running:
                 ready = [done.get()]
                 while not done.empty():
                     ready.append(done.get())
                 running -= len(ready)
-                failures = [error for _, future in ready if (error := future.exception()) is not None]
-                if not failures:
-                    running += sum(send(*each) for each in islice(waiting, len(ready)))
-                good = ((number, future) for number, future in ready if future.exception() is None)
-                answers = [(number, answer) for number, future in good if (answer := future.result())]
-                if answers:
+                failure = next((found for _, found in ready if isinstance(found, Exception)), None)
+                if failure is None:
+                    running += send(len(ready))
+                if answers := [(number, found) for number, found in ready if isinstance(found, Answer)]:
                     yield answers
-                if failures:
-                    raise failures[0]
+                if failure is not None:
+                    raise failure
         finally:
             pace.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
+            for _ in threads:
+                todo.put(None)
             http.close()
 
     def _open(self) -> httpx.Client:

@@ -8,7 +8,7 @@ from typing import Any
 
 from drama.llm.answer import Answer, whole_characters
 
-_CUT = {"length", "max_tokens", "model_length"}
+_CUT = ("length", "max_tokens", "model_length")
 """`finish_reason` of an answer whose end is missing."""
 _FILTERED = "content_filter"
 _FACTS = ("n_params", "size", "n_vocab")
@@ -38,7 +38,7 @@ def read_completion(reply: Any, most: int) -> tuple[Answer, int, int]:
         reason = choice.get("finish_reason")
         text = _text(message.get("content"))
         thinking = message.get("reasoning_content") or message.get("reasoning")
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"no chat completion: {error}") from None
     if not text and isinstance(thinking, str) and thinking.strip():
         text = f"<think>{thinking}"

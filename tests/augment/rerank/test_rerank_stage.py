@@ -105,10 +105,15 @@ def test_a_list_with_a_window_in_the_retrievers_order_makes_no_row(passages: Pat
 
 
 def test_answers_that_are_no_order_make_no_row(
-    passages: Path, llm: Path, tmp_path: Path, rewrite_answers: Callable[..., int]
+    passages: Path,
+    llm: Path,
+    tmp_path: Path,
+    rewrite_answers: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings = section(llm, method="listwise")
     manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
+    assert "rerank, LLM: 3 of 3 answers were not finished" in " ".join(capsys.readouterr().err.split())
     assert manifest.counts["rerank, LLM: cut off"] == 3  # random weights write no ranking, and no end
     assert manifest.counts["rerank: a window was not ordered, left out"] == 3
     assert manifest.figures["examples"] == 8

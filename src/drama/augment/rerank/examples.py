@@ -15,6 +15,8 @@ from drama.llm import AnswerCache, ServerSettings, open_chat
 from drama.records import Documents, Example, Hit
 from drama.workers import RaySettings
 
+ASKED = "rerank, LLM"
+"""What the outcomes of the windows are counted under."""
 LONGEST = 8192
 """Most tokens of a window's prompt; the LLM's own context is a limit too."""
 
@@ -105,7 +107,7 @@ def rerank_examples(
     with context.lines("reranked.jsonl") as write:
         for (candidate, hits), found in zip(usable, results, strict=True):
             for outcome in found.outcomes:
-                context.count(f"rerank, LLM: {outcome}")
+                context.count(f"{ASKED}: {outcome}")
             ids = [hits[i].document_id for i in found.order]
             line = {"id": rerank_id(candidate.id), "query": candidate.query, "documents": ids}
             write({**line, "outcomes": found.outcomes, "answers": found.answers})
