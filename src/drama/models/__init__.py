@@ -1,4 +1,4 @@
-"""Where models come from: a name becomes a local folder."""
+"""Where models come from: a name becomes a local folder, and a folder a checked model (`drama.models.open`)."""
 
 from drama.models.resolve import resolve
 
