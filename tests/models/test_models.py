@@ -157,6 +157,9 @@ def test_a_short_name_is_its_pinned_artefact_and_a_hub_id_the_hubs(
     assert (folder / "config.json").read_text() == "{}"
     assert resolve("all-minilm-l6-v2") == folder
     assert asked == ["package"]
+    (folder / "drama-source.json").write_text("{")
+    assert resolve("all-minilm-l6-v2") == folder
+    assert asked == ["package"] * 2
     changed = source._replace(parts=(source.parts[0]._replace(sha256="1" * 64),), sha256="2" * 64)
     monkeypatch.setitem(CATALOG, "all-minilm-l6-v2", entry._replace(wheel=changed))
     with pytest.raises(DramaError, match=f"sha256 is {source.parts[0].sha256}, expected 1111"):

@@ -233,6 +233,9 @@ def test_one_flipped_byte_anywhere_is_detected(copied: Path) -> None:
                 open_model(AutoModel, copied, torch.float32)
         (copied / name).write_bytes(whole)
     check_files(copied)
+    (copied / "tokenizer.json").rename(copied.parent / "blob")
+    (copied / "tokenizer.json").symlink_to(copied.parent / "blob")  # as in the hub's cache
+    check_files(copied)
     (copied / "tokenizer.json").unlink()
     with pytest.raises(DramaError, match=r"tokenizer\.json: no such file, though SHA256SUMS lists it"):
         check_files(copied)

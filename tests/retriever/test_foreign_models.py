@@ -150,6 +150,11 @@ def test_a_saved_retriever_knows_its_own_bytes(tiny_llm: Path, tmp_path: Path) -
     for opened in (Retriever.load, load_encoder):
         with pytest.raises(DramaError, match=r"model\.safetensors: its bytes are not those that drama wrote"):
             opened(folder)
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64)).save(folder)
+    (folder / "SHA256SUMS").unlink()
+    edit(folder / "drama.json", dims=[64, 99])
+    with pytest.raises(DramaError, match=r"drama\.json: dims: 99 is above the model's width 64"):
+        load_encoder(folder)
     (folder / "drama.json").write_text("{")
     with pytest.raises(DramaError, match=r"drama\.json: not valid JSON"):
         load_encoder(folder)

@@ -1,4 +1,4 @@
-"""Where models come from: a name becomes a local folder."""
+"""Where models come from: a name becomes a local folder, and `drama.models.open` opens it."""
 
 from drama.models.resolve import resolve
 

@@ -47,7 +47,7 @@ def check_files(folder: Path) -> None:
     for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8").splitlines(), 1):
         digest, _, name = line.partition("  ")
         path = folder / name
-        if not name or not path.resolve().is_relative_to(folder.resolve()):
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
             raise FileError(folder / SUMS, "not a line of sha256sum", line=number)
         if not path.is_file():
             raise FileError(path, f"no such file, though {SUMS} lists it", hint=_again(folder))
@@ -145,6 +145,8 @@ def _check_safetensors(path: Path) -> None:
 
 
 def _again(folder: Path) -> str:
+    if folder.resolve().is_relative_to(cache_root().resolve()):
+        return f"remove {folder}: it is made again"
     if (folder / SUMS).is_file():
         return f"copy or make the folder again; if you changed it on purpose, remove {SUMS}"
     return "copy or download it again"

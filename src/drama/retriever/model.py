@@ -24,7 +24,7 @@ from drama.retriever.forward.packed import packs
 from drama.retriever.forward.positions import longest_text
 from drama.retriever.head import read_head
 from drama.retriever.pooling import normalise, pool
-from drama.retriever.settings import RetrieverSettings, read_settings
+from drama.retriever.settings import SETTINGS, RetrieverSettings, read_settings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
 from drama.retriever.vectors import Array, check_dim
 
@@ -73,7 +73,13 @@ class Retriever:
                 f"{folder}: not a retriever folder (no drama.json)",
                 hint="train one with `drama train`, or use Retriever.from_llm for a plain LLM",
             )
-        return cls._open(folder, settings, str(path))
+        retriever = cls._open(folder, settings, str(path))
+        if retriever.dims[0] > retriever.dim:
+            raise DramaError(
+                f"{folder / SETTINGS}: dims: {retriever.dims[0]} is above the model's width {retriever.dim}",
+                hint="the file is of another model",
+            )
+        return retriever
 
     @classmethod
     def from_llm(cls, path: str | Path, settings: RetrieverSettings | None = None) -> Self:
