@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -37,10 +38,6 @@ class Undisturbed(NamedTuple):
     points: int
     seconds: float
     kib: int
-
-
-class WrongError(Exception):
-    """The command did what it must not."""
 
 
 @dataclass
@@ -192,14 +189,15 @@ class Trials:
         """A kill, and one bit of one file flipped: made again, or refused by name."""
         return self._damaged(stage, draw, flip)
 
-    def _damaged(self, stage: Stage, draw: random.Random, how: "type[None] | object") -> Verdict:
+    def _damaged(
+        self, stage: Stage, draw: random.Random, how: Callable[[Path, random.Random], str]
+    ) -> Verdict:
         whole = self.undisturbed(stage)
         out = self.clean(stage)
         self.run(self.first, stage, draw.randint(1, whole.points))
         file = choose(out, draw) if out.exists() else None
         if file is None:
             return self.judge(stage, 1)
-        assert callable(how)
         done = how(file, draw)
         found = self.judge(stage, _IN_FLIGHT)  # answers that are lost may be asked for again
         names = (file.name, file.parent.name, file.parent.parent.name)
