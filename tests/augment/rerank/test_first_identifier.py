@@ -127,6 +127,7 @@ def test_smollm2_as_a_chat_and_as_a_base_model(tmp_path: Path) -> None:
     assert spell(first_tokens(engine, words(LETTERS), LETTERS)[1]) == [f"Ġ{letter}" for letter in LETTERS]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not cache_folder("gemma3-270m").is_dir(), reason="gemma3-270m is not cached")
 def test_gemma_is_a_base_model() -> None:
     engine = load_engine("gemma3-270m", weights=False)
