@@ -44,7 +44,7 @@ def run(name: str, passages: Path, out: Path, **synthesize: Any) -> Manifest:
 
 
 def test_a_run_with_refused_prompts_is_resumed_with_the_same_outcomes(
-    serving: Serving, passages: Path, tmp_path: Path
+    serving: Serving, passages: Path, tmp_path: Path, change_manifest: Callable[..., None]
 ) -> None:
     def some_refused(number: int, body: dict[str, Any]) -> Reply:
         if "glucose" in body["messages"][-1]["content"]:
@@ -57,8 +57,7 @@ def test_a_run_with_refused_prompts_is_resumed_with_the_same_outcomes(
         assert first.counts["qgen: ok"] == 87
         assert first.counts["qgen: refused by the server"] == 13
         asked, files = len(fake.bodies), {p.name: p.read_bytes() for p in out.glob("*.*l*") if p.is_file()}
-        manifest = out / "manifest.json"
-        manifest.write_text(manifest.read_text().replace('"complete"', '"running"'))
+        change_manifest(out, status="running")
         again = run(fake.name, passages, out)
         assert again.counts == first.counts
         assert len(fake.bodies) == asked == 100

@@ -4,7 +4,6 @@ Each finished (model, collection) pair is on disk before the next begins, so a r
 after the last of them.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from drama.console import note
 from drama.evaluate.rank_collection import Hits, rank_collection
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
-from drama.files import fingerprint, write_json
+from drama.files import fingerprint, read_json, write_json
 from drama.models import resolve
 from drama.models.files import weights_of
 from drama.records import Collection, rank, read_trec_run, write_trec_run
@@ -110,7 +109,7 @@ class _Pairs:
             if not pair.is_file():
                 note(f"evaluate: {label} on {collection.name}")
                 write_json(pair, list(self._rows(model, label, slug, collection, baseline)))
-            done: list[Row] = json.loads(pair.read_text(encoding="utf-8"))
+            done: list[Row] = read_json(pair)
             by_query = [row.pop("by_query") for row in done]
             if model == BM25_NAME:
                 run = read_trec_run(self.out / done[0]["run"])

@@ -6,7 +6,6 @@ their safetensors files are checked for structure, and the loaded tensors for va
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Any
 from drama.errors import FileError
 from drama.files import PARTIAL, read_json, sha256, write_json, write_text
 from drama.models.cache import cache_root
+from drama.text import parse_json
 
 SUMS = "SHA256SUMS"
 _WEIGHTS = (".safetensors", ".bin")
@@ -134,9 +134,9 @@ def _check_safetensors(path: Path) -> None:
         handle.seek(8)
         text = handle.read(length)
     try:
-        tensors = json.loads(text)
+        tensors = parse_json(text.decode())
         ends = [int(t["data_offsets"][1]) for name, t in tensors.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise FileError(path, "damaged: its header can't be read", hint=_again(path.parent)) from None
     whole = 8 + length + max(ends, default=0)
     if size != whole:
@@ -155,8 +155,8 @@ def _again(folder: Path) -> str:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where there is none, which whoever needs it will say."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

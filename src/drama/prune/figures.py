@@ -1,11 +1,11 @@
 """Figures of the manifest: sizes, held-out losses, what each round kept, what each language lost, tokens."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from drama.console import note
+from drama.files import read_json
 from drama.models.open import open_config
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
 from drama.prune.methods import METHODS
@@ -57,7 +57,7 @@ def stage_figures(
     """
     rounds: list[dict[str, Any]] = []
     for number, shape in enumerate(shapes, 1):
-        own = json.loads((out / f"round-{number}/figures.json").read_text(encoding="utf-8"))
+        own = read_json(out / f"round-{number}/figures.json")
         if rounds:  # by their indices in the first parent
             own["layers_kept"] = [rounds[-1]["layers_kept"][layer] for layer in own["layers_kept"]]
         rounds.append({**shape._asdict(), **own})

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from drama.errors import FileError
 from drama.files import write_json
 from drama.redact import redacted
+from drama.text import parse_json
 
 MANIFEST = "manifest.json"
 _CHECK = "checksum"
@@ -72,7 +73,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     hint = "remove the folder to redo the stage"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
         check = values.pop(_CHECK, None) if isinstance(values, dict) else None
         found = Manifest.model_validate(values)
     except ValueError as error:
@@ -98,7 +99,7 @@ def _checksum(values: dict[str, Any]) -> str:
 def is_manifest(path: Path) -> bool:
     """Whether a file named manifest.json is one of ours; other programs have files of that name."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(values, dict) and {"stage", "fingerprint", "status"} <= values.keys()

@@ -5,14 +5,13 @@ With grouped queries, whole kv groups are chosen by the scores of their kv heads
 heads stays in each kept group, so that the groups stay equal.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from drama.files import write_json
+from drama.files import read_json, write_json
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
 
@@ -44,7 +43,7 @@ class PruningPlan(NamedTuple):
     @classmethod
     def read(cls, path: Path) -> "PruningPlan":
         """What `write` left."""
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         return cls(values["hidden"], [LayerPlan(**layer) for layer in values["layers"]])
 
 

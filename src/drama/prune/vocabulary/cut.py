@@ -16,7 +16,7 @@ import torch
 
 from drama.console import note
 from drama.errors import DramaError
-from drama.files import write_json
+from drama.files import read_json, write_json
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.text.corpus import Corpus
 from drama.prune.vocabulary.keep import kept_tokens
@@ -44,7 +44,7 @@ def cut_parent(folder: Path, settings: VocabularySettings, corpus: Corpus, out: 
         )
         write_json(record, figures)
         save_causal_lm(out, model, tokenizer)
-    found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(record)
     return found
 
 

@@ -1,6 +1,5 @@
 """The same tokenizer with fewer tokens, renumbered in their old order."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from drama.errors import DramaError
-from drama.files import write_json
+from drama.files import read_json, write_json
 from drama.prune.vocabulary.keep import merges_of
 
 
@@ -28,7 +27,7 @@ def smaller_tokenizer(tokenizer: Any, spec: dict[str, Any], kept: list[int]) -> 
         folder = Path(name)
         tokenizer.save_pretrained(folder)
         write_json(folder / "tokenizer.json", _smaller_spec(spec, number))
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        settings = read_json(folder / "tokenizer_config.json")
         settings.pop("added_tokens_decoder", None)  # holds the old numbers; tokenizer.json has the new ones
         write_json(folder / "tokenizer_config.json", settings)
         for old_vocabulary in ("vocab.json", "merges.txt", "tokenizer.model"):
