@@ -166,3 +166,12 @@ def test_a_changed_key_is_named_and_a_new_revision_runs_again(
     assert not run(2, revision=2)
     assert "demo: made by an earlier revision of this stage: redone" in said()
     assert not run(2, revision=2, also="P@10")
+
+
+def test_missing_events_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n')
+    EventLog(path, after=2).close()
+    assert not capsys.readouterr().err
+    EventLog(path, after=5).close()
+    assert "the events of 3 of the first 5 steps are missing" in " ".join(capsys.readouterr().err.split())

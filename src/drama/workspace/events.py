@@ -14,11 +14,13 @@ class EventLog:
 
     Args:
         path: the file.
-        after: the checkpoint's step: later events and torn lines are dropped.
+        after: the checkpoint's step: later events and torn lines are dropped, and missing ones warned of.
     """
 
     def __init__(self, path: Path, after: int) -> None:
         kept = [e for e in read_events(path) if e["step"] <= after] if path.is_file() else []
+        if len(kept) < after:
+            warn(f"{path}: the events of {after - len(kept)} of the first {after} steps are missing")
         write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
         self._handle = path.open("a", encoding="utf-8", buffering=1)
 

@@ -37,7 +37,7 @@ def table(cells: Iterable[Cell]) -> str:
     found = {(cell.stage, cell.fault): cell for cell in cells}
     stages = list(dict.fromkeys(stage for stage, _ in found))
     lines = [
-        "| stage | " + " | ".join(HEADS[fault] for fault in FAULTS) + " |",
+        "| stage | " + " | ".join(f"{HEADS[fault]}: `{fault}`" for fault in FAULTS) + " |",
         "|---" * (len(FAULTS) + 1) + "|",
     ]
     for stage in stages:

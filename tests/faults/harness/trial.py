@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from harness.outputs import differences, outputs
 from harness.stages import Stage, World
 
 SURVIVED, REFUSED, WRONG = "survived", "refused", "wrong"
+LOG = "events.jsonl"
 _IN_FLIGHT = 6
 """Prompts that a killed run may have asked without keeping the answer: two requests at once, as many again
 that wait in order, and a batch of two."""
@@ -38,10 +40,6 @@ class Undisturbed(NamedTuple):
     kib: int
 
 
-class WrongError(Exception):
-    """The command did what it must not."""
-
-
 @dataclass
 class Trials:
     """Disturbs stages. The first run of a trial and the last have different hash seeds."""
@@ -52,6 +50,8 @@ class Trials:
     chat: ChatServer
     root: Path
     known: dict[str, Undisturbed] = field(default_factory=dict)
+    said: str = ""
+    """The messages of the last run that was judged."""
 
     def undisturbed(self, stage: Stage) -> Undisturbed:
         """Run a stage once; the result is remembered."""
@@ -91,6 +91,7 @@ class Trials:
         out = self.out(stage)
         newest = _newest_checkpoint(out)
         done = self.run(self.last, stage)
+        self.said = done.stderr
         if "Traceback" in done.stderr:
             return Verdict(WRONG, f"a traceback: {_last_lines(done)}")
         if done.code == 2:
@@ -99,7 +100,7 @@ class Trials:
             return Verdict(WRONG, f"exit status {done.code}: {_last_lines(done)}")
         found = differences(self.known[stage.name].outputs, outputs(out))
         if found:
-            return Verdict(WRONG, "; ".join(found[:6]))
+            return Verdict(WRONG, "; ".join(found))
         if newest and f"after step {newest}" not in done.stderr and stage.name == "train":
             return Verdict(WRONG, f"the checkpoint of step {newest} was not used")
         if stage.server and not self.chat.troubles:
@@ -188,19 +189,23 @@ class Trials:
         """A kill, and one bit of one file flipped: made again, or refused by name."""
         return self._damaged(stage, draw, flip)
 
-    def _damaged(self, stage: Stage, draw: random.Random, how: "type[None] | object") -> Verdict:
+    def _damaged(
+        self, stage: Stage, draw: random.Random, how: Callable[[Path, random.Random], str]
+    ) -> Verdict:
         whole = self.undisturbed(stage)
         out = self.clean(stage)
         self.run(self.first, stage, draw.randint(1, whole.points))
         file = choose(out, draw) if out.exists() else None
         if file is None:
             return self.judge(stage, 1)
-        assert callable(how)
         done = how(file, draw)
         found = self.judge(stage, _IN_FLIGHT)  # answers that are lost may be asked for again
         names = (file.name, file.parent.name, file.parent.parent.name)
         if found.kind == REFUSED and not any(name in found.why.replace("\n", "") for name in names):
             return Verdict(WRONG, f"{done}: {found.why}, which does not name it")
+        reports = {f"{line} differs" for line in (LOG, "manifest.json")}
+        if file.name == LOG and {*found.why.split("; ")} <= reports and LOG in self.said:
+            return Verdict(SURVIVED)  # a log of what was, with a warning of what it lacks
         return found if found.kind == SURVIVED else Verdict(found.kind, f"{done}: {found.why}")
 
     def twice(self, stage: Stage, draw: random.Random) -> Verdict:
