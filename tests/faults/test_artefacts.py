@@ -206,12 +206,8 @@ def kinds(retriever: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Kind]:
 NAMES = (
     "vector shard", "ids of a shard", "vectors.json", "index", "vectors of an index", "checkpoint",
     "token file", "rows", "block of the embedding store", "places of the embedding store", "manifest",
-    "passages.parquet", "examples.parquet", "model folder of a stage",
+    "passages.parquet", "examples.parquet", "model folder of a stage", "model folder", "answer cache",
 )  # fmt: skip
-
-
-WAITING = {"model folder": "w-models", "answer cache": "w-llm"}
-"""Kinds that another branch protects, which is not merged here yet."""
 
 
 def wrong_uses(kind: Kind, place: Path, draw: random.Random) -> list[str]:
@@ -241,13 +237,7 @@ def wrong_uses(kind: Kind, place: Path, draw: random.Random) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *NAMES,
-        *(pytest.param(n, marks=pytest.mark.xfail(strict=True, reason=b)) for n, b in WAITING.items()),
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_one_flipped_bit_is_named_mended_or_harmless(
     name: str, kinds: dict[str, Kind], tmp_path: Path
 ) -> None:
