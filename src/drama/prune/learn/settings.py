@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from drama.compute import Precision
 from drama.settings import Section
@@ -23,6 +23,8 @@ class UpdateSettings(Section):
     """Share of the steps in which the rates rise; afterwards they fall linearly to 0."""
     checkpoint_every: int = Field(default=50, ge=1)
     """Steps between checkpoints."""
+    shares_every: int = Field(default=50, ge=0)
+    """Steps between updates of the domains' shares; 0: never. A single domain has no shares."""
     precision: Precision = "fp32"
     """Precision of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay
     fp32."""
@@ -33,6 +35,8 @@ class UpdateSettings(Section):
 class RecoverySettings(UpdateSettings):
     """Continued training of the pruned model on the corpus."""
 
+    shares_every: int = Field(default=400, ge=0)
+    """Steps between updates of the domains' shares; 0: never. A single domain has no shares."""
     max_length: int = Field(default=64, ge=8)
     """Tokens of a packed row, here and in mask learning."""
     kl_weight: float = Field(default=0.5, ge=0.0, le=1.0)
@@ -45,15 +49,24 @@ class RecoverySettings(UpdateSettings):
 class DomainSettings(Section):
     """Languages or corpora of the texts that mask learning and recovery read."""
 
-    moved = {"lost_above": ""}
+    moved = {
+        "lost_above": "",
+        "update_every": "prune.shearing.shares_every and prune.recovery.shares_every",
+    }
 
     by: Literal["lang", "source"] = "lang"
     """Passages are split into domains by their language, or by their corpus."""
     leave_out: list[str] = []
     """Domains that are only measured and never read: how much does pruning without them cost them?"""
-    start: Literal["data", "even"] = "data"
-    """First shares of the batches: by rows of text, or the same for all domains."""
-    update_every: int = Field(default=50, ge=0)
-    """Steps between updates of the shares; 0: never. A single domain has no shares."""
+    start: Literal["data", "even"] | dict[str, PositiveFloat] = "data"
+    """First shares of the batches: by rows of text, the same for all domains, or one number for each domain,
+    in any unit."""
+    references: dict[str, PositiveFloat] = {}
+    """Loss a token (natural log) that each domain is to reach. For those not named, the parent's own times
+    `reference_scale`."""
+    reference_scale: float = Field(default=1.0, gt=0.0)
+    """How many times the parent's loss is to be reached; above 1 where the child is too small for 1."""
+    largest_share: float = Field(default=0.6, gt=0.0, le=1.0)
+    """No domain's share rises above this, or above its first share where that is larger."""
     held_out_rows: int = Field(default=4, ge=1)
     """Rows of each domain that are measured for an update."""
