@@ -14,7 +14,7 @@ def shuffled(place: int, total: int, seed: Sequence[int]) -> int:
     again until it is inside, so the rows are permuted too.
 
     >>> [shuffled(place, 5, [0]) for place in range(10)]
-    [4, 2, 0, 3, 1, 2, 3, 4, 0, 1]
+    [0, 1, 2, 3, 4, 2, 3, 0, 1, 4]
     """
     turn, row = divmod(place, total)
     bits = max(1, ((total - 1).bit_length() + 1) // 2)

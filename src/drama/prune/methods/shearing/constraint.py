@@ -63,8 +63,8 @@ def ramp(step: int, steps: int, share: float) -> float:
 def expected_sparsity(log_alpha_RP: torch.Tensor) -> torch.Tensor:
     """[R]: 0 where all masks of a row are as open as their bounds allow, 1 where all are as closed.
 
-    >>> expected_sparsity(torch.tensor([[4.6052, 4.6052], [-4.6052, 4.6052]])).round(decimals=4).tolist()
-    [0.0, 0.5]
+    >>> expected_sparsity(torch.tensor([[-4.6052, 4.6052], [-4.6052, -4.6052]])).round(decimals=4).tolist()
+    [0.5, 1.0]
     """
     low, high = probability_of_zero(torch.tensor(LOG_ALPHA_BOUNDS)).tolist()
     return (probability_of_zero(log_alpha_RP).mean(dim=1) - high) / (low - high)
@@ -86,8 +86,8 @@ def along_constraint(gradient_RP: torch.Tensor, log_alpha_RP: torch.Tensor) -> t
 def held(log_alpha_RP: torch.Tensor, wanted: float) -> torch.Tensor:
     """log α within its bounds, each row shifted until its expected sparsity is the one that is wanted.
 
-    >>> expected_sparsity(held(torch.tensor([[0.0, 1.0, 3.0]]), 0.4)).round(decimals=4).tolist()
-    [0.4]
+    >>> expected_sparsity(held(torch.tensor([[0.0, 1.0, 3.0]]), 0.5)).round(decimals=4).tolist()
+    [0.5]
     """
     width = LOG_ALPHA_BOUNDS[1] - LOG_ALPHA_BOUNDS[0]
     below_R1 = log_alpha_RP.amin(dim=1, keepdim=True) - width - LOG_ALPHA_BOUNDS[1]
