@@ -12,7 +12,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 JOBS   ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help install quickstart test quick lint wheel docs format clean
+.PHONY: help install quickstart test quick numeric lint wheel docs format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -35,6 +35,9 @@ test: $(STAMP) ## all tests
 
 quick: $(STAMP) ## the tests that are not marked slow
 	$(PYTEST) -m 'not slow'
+
+numeric: $(STAMP) ## the tests marked `numeric` with two instruction sets, and with one and two threads
+	BIN=$(BIN) .ci/numeric
 
 lint: $(STAMP) ## style, types, and the direction of imports
 	$(BIN)/ruff check .

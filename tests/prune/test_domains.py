@@ -92,13 +92,13 @@ def test_a_share_that_begins_above_the_cap_may_keep_it() -> None:
 
 
 def test_names_that_are_not_read_are_refused() -> None:
-    with pytest.raises(DramaError, match="domains.start: 'sw' is not among") as wrong:
+    with pytest.raises(DramaError, match=r"domains\.start: 'sw' is not among") as wrong:
         mixture(start={"sw": 1, "de": 1, "fi": 1})
     assert wrong.value.hint == "there are: de, fi"
-    with pytest.raises(DramaError, match="domains.start: no share for fi"):
+    with pytest.raises(DramaError, match=r"domains\.start: no share for fi"):
         mixture(start={"de": 1})
     settings = DomainSettings(references={"sw": 2.0})
-    with pytest.raises(DramaError, match="domains.references: 'sw' is not among"):
+    with pytest.raises(DramaError, match=r"domains\.references: 'sw' is not among"):
         reference_losses({"de": 1.0, "fi": 1.0}, DOMAINS, settings)
 
 

@@ -31,6 +31,7 @@ PARENT = Shape(layers=3, hidden=30, heads=6, kv_heads=2, intermediate=8)
 HEAD_DIM = 8
 ROWS_RL = torch.randint(3, 30, (24, 12), generator=torch.Generator().manual_seed(1))
 
+
 class Idle(NamedTuple):
     """One kind of idle part."""
 
@@ -42,18 +43,22 @@ class Idle(NamedTuple):
     """What the plan says about this kind, to be compared with `right`."""
     right: object
 
+
 def clear_group(model: Any) -> None:
     for layer, first in zip(model.model.layers, (0, 24, 0), strict=True):
         layer.self_attn.o_proj.weight[:, first : first + 24] = 0
+
 
 def clear_heads(model: Any) -> None:
     for layer in model.model.layers:
         for head in (1, 5):
             layer.self_attn.o_proj.weight[:, head * HEAD_DIM : (head + 1) * HEAD_DIM] = 0
 
+
 def clear_neurons(model: Any) -> None:
     for layer in model.model.layers:
         layer.mlp.down_proj.weight[:, [0, 5]] = 0
+
 
 def clear_channels(model: Any) -> None:
     model.model.embed_tokens.weight[:, 4:10] = 0
@@ -61,9 +66,11 @@ def clear_channels(model: Any) -> None:
         layer.self_attn.o_proj.weight[4:10] = 0
         layer.mlp.down_proj.weight[4:10] = 0
 
+
 def clear_layer(model: Any) -> None:
     model.model.layers[1].self_attn.o_proj.weight.zero_()
     model.model.layers[1].mlp.down_proj.weight.zero_()
+
 
 IDLE = {
     "kv_heads": Idle(
@@ -80,12 +87,14 @@ IDLE = {
     "layers": Idle({"layers": 2}, clear_layer, lambda p: p.layers_kept, [0, 2]),
 }
 
+
 def trained(idle: Idle, seed: int) -> Any:
     """A causal LM that knows the rows without its idle parts."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=32, hidden_size=PARENT.hidden, intermediate_size=PARENT.intermediate, head_dim=HEAD_DIM,
-        num_hidden_layers=PARENT.layers, num_attention_heads=PARENT.heads, num_key_value_heads=PARENT.kv_heads,
+        num_hidden_layers=PARENT.layers, num_attention_heads=PARENT.heads,
+        num_key_value_heads=PARENT.kv_heads,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
     steps = 100
@@ -101,6 +110,7 @@ def trained(idle: Idle, seed: int) -> Any:
     with torch.no_grad():
         idle.clear(model)
     return model.eval()
+
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("kind", IDLE)

@@ -32,7 +32,6 @@ from drama.prune.surgery.plan import PruningPlan, kept_through, make_plan
 from drama.prune.surgery.slice import slice_model
 from drama.prune.text.corpus import Corpus, Domains
 
-
 _MIXTURE = "mixture.safetensors"
 
 

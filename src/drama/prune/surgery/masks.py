@@ -46,8 +46,8 @@ def all_kept(shape: Shape) -> Masks:
 def stacked(rows: Sequence[Masks]) -> Masks:
     """Masks of B rows as one, to multiply states [B, L, …]."""
     hidden, kv_heads, heads, neurons, layers = (torch.stack(own) for own in zip(*rows, strict=True))
-    by_layer = (part.transpose(0, 1).unsqueeze(2) for part in (kv_heads, heads, neurons))
-    return Masks(hidden.unsqueeze(1), *by_layer, layers.T[..., None, None])
+    kv_heads, heads, neurons = (part.transpose(0, 1).unsqueeze(2) for part in (kv_heads, heads, neurons))
+    return Masks(hidden.unsqueeze(1), kv_heads, heads, neurons, layers.T[..., None, None])
 
 
 def masks_of(plan: PruningPlan, parent: Shape) -> Masks:

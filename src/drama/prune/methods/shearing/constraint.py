@@ -1,9 +1,9 @@
 """What is masked, how much of it is removed, and how the masks are held to it (method: 2.1).
 
-The expected sparsity of every row of masks is the target at every step. The target rises from 0 over the ramp.
+At every step the expected sparsity of every row of masks is the target, which rises from 0 over the ramp.
 Sheared LLaMA reaches it by a Lagrangian, λ₁(ŝ − t) + λ₂(ŝ − t)². Within a few hundred steps λ swings, and
 so do the masks that nothing but λ moves: those of parts that do nothing. Here the constraint holds exactly
-instead: a row's gradient loses its share that would change ŝ (what λ₁ does where it has converged), and after
+instead: a row's gradient loses what would change ŝ (as λ₁ takes it away once it has converged), and after
 each update one shift of the whole row's log α makes up for what is left.
 
 Legend: R rows, P parts of a row.
@@ -67,7 +67,8 @@ def expected_sparsity(log_alpha_RP: torch.Tensor) -> torch.Tensor:
     [0.5, 1.0]
     """
     low, high = probability_of_zero(torch.tensor(LOG_ALPHA_BOUNDS)).tolist()
-    return (probability_of_zero(log_alpha_RP).mean(dim=1) - high) / (low - high)
+    sparsity_R: torch.Tensor = (probability_of_zero(log_alpha_RP).mean(dim=1) - high) / (low - high)
+    return sparsity_R
 
 
 def along_constraint(gradient_RP: torch.Tensor, log_alpha_RP: torch.Tensor) -> torch.Tensor:
