@@ -12,7 +12,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 JOBS   ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: help install quickstart test quick faults lint wheel docs format clean
+.PHONY: help install quickstart test quick numeric faults lint wheel docs format clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,6 +44,9 @@ faults: $(STAMP) ## disturb every stage on purpose, and write the table of docs/
 	  $(subst loadfile,load,$(PYTEST)) tests/faults/test_sweep.py -k same_command; status=$$?; \
 	test -n "$(STAGE)$(FAULT)$(SEED)" || PYTHONPATH=tests/faults $(BIN)/python -m harness.table .faults \
 	  docs/reliability.md `git describe --always --dirty` && exit $$status
+
+numeric: $(STAMP) ## the tests marked `numeric` with two instruction sets, and with one and two threads
+	BIN=$(BIN) .ci/numeric
 
 lint: $(STAMP) ## style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -175,11 +175,10 @@ def _settings(parent: str, method: str, shape: Shape, tokens: int) -> PruneSetti
         "shape": shape._asdict(),
         "method": "importance" if method in PEERS else method,
         "tokens": tokens,
-        "domains": {"update_every": 0},
-        "recovery": {"batch_size": BATCH_SIZE, "max_length": LENGTH},
+        "recovery": {"batch_size": BATCH_SIZE, "max_length": LENGTH, "shares_every": 0},
     }
     if method == "shearing":
-        values["shearing"] = {"batch_size": BATCH_SIZE}
+        values["shearing"] = {"batch_size": BATCH_SIZE, "shares_every": 0}
     if method in PEERS or METHODS[method].reads_calibration:
         values["calibration"] = _CALIBRATION
     return PruneSettings.parse(values, "bench prune")

@@ -21,7 +21,7 @@ done
 run() { # name, core, more
   OMP_NUM_THREADS=1 taskset -c "$2" "$PYTHON" -m drama.cli prune gemma3-270m "${texts[@]}" --out "$OUT/$1" \
     --method depth --layers 9 --tokens "$TOKENS" --set vocabulary.coverage=0.999 \
-    --set domains.start=even --set domains.update_every=20 --set domains.held_out_rows=1 \
+    --set domains.start=even --set recovery.shares_every=20 --set domains.held_out_rows=1 \
     --set recovery.checkpoint_every=10 "${@:3}" > "$OUT/$1.log" 2>&1
 }
 

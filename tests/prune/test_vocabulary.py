@@ -1,6 +1,7 @@
 """A smaller vocabulary: any text goes through, known words are tokenised as before, the model is the same."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from transformers import (
 from drama.errors import DramaError
 from drama.prune import PruneSettings, prune
 from drama.prune.vocabulary.cut import cut_vocabulary
+from drama.prune.vocabulary.keep import frequent_by_language
 from drama.records import Document, write_passages
 
 ALL = [
@@ -141,3 +143,29 @@ def test_the_stage_cuts_and_prunes(tiny_llm: Path, texts: list[str], tmp_path: P
     assert sum(p.numel() for p in model.parameters()) == figures["parameters_pruned"]
     assert tokenizer.decode(tokenizer(texts[7], add_special_tokens=False)["input_ids"]) == texts[7]
     assert tokenizer.chat_template
+
+
+def test_a_small_language_keeps_its_own_pieces() -> None:
+    counts = {"en": Counter(dict.fromkeys(range(100), 1000)), "yo": Counter({200: 30, 201: 20})}
+    assert sum(counts["yo"].values()) < 0.0006 * sum(counts["en"].values())  # below what 0.999 leaves out
+    found = frequent_by_language(counts, 0.999)
+    assert set(found["yo"]) == {200, 201}
+    assert len(found["en"]) == 100
+
+
+def test_a_small_language_is_tokenised_as_before(parts) -> None:
+    model, tokenizer = parts[:2]
+
+    def texts() -> list[tuple[str, str]]:
+        return [("en", text) for text in SEEN * 2000] + [("de", "Größe")] * 3
+
+    _, smaller, figures = cut_vocabulary(model, tokenizer, texts, 0.999)
+    tokens = [len(smaller.tokenize(text)) for text in ("Größe", *SEEN * 2000)]
+    assert 3 * tokens[0] / sum(tokens[1:]) < 0.001
+    assert smaller.tokenize("Größe") == tokenizer.tokenize("Größe")
+    assert figures["tokens_per_word_kept"] == figures["tokens_per_word_parent"]
+    assert set(figures["vocabulary_frequent"]) == {"de", "en"}
+    assert figures["vocabulary_frequent"]["de"] == len(set(tokenizer.tokenize("Größe")))
+    _, _, without = cut_vocabulary(model, tokenizer, texts, 0.999, unread=["de"])
+    assert set(without["vocabulary_frequent"]) == {"en"}
+    assert without["tokens_per_word_kept"]["de"] > figures["tokens_per_word_kept"]["de"]

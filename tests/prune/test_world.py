@@ -23,7 +23,7 @@ from drama.workspace import read_events
 SETTINGS = (
     "shearing.steps=6", "shearing.micro_batch=1", "shearing.checkpoint_every=3",
     "recovery.hidden_weight=0.5", "recovery.max_length=32", "recovery.checkpoint_every=4",
-    "domains.update_every=3", "domains.held_out_rows=1",
+    "shearing.shares_every=3", "recovery.shares_every=3", "domains.held_out_rows=1",
 )  # fmt: skip
 
 KILLED = """

@@ -234,9 +234,9 @@ def test_long_names_are_not_cut_where_nobody_sees_a_terminal(capsys: pytest.Capt
 def test_pruning_is_drawn_where_there_is_something_to_draw() -> None:
     plain = [{"step": s, "loss": 1.0} for s in (1, 2)]
     assert pruning_curves(plain) == []
-    masks = {"sparsity": {"heads": 0.1}, "wanted_sparsity": {"heads": 0.2}, "multipliers": {"heads": [-1, 1]}}
+    masks = {"sparsity": {"heads": 0.1}, "wanted_sparsity": {"heads": 0.2}}
     languages = {"domain_losses": {"$fi": 3.0}, "domain_shares": {"$fi": 1.0}}
     later = {key: {"layers": value["heads"]} for key, value in masks.items()}  # as in a second round
     drawn = pruning_curves([{**plain[0], **masks}, {**plain[1], **later, **languages}])
-    assert len(drawn) == 4
+    assert len(drawn) == 3
     assert all(svg.startswith("<svg") for svg in drawn)

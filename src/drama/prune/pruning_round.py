@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from drama.compute import World, check_finite, default_device, unshard_model
 from drama.console import note
@@ -33,6 +33,8 @@ from drama.prune.surgery.plan import PruningPlan, kept_through, make_plan
 from drama.prune.surgery.slice import slice_model
 from drama.prune.text.corpus import Corpus, Domains
 
+_MIXTURE = "mixture.safetensors"
+
 
 class Setup(NamedTuple):
     """What all rounds of a run share."""
@@ -47,13 +49,13 @@ class Setup(NamedTuple):
     corpus: Corpus
     domains: Domains
     references: Mapping[str, float]
-    """The parent's loss on the probes of each domain."""
+    """The loss to be reached on the probes of each domain."""
     seed: int
     world: World
 
     def mixture(self) -> Mixture:
         """The domains with their first shares."""
-        return Mixture(self.domains.read, self.settings.domains, self.references)
+        return Mixture(self.domains.read, self.settings.domains, self.references, self.seed)
 
 
 class PruningRound:
@@ -127,6 +129,7 @@ class PruningRound:
         )
         scores = self.method.score(family, task)
         if self.world.is_main:
+            save_file(task.mixture.state(), self.folder / _MIXTURE)
             family.model.cpu()
             plan = self._plan(family, scores)
             save_causal_lm(sliced, slice_model(family, plan, self.target), self.setup.tokenizer)
@@ -145,7 +148,9 @@ class PruningRound:
         teacher = load_teacher(self.setup.teacher, settings)
         recovery = Recovery(child, teacher, settings, self.world, self._match(), self.settings.shard)
         log = self._log("recovery", self.learning_steps)
-        update(recovery, self.setup.mixture(), log, self.setup.seed)
+        mixture = self.setup.mixture()
+        mixture.load(load_file(self.folder / _MIXTURE))  # where mask learning left it
+        update(recovery, mixture, log, self.setup.seed)
         return unshard_model(child)
 
     def _match(self) -> Match | None:

@@ -8,7 +8,7 @@ from drama.console import warn
 from drama.models import resolve
 from drama.models.files import weights_of
 from drama.prune.figures import describe, stage_figures
-from drama.prune.learn.domains import ParentLosses, mean_loss
+from drama.prune.learn.domains import ParentLosses, mean_loss, reference_losses
 from drama.prune.load import load_tokenizer
 from drama.prune.methods import METHODS
 from drama.prune.parts import EVENTS, Parts, scratch
@@ -75,9 +75,8 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
                 losses = ParentLosses.measured(parent, domains.measured, settings.domains, out)
             run.figures["held_out_loss_parent"] = round(mean_loss(losses.held_out, domains.read), 4)
             settings = _with_steps(settings, len(shapes), corpus, tokenizer, run)
-            setup = Setup(
-                settings, out, parts, parent, tokenizer, corpus, domains, losses.probes, seed, world
-            )
+            wanted = reference_losses(losses.probes, domains.read, settings.domains)
+            setup = Setup(settings, out, parts, parent, tokenizer, corpus, domains, wanted, seed, world)
             for number, shape in enumerate(shapes, 1):
                 parent = PruningRound(number, shape, parent, setup).run(last=number == len(shapes))
             if world.is_main:

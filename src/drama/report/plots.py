@@ -109,15 +109,13 @@ def histogram(counted: dict[str, Any], title: str) -> str:
 
 
 def pruning_curves(events: Sequence[Event]) -> list[str]:
-    """Sparsity against its ramp, λ, losses and shares of languages, as far as there are events of them."""
+    """Sparsity against its ramp, losses and shares of languages, as far as there are events of them."""
     masks = [e for e in events if "sparsity" in e]
     domains = [e for e in events if "domain_losses" in e]
     found = []
     if masks:
         sparsity = ([e["sparsity"] for e in masks], [e["wanted_sparsity"] for e in masks])
         found.append(_curves(masks, *sparsity, "expected sparsity of the masks (dashed: the target)"))
-        first, second = ([{k: v[i] for k, v in e["multipliers"].items()} for e in masks] for i in (0, 1))
-        found.append(_curves(masks, first, second, "λ₁ (dashed: λ₂)"))
     if domains:
         losses = [e["domain_losses"] for e in domains]
         found.append(_curves(domains, losses, None, "held-out loss by language or corpus"))

@@ -1,8 +1,8 @@
 """Settings of what is learnt on the corpus: updates, recovery, domains."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 
 from drama.compute import Precision
 from drama.language import normalise_language
@@ -24,6 +24,8 @@ class UpdateSettings(Section):
     """Share of the steps in which the rates rise; afterwards they fall linearly to 0."""
     checkpoint_every: Annotated[int, SAME_RESULT] = Field(default=50, ge=1)
     """Steps between checkpoints."""
+    shares_every: int = Field(default=50, ge=0)
+    """Steps between updates of the domains' shares; 0: never. A single domain has no shares."""
     precision: Precision = "fp32"
     """Precision of matrix products: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it. Weights stay
     fp32."""
@@ -34,6 +36,8 @@ class UpdateSettings(Section):
 class RecoverySettings(UpdateSettings):
     """Continued training of the pruned model on the corpus."""
 
+    shares_every: int = Field(default=400, ge=0)
+    """Steps between updates of the domains' shares; 0: never. A single domain has no shares."""
     max_length: int = Field(default=64, ge=8)
     """Tokens of a packed row, here and in mask learning."""
     kl_weight: float = Field(default=0.5, ge=0.0, le=1.0)
@@ -46,20 +50,33 @@ class RecoverySettings(UpdateSettings):
 class DomainSettings(Section):
     """Languages or corpora of the texts that mask learning and recovery read."""
 
-    moved = {"lost_above": ""}
+    moved = {
+        "lost_above": "",
+        "update_every": "prune.shearing.shares_every and prune.recovery.shares_every",
+    }
 
     by: Literal["lang", "source"] = "lang"
     """Passages are split into domains by their language, or by their corpus."""
     leave_out: list[str] = []
     """Domains that are only measured and never read: how much does pruning without them cost them?"""
-    start: Literal["data", "even"] = "data"
-    """First shares of the batches: by rows of text, or the same for all domains."""
-    update_every: int = Field(default=50, ge=0)
-    """Steps between updates of the shares; 0: never. A single domain has no shares."""
+    start: Literal["data", "even"] | dict[str, PositiveFloat] = "data"
+    """First shares of the batches: by rows of text, the same for all domains, or one number for each domain,
+    in any unit."""
+    references: dict[str, PositiveFloat] = {}
+    """Loss a token (natural log) that each domain is to reach. For those not named, the parent's own times
+    `reference_scale`."""
+    reference_scale: float = Field(default=1.0, gt=0.0)
+    """How many times the parent's loss is to be reached; above 1 where the child is too small for 1."""
+    largest_share: float = Field(default=0.6, gt=0.0, le=1.0)
+    """No domain's share rises above this, or above its first share where that is larger."""
     held_out_rows: int = Field(default=4, ge=1)
     """Rows of each domain that are measured for an update."""
 
-    @field_validator("leave_out")
+    @field_validator("leave_out", "start", "references")
     @classmethod
-    def _languages(cls, names: list[str], info: ValidationInfo) -> list[str]:
-        return [normalise_language(name) for name in names] if info.data.get("by") == "lang" else names
+    def _languages(cls, names: Any, info: ValidationInfo) -> Any:
+        if info.data.get("by") != "lang" or isinstance(names, str):
+            return names
+        if isinstance(names, dict):
+            return {normalise_language(name): value for name, value in names.items()}
+        return [normalise_language(name) for name in names]

@@ -134,13 +134,13 @@ def update(learner: Learner, mixture: Mixture, log: Log, seed: int) -> None:
         for step in range(start, settings.steps):
             begin = time.monotonic()
             event = _step(learner, mixture, step, log.before, seed)
-            if mixture.due(step):
+            if mixture.due(step, settings.shares_every):
                 event |= _move_shares(learner, mixture, step)
             bar.advance(1, f"loss {event['loss']:.3f}")
             if events is not None:
                 events.write({**event, "seconds": round(time.monotonic() - begin, 3)})
             if (step + 1) % settings.checkpoint_every == 0 and step + 1 < settings.steps:
-                state = learner.state() | {"domain_shares": mixture.shares_K}
+                state = learner.state() | mixture.state()
                 if events is not None:
                     save_checkpoint(log.checkpoints, step + 1, state)
     if events is not None:
@@ -163,7 +163,7 @@ def _resume(learner: Learner, mixture: Mixture, log: Log) -> int:
     if found is None:
         return 0
     start, tensors = found
-    mixture.shares_K = tensors.pop("domain_shares")
+    mixture.load(tensors)
     learner.load(tensors)
     note(f"prune: {learner.name} resumes after step {start}")
     return start

@@ -19,10 +19,11 @@ from drama.prune.surgery.masks import Masks
 
 @contextmanager
 def masked(family: Family, masks: Masks) -> Iterator[Any]:
-    """Inside the block the model computes under the masks; its weights are not touched."""
+    """Inside the block the model computes under the masks; its weights are not touched. With `stacked` masks
+    each row of a batch is computed under its own."""
     hidden_D = masks.hidden_D
-    kept = max(1, int((hidden_D > 0).sum()))
-    root = (kept / len(hidden_D)) ** 0.5
+    kept = (hidden_D > 0).sum(dim=-1, keepdim=True).clamp(min=1)
+    root = (kept / hidden_D.shape[-1]).sqrt()
     hooks: list[Any] = [family.embedding.register_forward_hook(_after(hidden_D))]
     norms = [family.final_norm]
     for row, layer in enumerate(family.layers):
@@ -34,7 +35,7 @@ def masked(family: Family, masks: Masks) -> Iterator[Any]:
             factors[writer] = factors.get(writer, 1.0) * masks.layers_N[row]
         hooks += [module.register_forward_hook(_after(factor)) for module, factor in factors.items()]
         norms += family.norms(layer)
-    for norm in norms if root < 1 else ():
+    for norm in norms if bool((root < 1).any()) else ():
         hooks.append(norm.register_forward_pre_hook(_before(1 / root)))
         hooks.append(norm.register_forward_hook(_after(root)))
     if family.config.tie_word_embeddings:  # the head is the masked table

@@ -3,6 +3,8 @@
 Legend: D hidden, N layers, K kv heads, G query heads a kv head, H = K·G, F intermediate.
 """
 
+from collections.abc import Sequence
+
 import torch
 
 from drama.prune.families import Family
@@ -12,17 +14,22 @@ from drama.prune.surgery.plan import PruningPlan
 
 
 class Masks(Scores):
-    """A factor in [0, 1] for each part; 0: removed. A query head's factor is multiplied by its kv head's."""
+    """A factor in [0, 1] for each part; 0: removed. A query head's factor is multiplied by its kv head's.
+
+    `stacked` masks have a draw for each row of a batch: two dimensions [B, 1] before that of the parts.
+    """
 
     @property
     def combined_heads(self) -> torch.Tensor:
         """[N, H]: each query head's factor times its kv head's."""
-        group = self.heads_NH.shape[1] // self.kv_heads_NK.shape[1]
-        return self.kv_heads_NK.repeat_interleave(group, dim=1) * self.heads_NH
+        group = self.heads_NH.shape[-1] // self.kv_heads_NK.shape[-1]
+        return self.kv_heads_NK.repeat_interleave(group, dim=-1) * self.heads_NH
 
     def heads_of(self, layer: int, head_dim: int) -> torch.Tensor:
-        """[H·head_dim]: factors of the inputs of a layer's output projection."""
-        return self.combined_heads[layer].repeat_interleave(head_dim)
+        """[…, H·head_dim]: factors of the inputs of a layer's output projection."""
+        group = self.heads_NH.shape[-1] // self.kv_heads_NK.shape[-1]
+        heads_H = self.kv_heads_NK[layer].repeat_interleave(group, dim=-1) * self.heads_NH[layer]
+        return heads_H.repeat_interleave(head_dim, dim=-1)
 
 
 def all_kept(shape: Shape) -> Masks:
@@ -34,6 +41,13 @@ def all_kept(shape: Shape) -> Masks:
         torch.ones(shape.layers, shape.intermediate),
         torch.ones(shape.layers),
     )
+
+
+def stacked(rows: Sequence[Masks]) -> Masks:
+    """Masks of B rows as one, to multiply states [B, L, …]."""
+    hidden, kv_heads, heads, neurons, layers = (torch.stack(own) for own in zip(*rows, strict=True))
+    kv_heads, heads, neurons = (part.transpose(0, 1).unsqueeze(2) for part in (kv_heads, heads, neurons))
+    return Masks(hidden.unsqueeze(1), kv_heads, heads, neurons, layers.T[..., None, None])
 
 
 def masks_of(plan: PruningPlan, parent: Shape) -> Masks:

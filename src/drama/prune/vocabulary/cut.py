@@ -6,7 +6,7 @@ Legend: V tokens, U of them stay, D hidden.
 
 import copy
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from drama.errors import DramaError
 from drama.files import read_json, write_json
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.text.corpus import Corpus
-from drama.prune.vocabulary.keep import kept_tokens
+from drama.prune.vocabulary.keep import frequent_by_language, kept_tokens
 from drama.prune.vocabulary.rebuild import smaller_tokenizer
 from drama.prune.vocabulary.settings import VocabularySettings
 
@@ -63,31 +63,33 @@ def cut_vocabulary(
         model: a causal LM; it is not changed.
         tokenizer: its tokenizer.
         texts: iterates over (language, text); called twice.
-        coverage: share of the texts' tokens that stays by frequency, above 0 and at most 1.
+        coverage: share of each language's tokens that stays by frequency, above 0 and at most 1.
         unread: languages whose tokens are not counted; their tokens a word are reported like the others'.
 
     Raises:
         DramaError: not a BPE tokenizer that falls back on bytes.
     """
     spec = _bpe(tokenizer)
-    counts: Counter[int] = Counter()
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
     before = _tokens_per_word(tokenizer, texts(), counts, unread)
-    kept = kept_tokens(spec, counts, coverage)
+    frequent = frequent_by_language(counts, coverage)
+    kept = kept_tokens(spec, sorted(set().union(*frequent.values())))
     smaller = smaller_tokenizer(tokenizer, spec, kept)
     child = _with_rows(model, kept)
     saved = sum(p.numel() for p in model.parameters()) - sum(p.numel() for p in child.parameters())
     figures = {
         "vocabulary_parent": model.config.vocab_size,
         "vocabulary_kept": len(kept),
+        "vocabulary_frequent": {language: len(own) for language, own in frequent.items()},
         "vocabulary_parameters_saved": saved,
         "tokens_per_word_parent": before,
-        "tokens_per_word_kept": _tokens_per_word(smaller, texts(), Counter(), unread),
+        "tokens_per_word_kept": _tokens_per_word(smaller, texts(), defaultdict(Counter), unread),
     }
     return child, smaller, figures
 
 
 def _tokens_per_word(
-    tokenizer: Any, texts: Iterable[tuple[str, str]], counts: Counter[int], unread: Collection[str]
+    tokenizer: Any, texts: Iterable[tuple[str, str]], counts: dict[str, Counter[int]], unread: Collection[str]
 ) -> dict[str, float]:
     """By language. Adds to `counts` how often the languages that are read use each token."""
     tokens: Counter[str] = Counter()
@@ -97,7 +99,7 @@ def _tokens_per_word(
         found = tokenizer([text for _, text in block], add_special_tokens=False)["input_ids"]
         for (language, text), ids in zip(block, found, strict=True):
             if language not in unread:
-                counts.update(ids)
+                counts[language].update(ids)
             tokens[language] += len(ids)
             words[language] += len(text.split())
     return {name: round(count / max(words[name], 1), 4) for name, count in sorted(tokens.items())}

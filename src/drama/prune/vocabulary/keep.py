@@ -6,7 +6,7 @@ A word whose tokens all stay is tokenised as before: each of its merges produces
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tokenizers.pre_tokenizers import ByteLevel
@@ -15,13 +15,12 @@ _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _SPACE = "▁"
 
 
-def kept_tokens(spec: dict[str, Any], counts: Counter[int], coverage: float) -> list[int]:
+def kept_tokens(spec: dict[str, Any], frequent: Iterable[int]) -> list[int]:
     """Ids that stay, in rising order.
 
     Args:
         spec: the contents of a `tokenizer.json` with a BPE model.
-        counts: how often the texts use each id.
-        coverage: share of all uses that the most frequent tokens must reach.
+        frequent: ids that the texts use often.
     """
     vocabulary: dict[str, int] = spec["model"]["vocab"]
     token = {i: t for t, i in vocabulary.items()}
@@ -29,7 +28,7 @@ def kept_tokens(spec: dict[str, Any], counts: Counter[int], coverage: float) -> 
     for left, right in merges_of(spec):
         parts[left + right].append((left, right))
     kept = {a["id"] for a in spec["added_tokens"]}
-    todo = [token[i] for i in _frequent(counts, coverage) if i in token]
+    todo = [token[i] for i in frequent if i in token]
     todo += [t for t in (*ByteLevel.alphabet(), _SPACE) if t in vocabulary]
     todo += [t for t in vocabulary if _BYTE.fullmatch(t)]
     unknown = spec["model"].get("unk_token")
@@ -49,12 +48,17 @@ def merges_of(spec: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield left, right
 
 
-def _frequent(counts: Counter[int], coverage: float) -> list[int]:
-    """The most frequent ids that together reach the coverage, ties to the lower id.
+def frequent_by_language(counts: Mapping[str, Counter[int]], coverage: float) -> dict[str, list[int]]:
+    """For each language the most frequent of its ids that together reach this share of its uses, ties to the
+    lower id. So a small language has its own, however large the others are.
 
-    >>> _frequent(Counter({7: 5, 3: 4, 4: 1}), 0.9)
-    [7, 3]
+    >>> frequent_by_language({"en": Counter({7: 50, 3: 40, 4: 10}), "yo": Counter({9: 2})}, 0.9)
+    {'en': [7, 3], 'yo': [9]}
     """
+    return {language: _frequent(own, coverage) for language, own in sorted(counts.items())}
+
+
+def _frequent(counts: Counter[int], coverage: float) -> list[int]:
     wanted, reached, found = coverage * counts.total(), 0, []
     for token, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
         if reached >= wanted:

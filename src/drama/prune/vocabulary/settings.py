@@ -9,5 +9,5 @@ class VocabularySettings(Section):
     """Which tokens stay."""
 
     coverage: float = Field(default=0.999, gt=0.0, le=1.0)
-    """Share of the corpus's tokens that stay by frequency; bytes, special tokens and the parts of kept merges
-    stay in any case."""
+    """Share of each language's tokens that stay by frequency; bytes, special tokens and the parts of kept
+    merges stay in any case."""
