@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -166,5 +167,15 @@ def test_an_unreadable_input_is_not_taken_for_the_folder() -> None:
     assert own is not None
     assert own.message == "/work/out: no permission to write"
     assert write_error(FileNotFoundError(errno.ENOENT, "…", "/work/out/a"), Path("/work/out")) is None
-    assert write_error(ValueError("[Errno 28] is not what this says")) is not None
+    assert write_error(ssl.SSLError(1, "certificate verify failed")) is None
     assert write_error(ValueError("something else")) is None
+
+
+def test_a_full_disk_is_seen_through_the_errors_that_libraries_make_of_it() -> None:
+    wrapped = RuntimeError("can't save")
+    wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    rust = Exception("No space left on device (os error 28)")  # as tokenizers raises it
+    for error in (wrapped, rust):
+        explained = write_error(error, Path("model"))
+        assert explained is not None
+        assert explained.message == "model: no space left on the device; what was saved before is kept"

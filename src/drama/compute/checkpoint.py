@@ -114,6 +114,4 @@ def _place(folder: Path, step: int) -> Path:
 
 def _check_sum(file: Path) -> None:
     if read_sealed_json(file.with_name(_SUM)).get(_STATE) != checksum(file):
-        raise FileError(
-            file, "is not as it was written", hint="remove the folder of the stage, and train again"
-        )
+        raise FileError(file, "is not as it was written")

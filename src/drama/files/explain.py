@@ -28,7 +28,9 @@ _FORBIDDEN = {
 }
 _FREE = "free some and run the same command again: it resumes from there"
 _ALLOW = "make it writable, or name another folder"
-_IN_TEXT = re.compile(r"\bos error (\d+)|\[[Ee]rrno (\d+)\]")
+_DENIED = (errno.EACCES, errno.EPERM)
+_IN_TEXT = re.compile(r"\(os error (\d+)\)")
+"""As Rust's libraries write it."""
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 _SQLITE = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -73,6 +75,8 @@ def write_error(error: BaseException, path: Path | None = None) -> FileError | N
     if isinstance(error, DramaError):
         return None
     number = _number(error)
+    if number is None and error.__cause__ is not None:
+        return write_error(error.__cause__, path)
     named = Path(error.filename) if isinstance(error, OSError) and _is_name(error.filename) else None
     if number in _FULL:
         return FileError(
@@ -88,7 +92,8 @@ def write_error(error: BaseException, path: Path | None = None) -> FileError | N
 def _number(error: BaseException) -> int | None:
     """The system's number of an error, however a library wraps it."""
     if isinstance(error, OSError) and error.errno is not None:
-        return error.errno
+        is_ours = error.errno not in _DENIED or isinstance(error, PermissionError)  # and no SSLError
+        return error.errno if is_ours else None
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0)
         return _FAILED if code in _SQLITE_WRITES else _SQLITE.get(code & 0xFF)  # without the details
@@ -96,7 +101,7 @@ def _number(error: BaseException) -> int | None:
     if isinstance(error, OSError) and _CUT_SHORT.search(text):  # NumPy, which does not say why
         return errno.ENOSPC
     found = _IN_TEXT.search(text)
-    return int(found[1] or found[2]) if found else None
+    return int(found[1]) if found else None
 
 
 def _is_name(value: object) -> bool:
