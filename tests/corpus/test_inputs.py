@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drama.compression import COMPRESSIONS
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.chunks import Chunker
 from drama.corpus.readers import formats
@@ -24,6 +23,7 @@ from drama.corpus.readers.formats import (
 from drama.corpus.readers.inputs import read_input
 from drama.corpus.readers.web_page import parse_web_page
 from drama.errors import DramaError, FileError
+from drama.files.compression import COMPRESSIONS
 from drama.records import Document, read_passages, write_documents_jsonl
 
 

@@ -1,4 +1,4 @@
-"""Learnt masks: the distribution, draws by row, what is logged, NaN. What falls is in `test_idle_parts.py`."""
+"""Learnt masks: the distribution, draws by row, what is logged, NaN; what falls: `test_idle_parts.py`."""
 
 import json
 from pathlib import Path

@@ -13,8 +13,8 @@ import typer
 
 from drama.errors import DramaError
 from drama.files import write_error
+from drama.files.reading import is_text, legible
 from drama.models.library_warnings import listen
-from drama.text import is_text, legible
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",

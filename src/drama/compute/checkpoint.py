@@ -12,11 +12,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.compute.world import World
 from drama.console import warn
 from drama.errors import DramaError, FileError
 from drama.files import PARTIAL, atomic_folder
+from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 
 _STATE, _SUM = "state.safetensors", "checksum.json"
 

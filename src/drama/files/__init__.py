@@ -1,4 +1,4 @@
-"""Files that are whole or absent, content hashes, one writer a folder, and write errors in plain words."""
+"""Text from outside is decoded here; files are whole or absent; content hashes; one writer a folder."""
 
 from drama.files.atomic import (
     PARTIAL,

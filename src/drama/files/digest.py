@@ -10,9 +10,9 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files.atomic import PARTIAL
+from drama.files.folders import walk
 from drama.files.lock import LOCK
 from drama.files.text import encoded
-from drama.folders import walk
 
 _SETTLED = 2 * 10**9
 """Nanoseconds after which a file's time tells its next change from this one."""

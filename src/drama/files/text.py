@@ -6,7 +6,7 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files.atomic import atomic_file
-from drama.text import parse_json, read_text
+from drama.files.reading import parse_json, read_text
 
 
 def write_text(path: Path, text: str) -> None:

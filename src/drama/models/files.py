@@ -14,8 +14,8 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files import PARTIAL, read_json, sha256, write_json, write_text
+from drama.files.reading import parse_json
 from drama.models.cache import cache_root
-from drama.text import parse_json
 
 SUMS = "SHA256SUMS"
 _WEIGHTS = (".safetensors", ".bin")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from drama.compression import find_file
 from drama.console import warn
 from drama.errors import FileError
 from drama.files import fingerprint_path
+from drama.files.compression import find_file
 from drama.records.document import Document, Reading, read_documents_jsonl
 from drama.records.judgment import Qrels, read_qrels
 from drama.records.query import Query, read_queries

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from drama.errors import DramaError, FileError
-from drama.text import has_control_characters, is_text
+from drama.files.reading import has_control_characters, is_text
 
 
 class Fields:

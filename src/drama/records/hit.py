@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from drama.errors import FileError
 from drama.files import atomic_file
-from drama.text import read_lines
+from drama.files.reading import read_lines
 
 Run = dict[str, dict[str, float]]
 """query id → document id → score."""

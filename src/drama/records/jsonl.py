@@ -7,7 +7,7 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files import atomic_file
-from drama.text import parse_json, read_lines
+from drama.files.reading import parse_json, read_lines
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:

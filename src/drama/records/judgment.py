@@ -5,7 +5,7 @@ from pathlib import Path
 
 from drama.errors import FileError
 from drama.files import write_text
-from drama.text import read_lines
+from drama.files.reading import read_lines
 
 Qrels = dict[str, dict[str, int]]
 """query id → document id → relevance grade (0: judged, not relevant)."""

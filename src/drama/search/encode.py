@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError, check_list
 from drama.files import LOCK, remove_leftovers, replace_folder, writing
+from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import read_manifest, write_vectors

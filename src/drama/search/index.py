@@ -10,9 +10,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import DramaError, FileError, check_list
 from drama.files import remove_leftovers, writing
+from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS

@@ -7,7 +7,7 @@ import yaml
 
 from drama.errors import FileError
 from drama.files import write_text
-from drama.text import is_text, read_text
+from drama.files.reading import is_text, read_text
 
 
 class StrictLoader(yaml.SafeLoader):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from drama.checksums import SEAL, is_sealed, seal
 from drama.console import warn
 from drama.errors import FileError
 from drama.files import atomic_file
+from drama.files.checksums import SEAL, is_sealed, seal
 from drama.records import Example, read_passages
 from drama.retriever import Retriever
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from drama.errors import FileError
 from drama.files import write_json
+from drama.files.reading import parse_json
 from drama.redact import redacted
-from drama.text import parse_json
 
 MANIFEST = "manifest.json"
 _CHECK = "checksum"

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
-from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.errors import FileError
 from drama.files import atomic_folder, write_json
+from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 
 Array = npt.NDArray[Any]
 INFO = "vectors.json"

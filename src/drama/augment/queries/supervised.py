@@ -9,8 +9,8 @@ from pydantic import model_validator
 from drama.augment.candidate import Candidate
 from drama.augment.context import Context
 from drama.augment.queries.maker import Maker
-from drama.compression import find_file
 from drama.errors import DramaError
+from drama.files.compression import find_file
 from drama.records import Documents, qrels_file, queries_file, read_judged, read_qrels
 
 KIND = "supervised"

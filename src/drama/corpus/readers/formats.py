@@ -5,7 +5,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from drama.compression import COMPRESSIONS, uncompressed_name
+from drama.files.compression import COMPRESSIONS, uncompressed_name
 
 if TYPE_CHECKING:
     from drama.corpus.readers.page import Page

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from drama.compression import find_file, uncompressed_name
 from drama.corpus.readers.formats import (
     KNOWN_INPUTS,
     PAGES,
@@ -18,10 +17,11 @@ from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_datas
 from drama.corpus.readers.options import split_options
 from drama.corpus.readers.python_docs import SOURCE
 from drama.errors import DramaError, FileError, Problems
-from drama.folders import walk
+from drama.files.compression import find_file, uncompressed_name
+from drama.files.folders import walk
+from drama.files.reading import legible
 from drama.records import Document, DocumentRows, Reading
 from drama.records.columns import NAMED
-from drama.text import legible
 
 _BEIR = "corpus.jsonl"
 _CORPORA = (_BEIR, "passages.parquet")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from drama.text import read_text
+from drama.files.reading import read_text
 
 
 class Page(NamedTuple):

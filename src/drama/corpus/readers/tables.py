@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from drama.compression import open_bytes, uncompressed_name
 from drama.errors import FileError
+from drama.files.compression import open_bytes, uncompressed_name
+from drama.files.reading import read_lines
 from drama.records import Document, DocumentRows, Reading
-from drama.text import read_lines
 
 
 def read_table(path: Path, reading: Reading) -> Iterator[Document]:

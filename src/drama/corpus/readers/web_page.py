@@ -7,10 +7,10 @@ from pathlib import Path
 import webencodings
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from drama.compression import open_bytes
 from drama.corpus.readers.page import Page
 from drama.errors import FileError
-from drama.text import decode
+from drama.files.compression import open_bytes
+from drama.files.reading import decode
 
 _SKIPPED = {"script", "style", "template", "noscript", "svg", "title"}
 _BLOCKS = set(

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from drama.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.console import warn
 from drama.errors import DramaError, FileError
 from drama.files import atomic_folder
+from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.prune.learn.domains import Domain
 from drama.records import Document
 

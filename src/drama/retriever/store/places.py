@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from drama.checksums import SEAL, is_sealed, seal
 from drama.console import warn
 from drama.errors import FileError
 from drama.files import atomic_file, explaining, make_folder, remove_leftovers
+from drama.files.checksums import SEAL, is_sealed, seal
 from drama.retriever.vectors import Array
 
 _AT_ONCE = 500

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from drama.compression import COMPRESSIONS, open_bytes
 from drama.errors import FileError
 from drama.files import read_json, write_json
-from drama.text import parse_json, read_lines, read_text
+from drama.files.compression import COMPRESSIONS, open_bytes
+from drama.files.reading import parse_json, read_lines, read_text
 
 
 def compress(suffix: str, data: bytes) -> bytes:

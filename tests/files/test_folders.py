@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from drama.files import fingerprint_path
-from drama.folders import walk
+from drama.files.folders import walk
 
 
 def names(folder: Path, hidden: bool = True) -> tuple[list[str], dict[str, int]]:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from drama.compression import open_bytes
 from drama.errors import FileError
+from drama.files.compression import open_bytes
 
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
