@@ -7,7 +7,6 @@ that pruning hurt most are read most.
 Legend: K domains, B rows of a batch, R rows, L tokens.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any, NamedTuple, Self
 
 import torch
 
+from drama.checksums import read_sealed_json, write_sealed_json
 from drama.compute import default_device
-from drama.files import write_json
 from drama.prune.learn.losses import held_out_loss
 from drama.prune.learn.settings import DomainSettings
 from drama.prune.load import load_causal_lm
@@ -49,8 +48,8 @@ class ParentLosses(NamedTuple):
             model = load_causal_lm(parent).to(default_device())
             probes = [d._replace(held_out_RL=d.held_out_RL[: settings.held_out_rows]) for d in domains]
             own = cls(held_out_losses(model, domains), held_out_losses(model, probes))
-            write_json(path, own._asdict())
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+            write_sealed_json(path, own._asdict())
+        return cls(**read_sealed_json(path, hint="remove it and run the same command again"))
 
 
 def held_out_losses(model: Any, domains: Sequence[Domain]) -> dict[str, float]:

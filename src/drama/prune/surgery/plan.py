@@ -5,14 +5,13 @@ With grouped queries, whole kv groups are chosen by the scores of their kv heads
 heads stays in each kept group, so that the groups stay equal.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from drama.files import write_json
+from drama.checksums import read_sealed_json, write_sealed_json
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
 
@@ -39,12 +38,12 @@ class PruningPlan(NamedTuple):
 
     def write(self, path: Path) -> None:
         """As JSON."""
-        write_json(path, {"hidden": self.hidden, "layers": [layer._asdict() for layer in self.layers]})
+        write_sealed_json(path, {"hidden": self.hidden, "layers": [layer._asdict() for layer in self.layers]})
 
     @classmethod
     def read(cls, path: Path) -> "PruningPlan":
-        """What `write` left."""
-        values = json.loads(path.read_text(encoding="utf-8"))
+        """What `write` left; a FileError if it is damaged."""
+        values = read_sealed_json(path, hint="remove the folder of the stage, and prune again")
         return cls(values["hidden"], [LayerPlan(**layer) for layer in values["layers"]])
 
 

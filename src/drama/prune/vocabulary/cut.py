@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from drama.checksums import read_sealed_json, write_sealed_json
 from drama.console import note
 from drama.errors import DramaError
-from drama.files import write_json
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.text.corpus import Corpus
 from drama.prune.vocabulary.keep import kept_tokens
@@ -42,10 +42,9 @@ def cut_parent(folder: Path, settings: VocabularySettings, corpus: Corpus, out: 
             settings.coverage,
             corpus.settings.leave_out,
         )
-        write_json(record, figures)
+        write_sealed_json(record, figures)
         save_causal_lm(out, model, tokenizer)
-    found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    return found
+    return read_sealed_json(record, hint="remove the folder of the stage, and prune again")
 
 
 def cut_vocabulary(
