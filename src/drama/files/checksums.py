@@ -67,6 +67,7 @@ SEAL = len(_MARK) + 4
 
 def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON object atomically, with a checksum of its values."""
+    value = json.loads(json.dumps(value))  # as it will be read: the keys are text
     write_json(path, value | {_KEY: _sum_of(value)})
 
 
