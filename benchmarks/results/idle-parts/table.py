@@ -1,4 +1,4 @@
-"""Prints table.txt: whether learnt masks drop the parts that do nothing, for five kinds of parts and five seeds.
+"""Prints table.txt: do learnt masks drop the parts that do nothing? Five kinds of parts, five seeds.
 
     PYTHONPATH=src python benchmarks/results/idle-parts/table.py
 
