@@ -116,7 +116,9 @@ def killed_at(number: int, monkeypatch: pytest.MonkeyPatch, action: Callable[[],
 
 def dies_half_way(folder: Path) -> None:
     """As `shutil.rmtree`, killed after the first file."""
-    next(path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json").unlink()
+    next(
+        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"
+    ).unlink()
     raise Killed
 
 
@@ -124,9 +126,10 @@ def test_results_whose_deletion_was_cut_off_do_not_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", dies_half_way)
-        work(tmp_path, size=2)
+        with pytest.raises(Killed):
+            work(tmp_path, size=2)
     assert not work(tmp_path, size=1)
     assert results(tmp_path) == FIRST
 
@@ -138,9 +141,10 @@ def test_a_part_whose_removal_was_cut_off_is_not_taken_for_whole(
     (tmp_path / "masks").mkdir()
     for name in "ab":
         (tmp_path / "masks" / name).write_text("x")
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", dies_half_way)
-        claim_part(tmp_path, "masks", ["masks"], "after")
+        with pytest.raises(Killed):
+            claim_part(tmp_path, "masks", ["masks"], "after")
     claim_part(tmp_path, "masks", ["masks"], "before")
     assert not (tmp_path / "masks").exists()
 

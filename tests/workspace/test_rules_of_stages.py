@@ -117,7 +117,7 @@ def test_time_before_an_error_counts_when_the_stage_goes_on(tmp_path: Path) -> N
 
 def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"stage": "demo"}')
-    with pytest.raises(FileError, match="damaged .* or written by an earlier version"):
+    with pytest.raises(FileError, match=r"damaged .* or written by an earlier version"):
         read_manifest(tmp_path)
 
 

@@ -120,7 +120,9 @@ def open_stage(
     )
     opening = _Opening(folder, now, settings, keep, scratch, spare)
     before = opening.before()
-    if opening.is_done(before) and not opening.has_leftovers():  # nothing is written: the folder may be read-only
+    if (
+        opening.is_done(before) and not opening.has_leftovers()
+    ):  # nothing is written: the folder may be read-only
         yield opening.skipped(before)
         return
     with writing(folder):
