@@ -14,8 +14,8 @@ import pytest
 
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.duplicates import NearDuplicates
-from drama.corpus.readers.inputs import input_name, names_sources, read_input
-from drama.errors import DramaError
+from drama.corpus.readers.inputs import check_inputs, input_name, names_sources, read_input
+from drama.errors import DramaError, FileError
 from drama.records import Document, read_passages
 
 ROWS: list[dict[str, Any]] = [
@@ -340,3 +340,13 @@ def test_what_encode_leaves_out_is_counted(
     for outcome in ("empty", "files of another kind", "broken links"):
         assert lines[f"{outcome}, left out: 1"] == 1
     assert "encoded 1, reused 0" in done.stderr
+
+
+def test_inputs_are_checked_without_reading_them(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.jsonl", "c.csv"):
+        (tmp_path / name).write_bytes(b"\xff")
+    names = [str(path) for path in sorted(tmp_path.iterdir())]
+    check_inputs(names)
+    for name in names:
+        with pytest.raises(FileError, match="not UTF-8"):
+            list(read_input(name))

@@ -70,6 +70,25 @@ def test_a_folder_is_replaced_whole_wherever_a_kill_comes(
     assert number == (2 if exchange else 4)
 
 
+def test_a_folder_that_was_put_aside_is_back_after_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "model", "old")
+    move = os.replace
+
+    def failing(source: Path, target: Path) -> None:
+        if source.name.endswith(PARTIAL) and "aside" not in source.name:
+            raise OSError("a stale file handle")
+        move(source, target)
+
+    monkeypatch.setattr("drama.files.atomic._exchange", lambda one, other: False)
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="stale"):
+        write(tmp_path / "model", "new")
+    assert {p.read_text() for p in (tmp_path / "model").iterdir()} == {"old"}
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
 def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
     path = tmp_path / "block.npy"
     with atomic_file(path) as one, atomic_file(path) as other:

@@ -82,6 +82,7 @@ def test_judgments(content: bytes, message: str, tmp_path: Path) -> None:
         ("q Q0 d 1 0.5", "expected 6 columns, found 5"),
         ("q Q0 d 1 high t", "'high' is not a number"),
         ("q Q0 d 1 nan t", "'nan' is not a number"),
+        ("q Q0 a 2 0.5 t", "document 'a' is there twice for query 'q'"),
     ],
 )
 def test_runs(line: str, message: str, tmp_path: Path) -> None:
@@ -108,6 +109,12 @@ def test_bytes_that_are_not_utf_8(read: Callable[[Path], Any], tmp_path: Path) -
 )
 def test_a_missing_file(read: Callable[[Path], Any], tmp_path: Path) -> None:
     assert refusal(read, tmp_path / "nowhere").endswith("nowhere: no such file")
+
+
+def test_ids_in_all_lines_or_in_none(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "t"}\n{"docid": "b", "text": "t"}\n')
+    assert re.search("line 2: has an id .'docid'., and the lines before", refusal(read_documents_jsonl, path))
 
 
 def test_parquet_of_another_kind(tmp_path: Path) -> None:

@@ -175,6 +175,14 @@ def test_a_run_that_is_half_done_has_a_page(tmp_path: Path) -> None:
     assert "Nothing was evaluated" in text
 
 
+def test_a_recipe_that_is_no_text_is_named(tmp_path: Path) -> None:
+    with open_stage(tmp_path / "corpus", "corpus", Demo(), {}):
+        pass
+    (tmp_path / "recipe.yaml").write_bytes(b"run: my run\nseed: \xff\n")
+    with pytest.raises(FileError, match=r"recipe\.yaml, line 2: not UTF-8"):
+        write_report(tmp_path)
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="holds no run"):
         write_report(tmp_path)

@@ -72,5 +72,5 @@ def test_an_unknown_kind_of_index_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_file_of_an_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("{")
-    with pytest.raises(FileError, match=r"index\.json: not valid JSON"):
+    with pytest.raises(FileError, match=r"index\.json: damaged"):
         Index.open(tmp_path)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -81,6 +81,20 @@ def test_bm25_breaks_ties_by_id_and_leaves_strangers_out() -> None:
     assert [h.document_id for h in hits[0]] == ["b", "a"]
     assert hits[1] == []
     assert [h.document_id for h in bm25.search(["red"], k=1)[0]] == ["b"]
+
+
+def test_bm25_looks_only_at_the_ids_that_it_returns() -> None:
+    class Ids(list[str]):
+        looked_at = 0
+
+        def __getitem__(self, place: Any) -> Any:
+            self.looked_at += 1
+            return super().__getitem__(place)
+
+    bm25 = BM25.build([Document(f"d{n:03}", "", "red apple " + "green pear " * n) for n in range(500)])
+    bm25._ids = ids = Ids(bm25._ids)
+    assert [hit.document_id for hit in bm25.search(["red"], k=3)[0]] == ["d000", "d001", "d002"]
+    assert ids.looked_at == 3
 
 
 def test_bm25_counts_a_repeated_query_term_again() -> None:

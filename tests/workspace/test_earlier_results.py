@@ -78,7 +78,7 @@ def test_the_earlier_settings_bring_the_earlier_results_back_and_a_cut_off_run_t
     assert work(tmp_path, size=1)
     assert {n: t for n, t in results(tmp_path).items() if PREVIOUS not in n} == FIRST
     with open_stage(tmp_path, "demo", Demo(size=2), {}) as run:
-        assert run.resumed
+        assert not run.done
         assert (tmp_path / "model/weights").read_text() == "2"
 
 
@@ -112,6 +112,41 @@ def killed_at(number: int, monkeypatch: pytest.MonkeyPatch, action: Callable[[],
         else:
             assert not dead
     return bool(dead)
+
+
+def dies_half_way(folder: Path) -> None:
+    """As `shutil.rmtree`, killed after the first file."""
+    next(
+        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"
+    ).unlink()
+    raise Killed
+
+
+def test_results_whose_deletion_was_cut_off_do_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", dies_half_way)
+        with pytest.raises(Killed):
+            work(tmp_path, size=2)
+    assert not work(tmp_path, size=1)
+    assert results(tmp_path) == FIRST
+
+
+def test_a_part_whose_removal_was_cut_off_is_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim_part(tmp_path, "masks", ["masks"], "before")
+    (tmp_path / "masks").mkdir()
+    for name in "ab":
+        (tmp_path / "masks" / name).write_text("x")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", dies_half_way)
+        with pytest.raises(Killed):
+            claim_part(tmp_path, "masks", ["masks"], "after")
+    claim_part(tmp_path, "masks", ["masks"], "before")
+    assert not (tmp_path / "masks").exists()
 
 
 @pytest.mark.parametrize("then", [1, 2])

@@ -72,7 +72,7 @@ def test_any_change_clears_the_folder(change: str, tmp_path: Path) -> None:
     if change == "inputs":
         source.write_text("two")
     with open_stage(out, "demo", Demo(size=size), {"source": source}, seed) as run:
-        assert (run.done, run.resumed) == (False, False)
+        assert not run.done
         assert not (out / "old").exists()
 
 
@@ -111,13 +111,13 @@ def test_time_before_an_error_counts_when_the_stage_goes_on(tmp_path: Path) -> N
     assert stopped.status == "running"
     write_manifest(tmp_path / "out", stopped.model_copy(update={"seconds": 100.0}))
     with open_stage(tmp_path / "out", "demo", Demo(), {}) as run:
-        assert run.resumed
+        pass
     assert run.manifest.seconds >= 100
 
 
 def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"stage": "demo"}')
-    with pytest.raises(FileError, match="not a manifest of this version"):
+    with pytest.raises(FileError, match=r"damaged .* or written by an earlier version"):
         read_manifest(tmp_path)
 
 

@@ -46,7 +46,7 @@ def _followed(world: World, out: Path) -> Iterator[StageRun]:
     manifest = read_manifest(out)
     if manifest is None:
         raise FileError(out, "the main process's folder is not here", hint="use a folder all machines share")
-    yield StageRun(out, manifest, done, resumed=not done)
+    yield StageRun(out, manifest, done)
 
 
 def check_sharding(stage: str, shard: bool, world: World) -> None:

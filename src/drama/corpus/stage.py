@@ -13,7 +13,6 @@ from drama.corpus.readers.inputs import check_inputs, hashed_part, input_name, r
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
-from drama.language.codes import normalise_language
 from drama.language.guess import LanguageGuesser
 from drama.language.sentences import AT_SPACES
 from drama.records import (
@@ -92,7 +91,7 @@ def _read(inputs: list[str], prefixed: bool, count: Count) -> Iterator[Document]
 
 
 def _with_languages(documents: Iterable[Document], guesser: LanguageGuesser) -> Iterator[Document]:
-    named = ((d, normalise_language(d.lang)) for d in documents)
+    named = ((d, d.lang) for d in documents)
     for d, lang in guesser.named(named, lambda document: document.full_text):
         yield d._replace(lang=lang)
 
@@ -128,7 +127,6 @@ def _add_python_docs(settings: CorpusSettings, out: Path, seed: int, has_others:
     for outcome, n in items.dropped.items():
         count(outcome, n)
     collection = out / "known-items"
-    (collection / "qrels").mkdir(parents=True, exist_ok=True)
     write_documents_jsonl(collection / "corpus.jsonl", items.documents)
     write_queries(collection / "queries.jsonl", items.queries)
     write_qrels(collection / "qrels" / "test.tsv", items.qrels)

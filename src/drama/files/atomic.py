@@ -99,7 +99,11 @@ def replace_folder(new: Path, path: Path) -> None:
     else:
         aside = _neighbour(path, _ASIDE)
         os.replace(path, aside)
-        os.replace(new, path)
+        try:
+            os.replace(new, path)
+        except BaseException:
+            os.replace(aside, path)
+            raise
         sync(path.parent)
         shutil.rmtree(aside)
     sync(path.parent)

@@ -167,6 +167,9 @@ def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator
                 has_ids = "id" in columns
             if has_ids and "id" not in columns:
                 raise rows.missing("id", names, number)
+            if not has_ids and "id" in columns:
+                problem = f"has an id ('{columns['id']}'), and the lines before have none"
+                raise rows.fields.error(number, problem, "give all lines an id, or none")
             seen.update(columns)
             if len(known) < _MOST_KEYS:
                 known[names] = columns

@@ -41,24 +41,33 @@ def rank(scores: Mapping[str, float] | Iterable[tuple[str, float]], k: int | Non
     return ranked(ids, float32([score for _, score in pairs]), k)
 
 
-def ranked(ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None = None) -> list[Hit]:
-    """`rank` for ids and scores that are apart."""
-    rows_K = order(ids, scores_N, k)
+def ranked(
+    ids: Sequence[str],
+    scores_N: npt.NDArray[np.float32],
+    k: int | None = None,
+    among: npt.NDArray[np.int64] | None = None,
+) -> list[Hit]:
+    """`rank` for ids and scores that are apart, of all documents or of those in some rows (`among`)."""
+    rows_K = order(ids, scores_N, k, among)
     pairs = zip(rows_K.tolist(), scores_N[rows_K].tolist(), strict=True)
     return [Hit(ids[row], score, place) for place, (row, score) in enumerate(pairs, start=1)]
 
 
 def order(
-    ids: Sequence[str], scores_N: npt.NDArray[np.float32], k: int | None = None
+    ids: Sequence[str],
+    scores_N: npt.NDArray[np.float32],
+    k: int | None = None,
+    among: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.int64]:
-    """Rows of the documents in the order of `rank`, the first k.
+    """Rows of the documents in the order of `rank`, the first k; ids are read only where scores tie.
 
     >>> order(["a", "b", "c"], np.array([1.0, 1.0, 2.0], dtype=np.float32), k=2).tolist()
     [2, 1]
     """
-    rows_K = np.arange(len(scores_N))
-    if k is not None and 0 < k < len(scores_N):  # what ties with the k-th stays in, for its id may be higher
-        rows_K = np.flatnonzero(scores_N >= np.partition(scores_N, -k)[-k])
+    rows_K = np.arange(len(scores_N)) if among is None else among
+    if k is not None and 0 < k < len(rows_K):  # what ties with the k-th stays in, for its id may be higher
+        among_N = scores_N[rows_K]
+        rows_K = rows_K[among_N >= np.partition(among_N, -k)[-k]]
     rows_K = rows_K[np.argsort(-scores_N[rows_K], kind="stable")]
     sorted_K = scores_N[rows_K]
     if (sorted_K[1:] == sorted_K[:-1]).any():
@@ -105,7 +114,8 @@ def read_trec_run(path: Path) -> Run:
     """Read a TREC run file, its columns separated by tabs or, as other tools write it, by spaces.
 
     Raises:
-        FileError: missing file, not UTF-8, wrong number of columns, or a score that is not a number.
+        FileError: missing file, not UTF-8, wrong number of columns, a score that is not a number, or a
+            document that is there twice for a query.
     """
     run: Run = {}
     for number, line in read_lines(path):
@@ -118,5 +128,8 @@ def read_trec_run(path: Path) -> Run:
             score = math.nan
         if math.isnan(score):
             raise FileError(path, f"score '{cells[4]}' is not a number", line=number)
-        run.setdefault(cells[0], {})[cells[2]] = score
+        found = run.setdefault(cells[0], {})
+        if cells[2] in found:
+            raise FileError(path, f"document '{cells[2]}' is there twice for query '{cells[0]}'", line=number)
+        found[cells[2]] = score
     return run

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from drama.errors import FileError
 from drama.files import read_json
 from drama.files.checksums import read_sealed_json
+from drama.files.reading import read_text
 from drama.workspace import Manifest, read_events, read_manifest
 
 STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index", "search")
@@ -51,7 +52,7 @@ def read_run(folder: Path) -> RunFiles:
         events,
         _json(folder / "search" / "examples.json", []),
         maps,
-        recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        read_text(recipe) if recipe.is_file() else "",
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.settings import RetrieverSettings
-from drama.retriever.store.store import EmbeddingStore, SpreadEncoding
+from drama.retriever.store.store import EmbeddingStore, RayEncoding
 from drama.retriever.vectors import Blocks, check_dim, truncate
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ __all__ = [
     "Blocks",
     "EmbeddingStore",
     "Encoder",
+    "RayEncoding",
     "Retriever",
     "RetrieverSettings",
-    "SpreadEncoding",
     "check_dim",
     "load_encoder",
     "truncate",

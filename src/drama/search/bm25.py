@@ -1,7 +1,7 @@
 """BM25 as the field reports it: Lucene's scoring (bm25s), one field of title and text, stemmed words.
 
 Robertson et al. 1994; Lucene's variant as in Kamphuis et al. 2020. k1 = 1.5 and b = 0.75 are bm25s's
-defaults (Lù 2024), and so are the terms of English: stop words, Snowball, no words of one character.
+defaults (Lù 2024). Terms are those of `drama.language.terms`.
 """
 
 from array import array
@@ -80,7 +80,7 @@ class BM25:
         for term, times in Counter(known).items():
             scores_N += times * self._index.get_scores([term])
         matching_M = np.flatnonzero(scores_N > 0)
-        return ranked([self._ids[i] for i in matching_M.tolist()], scores_N[matching_M], k)
+        return ranked(self._ids, scores_N, k, among=matching_M)
 
 
 def corpus_language(documents: Documents) -> str:

@@ -10,6 +10,7 @@ from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
 from drama.workspace import read_manifest, write_vectors
+from drama.workspace.manifest import MANIFEST
 from drama.workspace.vectors import INFO as INFO_OF_VECTORS
 
 INFO = "index.json"
@@ -18,7 +19,7 @@ DOCUMENTS = "documents.parquet"
 VECTORS = "vectors"
 STORE = "embeddings"
 _INCOMING, _INCOMING_VECTORS = "incoming.parquet", "incoming-vectors"
-_OWN = (INFO, ENCODED, DOCUMENTS, VECTORS, STORE, _INCOMING, LOCK, "manifest.json")
+_OWN = (INFO, ENCODED, DOCUMENTS, VECTORS, STORE, _INCOMING, LOCK, MANIFEST)
 """One of them shows that the folder was begun by us."""
 
 
@@ -53,6 +54,42 @@ def encode_for_index(
             another process.
     """
     check_list(documents, "documents", Document)
+    _check_folder(out)
+    with writing(out):
+        remove_leftovers(out)
+        encoder = load_encoder(model, max_length)
+        width = check_dim(encoder.name, dim, encoder.dims)
+        made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
+        encoded = out / ENCODED
+        if encoded.is_file() and not made_by.items() <= read_sealed_json(encoded, hint="remove it").items():
+            raise FileError(
+                out,
+                "holds vectors that were made with another model or other settings",
+                hint="name another output folder, or remove this one",
+            )
+        incoming = out / _INCOMING
+        total = write_passages(incoming, documents)
+        if total == 0:
+            incoming.unlink()
+            raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
+        passages = Passages(incoming)
+        embeddings = EmbeddingStore(store or out / STORE)
+        blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
+        shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
+        write_vectors(out / _INCOMING_VECTORS, width, dtype, shards)
+        (out / INFO).unlink(missing_ok=True)
+        encoded.unlink(missing_ok=True)
+        replace_folder(out / _INCOMING_VECTORS, out / VECTORS)
+        os.replace(incoming, out / DOCUMENTS)
+        where = str(Path(model).resolve()) if Path(model).exists() else str(model)
+        sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
+        about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
+        write_sealed_json(encoded, about)
+        return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that is somebody's, or another stage's."""
     if out.is_dir() and any(out.iterdir()) and not any((out / name).exists() for name in _OWN):
         raise FileError(
             out, "the folder is not empty and was not made by drama", hint="name another output folder"
@@ -60,46 +97,3 @@ def encode_for_index(
     before = read_manifest(out)
     if before is not None and before.stage != "index":
         raise FileError(out, f"holds the results of the stage '{before.stage}'", hint="name another folder")
-    with writing(out):
-        remove_leftovers(out)
-        return _encode(model, documents, out, dim, dtype, max_length, store)
-
-
-def _encode(
-    model: str | Path,
-    documents: Iterable[Document],
-    out: Path,
-    dim: int | None,
-    dtype: str,
-    max_length: int | None,
-    store: Path | None,
-) -> dict[str, int]:
-    encoder = load_encoder(model, max_length)
-    width = check_dim(encoder.name, dim, encoder.dims)
-    made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
-    encoded = out / ENCODED
-    if encoded.is_file() and not made_by.items() <= read_sealed_json(encoded, hint="remove it").items():
-        raise FileError(
-            out,
-            "holds vectors that were made with another model or other settings",
-            hint="name another output folder, or remove this one",
-        )
-    incoming = out / _INCOMING
-    total = write_passages(incoming, documents)
-    if total == 0:
-        incoming.unlink()
-        raise DramaError(f"{out}: the corpus holds no documents, nothing to encode")
-    passages = Passages(incoming)
-    embeddings = EmbeddingStore(store or out / STORE)
-    blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
-    shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
-    write_vectors(out / _INCOMING_VECTORS, width, dtype, shards)
-    (out / INFO).unlink(missing_ok=True)
-    encoded.unlink(missing_ok=True)
-    replace_folder(out / _INCOMING_VECTORS, out / VECTORS)
-    os.replace(incoming, out / DOCUMENTS)
-    where = str(Path(model).resolve()) if Path(model).exists() else str(model)
-    sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
-    about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
-    write_sealed_json(encoded, about)
-    return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}

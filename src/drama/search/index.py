@@ -40,27 +40,27 @@ def build_index(folder: Path, kind: str = "exact") -> int:
         raise FileError(folder, "no such folder", hint="run `drama encode` first")
     with writing(folder):
         remove_leftovers(folder)
-        return _build(folder, kind)
-
-
-def _build(folder: Path, kind: str) -> int:
-    if kind not in KINDS:
-        raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
-    about = folder / ENCODED
-    if not about.is_file():
-        raise FileError(folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first")
-    encoded = read_sealed_json(about, hint=_AGAIN)
-    _check_parts(folder, encoded["checksums"])
-    vectors = VectorReader(folder / VECTORS)
-    if not len(vectors):
-        raise FileError(folder, "holds no documents")
-    ids = (i for shard, _ in vectors.shards() for i in shard)
-    documents = (d.id for d in read_passages(folder / DOCUMENTS))
-    if any(one != other for one, other in zip_longest(ids, documents)):
-        raise FileError(folder, "vectors and documents do not fit together", hint="run `drama encode` again")
-    KINDS[kind].build(folder)
-    write_sealed_json(folder / INFO, encoded | {"documents": len(vectors), "kind": kind})
-    return len(vectors)
+        if kind not in KINDS:
+            raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
+        about = folder / ENCODED
+        if not about.is_file():
+            raise FileError(
+                folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first"
+            )
+        encoded = read_sealed_json(about, hint=_AGAIN)
+        _check_parts(folder, encoded["checksums"])
+        vectors = VectorReader(folder / VECTORS)
+        if not len(vectors):
+            raise FileError(folder, "holds no documents")
+        ids = (i for shard, _ in vectors.shards() for i in shard)
+        documents = (d.id for d in read_passages(folder / DOCUMENTS))
+        if any(one != other for one, other in zip_longest(ids, documents)):
+            raise FileError(
+                folder, "vectors and documents do not fit together", hint="run `drama encode` again"
+            )
+        KINDS[kind].build(folder)
+        write_sealed_json(folder / INFO, encoded | {"documents": len(vectors), "kind": kind})
+        return len(vectors)
 
 
 def _check_parts(folder: Path, sums: dict[str, str]) -> None:

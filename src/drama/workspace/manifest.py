@@ -1,7 +1,5 @@
 """manifest.json: a stage's inputs, settings, versions, results and files, and whether it is complete."""
 
-import hashlib
-import json
 import os
 import platform
 import shlex
@@ -15,12 +13,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from drama.errors import FileError
-from drama.files import write_json
+from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.files.reading import parse_json
 from drama.redact import redacted
 
 MANIFEST = "manifest.json"
-_CHECK = "checksum"
 _PACKAGES = ("drama-retrieval", "torch", "transformers", "tokenizers", "numpy", "bm25s", "ir-measures")
 
 
@@ -73,27 +70,15 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     hint = "remove the folder to redo the stage"
     try:
-        values = parse_json(path.read_text(encoding="utf-8"))
-        check = values.pop(_CHECK, None) if isinstance(values, dict) else None
-        found = Manifest.model_validate(values)
-    except ValueError as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        return Manifest.model_validate(read_sealed_json(path, hint))
+    except ValidationError as error:
+        why = error.errors()[0]["msg"]
         raise FileError(path, f"not a manifest of this version ({why})", hint=hint) from None
-    if check is None:
-        raise FileError(path, "not a manifest of this version (no checksum)", hint=hint)
-    if check != _checksum(values):
-        raise FileError(path, "is damaged, or was changed by hand", hint=hint)
-    return found
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it with a checksum over all of its values."""
-    values = json.loads(json.dumps(manifest.model_dump()))
-    write_json(folder / MANIFEST, values | {_CHECK: _checksum(values)})
-
-
-def _checksum(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    write_sealed_json(folder / MANIFEST, manifest.model_dump())
 
 
 def is_manifest(path: Path) -> bool:

@@ -29,6 +29,7 @@ def claim_part(
     """
     own = folder / (name + _MARK)
     if _read(own) != mark:
+        own.unlink(missing_ok=True)  # first: what a kill leaves of the entries was then made from nothing
         for entry in entries:
             _remove(folder / entry)
         write_text(own, mark)

@@ -71,6 +71,7 @@ def forget(folder: Path, but: Collection[str] = ()) -> None:
         return
     for path in place.iterdir():
         if path.name not in but:
+            (path / MANIFEST).unlink(missing_ok=True)  # first: what a kill leaves is then no result
             shutil.rmtree(path)
     if not any(place.iterdir()):
         place.rmdir()
@@ -81,16 +82,12 @@ def places(folder: Path) -> list[Path]:
     return [_place(folder, manifest) for manifest in earlier(folder)]
 
 
-def replaced(folder: Path) -> list[Path]:
-    """What a kill left in `.previous/` of a complete stage: earlier complete results, and what is no result.
-
-    A run that was cut off stays: its settings may return.
+def kept(folder: Path) -> set[str]:
+    """The fingerprints of what stays in `.previous/` of a complete stage: a run that was cut off, for its
+    settings may return. Nothing stays beside complete results, whose deletion was cut off.
     """
-    if not (folder / PREVIOUS).is_dir():
-        return []
-    if any(manifest.status == "complete" for manifest in earlier(folder)):
-        return [folder / PREVIOUS]
-    return [path for path in (folder / PREVIOUS).iterdir() if not (path / MANIFEST).is_file()]
+    found = earlier(folder)
+    return set() if any(m.status == "complete" for m in found) else {m.fingerprint for m in found}
 
 
 def _place(folder: Path, manifest: Manifest) -> Path:

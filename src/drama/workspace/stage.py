@@ -20,7 +20,7 @@ Deleting comes last: what only a resumed run needs (`scratch`) goes when the com
 import shutil
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,8 +62,6 @@ class StageRun:
     manifest: Manifest
     done: bool
     """The stage was completed here before, with the same inputs: nothing to do."""
-    resumed: bool
-    """The stage was cut off here before; complete shards may be reused."""
     counts: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
 
@@ -122,7 +120,9 @@ def open_stage(
     )
     opening = _Opening(folder, now, settings, keep, scratch, spare)
     before = opening.before()
-    if opening.is_done(before) and not opening.leftovers():  # nothing is written: the folder may be read-only
+    if (
+        opening.is_done(before) and not opening.has_leftovers()
+    ):  # nothing is written: the folder may be read-only
         yield opening.skipped(before)
         return
     with writing(folder):
@@ -179,16 +179,20 @@ class _Opening:
         check_sizes(self.folder, before)
         return True
 
-    def leftovers(self) -> list[Path]:
-        """What is deleted when the stage is complete."""
-        found = [path for pattern in self.scratch for path in self.folder.glob(pattern)]
-        return found + previous.replaced(self.folder)
+    def has_leftovers(self) -> bool:
+        """Whether a kill came before all was deleted that a complete stage does not need."""
+        place, kept = self.folder / previous.PREVIOUS, previous.kept(self.folder)
+        earlier = place.iterdir() if place.is_dir() else ()
+        return bool(self._matching(self.scratch)) or any(path.name not in kept for path in earlier)
+
+    def _matching(self, patterns: Iterable[str]) -> list[Path]:
+        return [path for pattern in patterns for path in self.folder.glob(pattern)]
 
     def skipped(self, before: Manifest | None) -> StageRun:
         """The run of a stage that is done."""
         assert before is not None
         note(f"{self.now.stage}: unchanged, skipped ({self.folder})")
-        return StageRun(self.folder, before, True, False, Counter(before.counts), dict(before.figures))
+        return StageRun(self.folder, before, True, Counter(before.counts), dict(before.figures))
 
     def open(self) -> StageRun:
         """Skip, resume or begin, now that no other process writes here."""
@@ -199,7 +203,8 @@ class _Opening:
             if before.fingerprint != self.now.fingerprint:
                 before = self._replaced(before)
         if self.is_done(before):
-            _delete(self.leftovers())
+            _delete(self._matching(self.scratch))
+            previous.forget(self.folder, but=previous.kept(self.folder))
             return self.skipped(before)
         seconds = 0.0
         if before is not None:
@@ -207,7 +212,7 @@ class _Opening:
             seconds = before.seconds
         now = self.now.model_copy(update={"seconds": seconds})
         write_manifest(self.folder, now)
-        return StageRun(self.folder, now, False, before is not None)
+        return StageRun(self.folder, now, False)
 
     def _replaced(self, before: Manifest) -> Manifest | None:
         """Move the results of other settings aside. Returns the manifest of these, if there are any."""
@@ -265,7 +270,7 @@ class _Opening:
 
     def completed(self, run: StageRun, seconds: float) -> None:
         """Record the results, and then delete what is not needed any more."""
-        no_outputs = [path for pattern in (*self.scratch, *self.spare) for path in self.folder.glob(pattern)]
+        no_outputs = self._matching([*self.scratch, *self.spare])
         no_outputs += [self.folder / name for name in self.keep]
         results = {
             "status": "complete",
@@ -276,7 +281,8 @@ class _Opening:
         }
         run.manifest = run.manifest.model_copy(update=results)
         write_manifest(self.folder, run.manifest)
-        _delete([*self.leftovers(), self.folder / previous.PREVIOUS])
+        _delete(self._matching(self.scratch))
+        previous.forget(self.folder)
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> Iterator[str]:

@@ -86,7 +86,7 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     encoder = load_encoder(tiny_llm, precision="bf16")  # as `auto` is on a GPU, and not on every actor
     monkeypatch.setattr("drama.augment.labels.teacher.load_encoder", lambda *_: encoder)
     given: list[Any] = []
-    monkeypatch.setattr("drama.augment.labels.teacher.SpreadEncoding", lambda *how: given.append(how))
+    monkeypatch.setattr("drama.augment.labels.teacher.RayEncoding", lambda *how: given.append(how))
     nothing = HitList.of([])
     monkeypatch.setattr("drama.augment.labels.rankings._searched", lambda make, queries, ray: [nothing])
     settings = LabelSettings(retrievers=[str(tiny_llm)], precision="fp32")

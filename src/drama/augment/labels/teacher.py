@@ -14,7 +14,7 @@ import numpy.typing as npt
 from drama.augment.candidate import Candidate
 from drama.augment.labels.settings import LabelSettings
 from drama.records import Documents, Texts
-from drama.retriever import Blocks, EmbeddingStore, Encoder, SpreadEncoding, load_encoder
+from drama.retriever import Blocks, EmbeddingStore, Encoder, RayEncoding, load_encoder
 from drama.search import LSA, LSA_NAME
 from drama.workers import RaySettings
 from drama.workspace import write_vectors
@@ -49,13 +49,14 @@ def embed(
 ) -> ModelVectors:
     """Encode the queries, the corpus, and the passages that were written with queries."""
     encoder: Encoder
-    store = EmbeddingStore(store_folder)
+    actors: RayEncoding | None = None
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
         encoder = model = load_encoder(name, settings.max_length, settings.precision)
         if ray is not None:
-            store.spread = SpreadEncoding(name, settings.max_length, model.precision, ray)
+            actors = RayEncoding(name, settings.max_length, model.precision, ray)
+    store = EmbeddingStore(store_folder, actors)
     documents_ND = store.document_blocks(encoder, Texts(documents))
     written = [d.full_text for query in queries for d in query.written]
     written_ND = store.document_blocks(encoder, written) if written else Blocks([])

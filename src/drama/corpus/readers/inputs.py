@@ -53,7 +53,7 @@ def read_input(name: str, count: Count = str) -> Iterator[Document]:
     if reader is not None and file is not path and uncompressed_name(file.name).lower() == _BEIR:
         # The name of a BEIR folder is what its judgments know its documents by.
         return (document._replace(source=reading.source) for document in reader(file, reading))
-    return reader(file, reading) if reader is not None else iter([_read_page(file, file.name, reading)])
+    return reader(file, reading) if reader is not None else _one_page(file, reading)
 
 
 def check_inputs(names: Sequence[str]) -> None:
@@ -143,6 +143,10 @@ def _read_folder(folder: Path, reading: Reading, count: Count) -> Iterator[Docum
     if not known:
         problem = f"holds no {listed(_CORPORA, 'or')}, and no {listed([*PAGES, *SHARDS], 'or')} files"
         raise FileError(folder, problem, hint=f"give {KNOWN_INPUTS}")
+
+
+def _one_page(file: Path, reading: Reading) -> Iterator[Document]:
+    yield _read_page(file, file.name, reading)
 
 
 def _read_page(file: Path, name: str, reading: Reading) -> Document:

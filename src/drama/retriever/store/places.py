@@ -39,7 +39,7 @@ class Places:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     places = Places(Path(folder))
-    ...     places.add(["text 1", "text 2"], np.ones((2, 4)), "model", 3.0)
+    ...     places.add(["text 1", "text 2"], np.ones((2, 4)), 3.0)
     ...     [(text, place.row, place.seconds) for text, place in places.find(["text 2", "text 3"]).items()]
     [('text 2', 1, 1.5)]
     """
@@ -53,7 +53,7 @@ class Places:
         self._file = folder / "places.sqlite"
         self._db = sqlite3.connect(self._file, timeout=60)
         with self._named(), self._db:
-            self._db.execute("create table if not exists blocks (block text primary key, model, seconds)")
+            self._db.execute("create table if not exists blocks (block text primary key, seconds)")
             self._db.execute(
                 "create table if not exists rows (text text primary key, block text, row) without rowid"
             )
@@ -116,7 +116,7 @@ class Places:
         """The matrix of a block, [N, D]."""
         return self._folder / f"{block}.npy"
 
-    def add(self, texts: Sequence[str], vectors_ND: Array, model: str, seconds: float) -> None:
+    def add(self, texts: Sequence[str], vectors_ND: Array, seconds: float) -> None:
         """Keep vectors of texts (given by their keys), and the seconds that encoding them all took."""
         block = hashlib.sha256("".join(texts).encode()).hexdigest()[:32]
         with atomic_file(self.file(block)) as partial:
@@ -127,7 +127,7 @@ class Places:
         rows = [(text, block, row) for row, text in enumerate(texts)]
         with self._named(), self._db:
             self._db.execute(
-                "insert or replace into blocks values (?, ?, ?)", (block, model, seconds / len(texts))
+                "insert or replace into blocks (block, seconds) values (?, ?)", (block, seconds / len(texts))
             )
             self._db.executemany("insert or replace into rows values (?, ?, ?)", rows)
         self._whole[block] = True

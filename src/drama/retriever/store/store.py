@@ -25,7 +25,7 @@ _PART = 8192
 """Texts, and rows of one part of `Blocks`, that are in memory at once."""
 
 
-class SpreadEncoding(NamedTuple):
+class RayEncoding(NamedTuple):
     """The actors of a Ray cluster that encode an `EmbeddingStore`'s blocks; each loads the model."""
 
     name: str
@@ -94,11 +94,11 @@ class EmbeddingStore:
 
     Args:
         root: the folder; None keeps nothing and encodes everything.
-        spread: where missing texts are encoded; None is this process.
+        actors: where missing texts are encoded; None is this process.
     """
 
-    def __init__(self, root: Path | None, spread: SpreadEncoding | None = None) -> None:
-        self.root, self.spread = root, spread
+    def __init__(self, root: Path | None, actors: RayEncoding | None = None) -> None:
+        self.root, self._actors = root, actors
         self.encoded = 0
         """Texts that have been encoded because the folder had no vector of them."""
 
@@ -135,7 +135,7 @@ class EmbeddingStore:
         with progress(f"{encoder.name}: {kind} vectors", total) as bar:
             missing = Missing(places, key, texts, _PART, _BLOCK, bar)
             for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
-                places.add(missing.encoded(), vectors_ND, encoder.name, seconds)
+                places.add(missing.encoded(), vectors_ND, seconds)
                 new += len(vectors_ND)
                 bar.advance(0, f"({new} new)")
         self.encoded += new
@@ -145,9 +145,9 @@ class EmbeddingStore:
         self, encoder: Encoder, kind: str, blocks: Iterable[list[str]]
     ) -> Iterator[tuple[Array, float]]:
         """Yield the vectors of each block, and the seconds that encoding took."""
-        if self.spread is None:
+        if self._actors is None:
             return work_through(partial(_timed, lambda: encoder, kind), blocks)
-        return work_through(partial(_timed, self.spread.load, kind), blocks, self.spread.ray)
+        return work_through(partial(_timed, self._actors.load, kind), blocks, self._actors.ray)
 
 
 def _timed(load: Callable[[], Encoder], kind: str) -> Callable[[Sequence[str]], tuple[Array, float]]:
