@@ -70,5 +70,5 @@ def test_what_has_no_score(engine: Engine) -> None:
     prompt = [{"role": "user", "content": "x"}]
     with pytest.raises(DramaError, match="without a token"):
         answer_log_likelihoods(engine, [prompt], [""], 1)
-    with pytest.raises(DramaError, match="longer than 512"):
+    with pytest.raises(DramaError, match="longer than 1536"):
         answer_log_likelihoods(engine, [prompt], ["wing " * 2000], 1)
