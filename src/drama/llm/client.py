@@ -126,24 +126,6 @@ class ServerClient(ChatModel):
         except (httpx.HTTPError, ValueError):
             return ""
 
-    def generate(
-        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[Answer]]:
-        """See `ChatModel`; raises what `as_they_come` raises."""
-        early: dict[int, Answer] = {}
-        batch: list[Answer] = []
-        following = 0
-        for some in self.as_they_come(prompts, sampling, batch_size, seed):
-            early |= dict(some)
-            while following in early:
-                batch.append(early.pop(following))
-                following += 1
-                if len(batch) == batch_size:
-                    yield batch
-                    batch = []
-        if batch:
-            yield batch
-
     def as_they_come(
         self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[list[tuple[int, Answer]]]:
