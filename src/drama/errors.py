@@ -1,7 +1,7 @@
 """Errors a user can act on: what is wrong, where, and what to do. Any other exception is a bug.
 
-The command line prints a `DramaError` as two lines and exits with status 2, without a traceback. A call from
-Python that can't be meant is a `TypeError`.
+The command line prints a `DramaError` as two lines and exits with status 2, without a traceback. A wrong type
+in a call from Python is a `TypeError`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

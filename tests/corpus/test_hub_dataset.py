@@ -60,8 +60,8 @@ def test_as_an_input_of_the_stage(tmp_path: Path) -> None:
         ("?title=head", "'head' is missing"),
         ("?text=body&title=head", "'head' is missing \\(there are: key, body, language\\)"),
         ("?text=body&id=body&lang=key&split=other", "no split 'other' \\(there are: train, mine\\)"),
-        ("?column=body", "'column' is no option"),
-        ("?text=", "'text' is no option, or empty"),
+        ("?column=body", "'column' is an unknown or empty option"),
+        ("?text=", "'text' is an unknown or empty option"),
     ],
 )
 def test_mistakes_are_named(options: str, message: str, tmp_path: Path) -> None:

@@ -71,10 +71,10 @@ augment: {{label: {{retrievers: [./no-such-retriever]}}}}
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("run: r\ntrain: {steps: yes}\n", r"train\.steps: expected no true"),
+        ("run: r\ntrain: {steps: yes}\n", r"train\.steps: true does not fit here"),
         ("run: r\ntrain: {optimiser: {learning_rate: .inf}}\n", r"learning_rate: input should be a finite"),
         ("run: r\ntrain: {optimiser: {learning_rate: .nan}}\n", r"learning_rate: input should be a finite"),
-        ("run: on\n", r"run: expected no true"),
+        ("run: on\n", r"run: true does not fit here"),
         ("run: r\nseed: -1\n", r"seed: input should be greater than or equal to 0"),
         ("run: r\n1: 2\n", r"1: keys should be strings"),
         ("run: r\n? [a]\n: 1\n", r"not valid YAML"),

@@ -82,7 +82,7 @@ def test_judgments(content: bytes, message: str, tmp_path: Path) -> None:
         ("q Q0 d 1 0.5", "expected 6 columns, found 5"),
         ("q Q0 d 1 high t", "'high' is not a number"),
         ("q Q0 d 1 nan t", "'nan' is not a number"),
-        ("q Q0 a 2 0.5 t", "document 'a' is there twice for query 'q'"),
+        ("q Q0 a 2 0.5 t", "document 'a' is listed twice for query 'q'"),
     ],
 )
 def test_runs(line: str, message: str, tmp_path: Path) -> None:

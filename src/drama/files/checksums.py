@@ -1,8 +1,8 @@
 """Checksums of files that a later step reads: a flipped bit or a torn end is found before use.
 
 CRC-32 finds every error of up to 32 bits in a row and misses one in four thousand million of the others. It
-reads 4 GB/s on one core where SHA-256 reads 1.8. It is no protection against somebody who wants to deceive:
-model folders, which go from hand to hand, list their files' SHA-256 instead (`drama.models.files`).
+reads 4 GB/s on one core where SHA-256 reads 1.8. It does not protect against tampering: model
+folders, which go from hand to hand, list their files' SHA-256 instead (`drama.models.files`).
 """
 
 import json

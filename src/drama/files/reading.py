@@ -1,8 +1,8 @@
 """Text from outside becomes text here, with one rule: it is UTF-8, with or without a byte order mark.
 
-What is not is an error that names the file and line; nothing is guessed, dropped or replaced. (A web page may
-name another encoding: `corpus.readers.web_page`.) Names of files and folders need not be text: they are read
-whatever they are called, and `legible` makes ids and titles of them.
+Anything else is an error that names the file and line; nothing is guessed, dropped or replaced. (A web page
+may name another encoding: `corpus.readers.web_page`.) Names of files and folders need not be text: files are
+read whatever they are called, and `legible` turns their names into ids and titles.
 """
 
 import codecs

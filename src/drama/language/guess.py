@@ -68,8 +68,8 @@ class LanguageGuesser:
     def named(
         self, texts: Iterable[tuple[T, str]], text: Callable[[T], str] = str
     ) -> Iterator[tuple[T, str]]:
-        """Each item with its language: its own, or where that is empty a guess; a text without letters, or in
-        none that is likely, has none.
+        """Each item with its own language, or with a guess where that is empty. The guess is empty for a text
+        without letters, and where no language is likely.
 
         Args:
             texts: items and their own languages.
@@ -89,9 +89,9 @@ class LanguageGuesser:
         yield from self._guess(block, text)
 
     def rare(self) -> dict[str, str]:
-        """Guessed languages that are too rare to be believed, and in place of each the most frequent one of
-        its script. Believed is a language that has a script for itself, that a text names, or that was to
-        choose from.
+        """Guessed languages that are too rare to be believed, each with the most frequent one of its script,
+        which takes its place. A language that has a script to itself, that a text names, or that was to
+        choose from is always believed.
         """
         total = self._guessed.total()
         least = max(_FEW if total >= _FEW_OF else 0, _SHARE * total)

@@ -38,7 +38,7 @@ _ENUMERATOR = regex.compile(r"[(\[]?(?:\p{N}{1,3}|\p{L})\.")
 
 
 def joins(sentence: str, following: str, lang: str) -> bool:
-    """Whether a stop without a space after it, or what else ends the one piece, does not end a sentence.
+    """Whether a stop without a space after it, or whatever else ends the first piece, ends no sentence.
 
     >>> [joins(*pieces, "en") for pieces in [("3.", "50"), ("by J.", "Smith"), ("see www.example.", "Org")]]
     [True, True, True]

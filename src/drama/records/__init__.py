@@ -1,6 +1,6 @@
 """The nouns: small frozen records, and the readers and writers of the files they live in."""
 
-from drama.records.collection import Collection, Judged, qrels_file, queries_file, read_judged
+from drama.records.collection import Collection, qrels_file, queries_file, read_judged
 from drama.records.document import (
     Document,
     DocumentRows,
@@ -15,7 +15,7 @@ from drama.records.document import (
     write_passages,
 )
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
-from drama.records.hit import Hit, Run, has_signal, rank, ranked, read_trec_run, write_trec_run
+from drama.records.hit import Hit, has_signal, rank, ranked, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.parquet import open_parquet
 from drama.records.query import Query, read_queries, write_queries
@@ -28,12 +28,10 @@ __all__ = [
     "Documents",
     "Example",
     "Hit",
-    "Judged",
     "Passages",
     "Qrels",
     "Query",
     "Reading",
-    "Run",
     "Texts",
     "count_passages",
     "has_signal",

@@ -67,8 +67,8 @@ class DocumentRows:
     """Makes documents of the rows of one file or table; the rules are the same in every format.
 
     An id is text or an integer, unique, not empty and without control characters; without an id column it is
-    the row's number. A text may be null: it is empty then. `lang` becomes the one code of its language. A
-    `source` that is no text counts only where its column is named.
+    the row's number. A null text is empty. `lang` becomes the one code of its language. A `source` that is
+    not text is ignored unless its column is named.
 
     >>> rows = DocumentRows("a.parquet", Reading("a"), unit="row")
     >>> rows.columns(["docid", "body", "title"])

@@ -65,7 +65,7 @@ def order(
     [2, 1]
     """
     rows_K = np.arange(len(scores_N)) if among is None else among
-    if k is not None and 0 < k < len(rows_K):  # what ties with the k-th stays in, for its id may be higher
+    if k is not None and 0 < k < len(rows_K):  # what ties with the k-th stays in: its id may be higher
         among_N = scores_N[rows_K]
         rows_K = rows_K[among_N >= np.partition(among_N, -k)[-k]]
     rows_K = rows_K[np.argsort(-scores_N[rows_K], kind="stable")]
@@ -115,7 +115,7 @@ def read_trec_run(path: Path) -> Run:
 
     Raises:
         FileError: missing file, not UTF-8, wrong number of columns, a score that is not a number, or a
-            document that is there twice for a query.
+            document that is listed twice for a query.
     """
     run: Run = {}
     for number, line in read_lines(path):
@@ -130,6 +130,8 @@ def read_trec_run(path: Path) -> Run:
             raise FileError(path, f"score '{cells[4]}' is not a number", line=number)
         found = run.setdefault(cells[0], {})
         if cells[2] in found:
-            raise FileError(path, f"document '{cells[2]}' is there twice for query '{cells[0]}'", line=number)
+            raise FileError(
+                path, f"document '{cells[2]}' is listed twice for query '{cells[0]}'", line=number
+            )
         found[cells[2]] = score
     return run

@@ -50,7 +50,9 @@ class Section(BaseModel):
         if isinstance(value, bool) and bool not in _types_in(
             cls.model_fields[str(info.field_name)].annotation
         ):
-            raise ValueError(f"expected no {str(value).lower()} (YAML reads yes, no, on and off as that)")
+            raise ValueError(
+                f"{str(value).lower()} does not fit here (YAML reads yes, no, on and off as true and false)"
+            )
         return value
 
     @classmethod

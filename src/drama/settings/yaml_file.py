@@ -11,8 +11,8 @@ from drama.files.reading import is_text, read_text
 
 
 class StrictLoader(yaml.SafeLoader):
-    """YAML lets the last of two equal keys win; a recipe must not ignore the first silently. And it can spell
-    what is no text, which no file can be called or hold."""
+    """Refuses equal keys, of which YAML would ignore the first, and strings that no file can hold: with a NUL
+    or half a character."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

@@ -1,6 +1,6 @@
 """Earlier results of a stage that is redone: kept in `.previous/` until the new ones are complete.
 
-A stage with other settings must not lose what it made before to a mistake that shows only once it runs. Its
+A mistake in new settings may show only once the stage runs; it must not cost the results of the old ones. The
 earlier results are moved aside, one rename an entry, and deleted when the new manifest is complete. Until
 then they can be put back: after a failure before anything was made, or when the earlier settings return.
 
@@ -83,8 +83,8 @@ def places(folder: Path) -> list[Path]:
 
 
 def kept(folder: Path) -> set[str]:
-    """The fingerprints of what stays in `.previous/` of a complete stage: a run that was cut off, for its
-    settings may return. Nothing stays beside complete results, whose deletion was cut off.
+    """The fingerprints of what stays in `.previous/` of a complete stage: a run that was cut off, whose
+    settings may return. Beside complete results nothing stays: their deletion was cut off.
     """
     found = earlier(folder)
     return set() if any(m.status == "complete" for m in found) else {m.fingerprint for m in found}

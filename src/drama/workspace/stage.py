@@ -96,7 +96,7 @@ def open_stage(
         revision: of the stage's code: its author raises it when the same inputs give other results.
         keep: names in the folder that survive changed settings: their content is looked up by its hash.
         scratch: patterns of what only a resumed run needs; deleted when the stage is complete.
-        spare: patterns of what a later run may use, but is no output: nobody misses it.
+        spare: patterns of what a later run may use but is not an output; it may be removed.
         also: what the results depend on besides settings and inputs, such as a list of measures.
 
     Raises:

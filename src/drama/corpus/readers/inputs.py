@@ -15,6 +15,7 @@ from drama.corpus.readers.formats import (
 )
 from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
 from drama.corpus.readers.options import split_options
+from drama.corpus.readers.page import Page
 from drama.corpus.readers.python_docs import SOURCE
 from drama.errors import DramaError, FileError, Problems
 from drama.files.compression import find_file, uncompressed_name
@@ -49,11 +50,15 @@ def read_input(name: str, count: Count = str) -> Iterator[Document]:
     file = _corpus_file(path)
     if file is None:
         return _read_folder(path, reading, count)
-    reader = corpus_reader(file)
+    reader, read_page = corpus_reader(file), page_reader(file)
     if reader is not None and file is not path and uncompressed_name(file.name).lower() == _BEIR:
         # The name of a BEIR folder is what its judgments know its documents by.
         return (document._replace(source=reading.source) for document in reader(file, reading))
-    return reader(file, reading) if reader is not None else _one_page(file, reading)
+    if reader is not None:
+        return reader(file, reading)
+    if read_page is not None:
+        return _read_page(read_page, file, file.name, reading)
+    raise DramaError(f"{file}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
 
 
 def check_inputs(names: Sequence[str]) -> None:
@@ -87,7 +92,7 @@ def input_name(name: str) -> str:
 
 
 def names_sources(name: str) -> bool:
-    """Whether documents of an input name sources of their own: by its first one; of the hub's, perhaps."""
+    """Whether the documents of an input name their own sources, by the first one; assumed of the hub's."""
     if name == SOURCE or name.startswith(SCHEME):
         return name != SOURCE
     first = next(read_input(name), None)
@@ -115,11 +120,9 @@ def _corpus_file(path: Path) -> Path | None:
     """The file that holds a corpus: the path itself, or one in a folder; None for a folder of other files.
 
     Raises:
-        DramaError: of an unknown kind, or a BEIR folder without its corpus.
+        FileError: a BEIR folder without its corpus.
     """
     if not path.is_dir():
-        if corpus_reader(path) is None and page_reader(path) is None:
-            raise DramaError(f"{path}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
         return path
     corpus = next((file for name in _CORPORA if (file := find_file(path, name))), None)
     if corpus is None and find_file(path, "queries.jsonl"):
@@ -135,9 +138,9 @@ def _read_folder(folder: Path, reading: Reading, count: Count) -> Iterator[Docum
         if is_shard(file) and (reader := corpus_reader(file)):
             known = True
             yield from reader(file, Reading(reading.source, reading.columns, reading.seen, f"{name}:"))
-        elif page_reader(file) is not None:
+        elif read_page := page_reader(file):
             known = True
-            yield _read_page(file, name, reading)
+            yield from _read_page(read_page, file, name, reading)
         else:
             count("files of another kind, left out")
     if not known:
@@ -145,16 +148,9 @@ def _read_folder(folder: Path, reading: Reading, count: Count) -> Iterator[Docum
         raise FileError(folder, problem, hint=f"give {KNOWN_INPUTS}")
 
 
-def _one_page(file: Path, reading: Reading) -> Iterator[Document]:
-    yield _read_page(file, file.name, reading)
-
-
-def _read_page(file: Path, name: str, reading: Reading) -> Document:
+def _read_page(read: Callable[[Path], Page], file: Path, name: str, reading: Reading) -> Iterator[Document]:
     """The document in a file; without a title of its own it has the file's name, if it has text."""
-    reader = page_reader(file)
-    if reader is None:
-        raise DramaError(f"{file}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
-    page = reader(file)
+    page = read(file)
     title = page.title or (legible(Path(uncompressed_name(file.name)).stem) if page.text.strip() else "")
     values = {"id": name, "title": title, "text": page.text, "lang": page.lang}
-    return DocumentRows(file, reading).document(1, values)
+    yield DocumentRows(file, reading).document(1, values)

@@ -18,20 +18,21 @@ def split_options(name: str, known: Sequence[str], example: str) -> tuple[str, d
         example: a right name, for errors.
 
     Raises:
-        DramaError: nothing before the question mark, or an unknown or empty option.
+        DramaError: nothing before or after the question mark, or an option that is unknown, empty or given
+            twice.
     """
     place, mark, query = name.partition("?")
     options = parse_qsl(query, keep_blank_values=True)
-    wrong = next(
-        (key for key, value in options if key not in known or not value), "" if options or not mark else "?"
-    )
-    if not place or wrong or len(dict(options)) < len(options):
-        problem = (
-            f"'{wrong}' is no option, or empty"
-            if wrong
-            else "an option is there twice"
-            if place
-            else "no name"
-        )
+    wrong = [key for key, value in options if key not in known or not value]
+    problem = ""
+    if not place:
+        problem = "no name before the question mark" if mark else "no name"
+    elif wrong:
+        problem = f"'{wrong[0]}' is an unknown or empty option"
+    elif mark and not options:
+        problem = "no option after the question mark"
+    elif len(dict(options)) < len(options):
+        problem = "an option is given twice"
+    if problem:
         raise DramaError(f"{name}: {problem}", hint=f"like {example}; options: {', '.join(known)}")
     return place, dict(options)
