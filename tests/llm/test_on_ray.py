@@ -34,6 +34,6 @@ def test_actors_answer_as_this_process_and_refuse_another_model(
 
     torch.manual_seed(1)
     LlamaForCausalLM(LlamaConfig.from_pretrained(copied)).save_pretrained(copied)
-    with pytest.raises(DramaError, match="is another model on this node") as caught:
+    with pytest.raises(DramaError, match="has another model of this name") as caught:
         list(model.generate(CHATS, GREEDY, 2))
     assert model.identity in caught.value.message

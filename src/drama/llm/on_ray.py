@@ -54,8 +54,8 @@ def _answerer(
     engine = load_engine(name, precision, longest)
     if engine.identity != identity:
         raise DramaError(
-            f"{engine.folder}: '{name}' is another model on this node of the cluster ({engine.identity}, not "
-            f"{identity})",
+            f"{name}: an actor of the cluster has another model of this name "
+            f"({engine.identity}, not {identity})",
             hint="give every node the same files of the model",
         )
 

@@ -46,8 +46,8 @@ def _digest(file: Path) -> str | None:
     if file.suffix == ".sqlite":
         with sqlite3.connect(file) as db:
             return _hash(json.dumps(sorted(db.execute("select * from answers"))).encode())
-    if file.name.endswith((".sqlite-journal", ".sqlite-wal", ".sqlite-shm", ".lock")):
-        return None
+    if file.name.endswith((".sqlite-journal", ".sqlite-wal", ".sqlite-shm", ".lock", ".damaged")):
+        return None  # the last: a cache that was set aside, which a warning names
     if file.suffix == ".npy" and (file.parent / "places.sqlite").is_file():
         return None
     return _hash(file.read_bytes())
