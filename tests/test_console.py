@@ -53,6 +53,14 @@ def test_notes_warnings_and_progress_bars(monkeypatch: pytest.MonkeyPatch) -> No
         assert "\x1b]0" not in said
 
 
+def test_a_note_is_one_line_of_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(console, "console", Console(file=out, highlight=False, emoji=False, width=40))
+    note("many words " * 20)
+    warn("many words " * 20)
+    assert len(out.getvalue().splitlines()) == 2
+
+
 def test_hits_and_tables(
     tiny_llm: Path, tmp_path: Path, run_drama, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,13 +46,14 @@ def one_line(text: str) -> str:
 
 
 def note(message: str) -> None:
-    """Print one line of information (stderr)."""
-    console.print(printable(message), markup=False)
+    """Print one line of information (stderr). Only a terminal breaks it: in a log it stays one line."""
+    console.print(printable(message), markup=False, soft_wrap=not console.is_terminal)
 
 
 def warn(message: str) -> None:
-    """Print a warning (stderr)."""
-    console.print(printable(f"warning: {message}"), style="yellow", markup=False)
+    """Print a warning (stderr), as `note` does."""
+    text = printable(f"warning: {message}")
+    console.print(text, style="yellow", markup=False, soft_wrap=not console.is_terminal)
 
 
 class Bar(Protocol):

@@ -143,6 +143,27 @@ def test_a_write_that_fails_is_explained_whatever_the_command(
     ]
 
 
+@pytest.mark.parametrize("out", ["file", "file/folder", "n" * 300])
+def test_an_output_folder_that_cannot_be_made_is_named(out: str, run_drama: RunDrama, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "a.txt").write_text("Bees dance.")
+    done = run_drama("corpus", "a.txt", "--out", out, cwd=tmp_path)
+    assert done.code == 2
+    named, what = done.stderr.splitlines()[0].removeprefix("error: ").split(": ")
+    assert named.split("/")[0] == out.split("/")[0]
+    assert what in ("a file is there already, where a folder is needed", "the name is too long")
+
+
+def test_other_errors_of_the_system_are_said_without_their_number(
+    run_drama: RunDrama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull() -> None:
+        raise OSError(errno.EMFILE, "Too many open files", "/cache/weights")
+
+    monkeypatch.setattr("drama.cli.pull.pull", pull)
+    assert run_drama("pull").stderr == "error: /cache/weights: too many open files\n"
+
+
 def test_recipes_in_the_package(run_drama: RunDrama, tmp_path: Path) -> None:
     listed = run_drama("recipes").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["adapt", "quickstart"]

@@ -203,6 +203,23 @@ def test_folders_that_hold_no_corpus(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize("out", [".", "runs/mine", ".hidden"])
+def test_an_output_inside_the_corpus_is_refused(
+    out: str, tmp_path: Path, run_drama: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Bees dance.")
+    for command in (("corpus",), ("encode", "no-model")):
+        done = run_drama(*command, folder, "--out", folder / out)
+        assert done.code == 2
+        assert "is inside the corpus" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["a.txt"]
+    assert run_drama("corpus", folder, "--out", tmp_path / "notes-2").code == 0
+    write(folder / "corpus.jsonl", ROWS)  # now a BEIR folder, of which only this file is read
+    assert run_drama("corpus", folder, "--out", folder / "runs").code == 0
+
+
 def test_sources_that_rows_name_are_kept(tmp_path: Path) -> None:
     own = write(tmp_path / "own.jsonl", ROWS)
     beir = write(tmp_path / "beir/corpus.jsonl", [{"_id": "a", "text": "three", "source": "web"}])

@@ -48,3 +48,9 @@ def test_settings_take_a_language_by_any_of_its_codes() -> None:
     assert left_out == {"lang": ["de"], "source": ["DE-DE"]}
     with pytest.raises(DramaError, match="once"):
         CorpusSettings.parse({"languages": ["deu", "de"]}, "corpus")
+
+
+@pytest.mark.parametrize("name", ["english", "German", "e", ""])
+def test_a_languages_name_is_no_code_in_settings(name: str) -> None:
+    with pytest.raises(DramaError, match=f"languages.*'{name}' is no language code; codes are like en"):
+        CorpusSettings.parse({"languages": [name]}, "corpus")

@@ -214,9 +214,13 @@ def test_index_finds_and_notices_another_model(tiny_llm: Path, texts: list[str],
     Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64)).save(tmp_path / "model")
     documents = [Document(f"d{i}", "", t) for i, t in enumerate(texts)]
     encode_for_index(tmp_path / "model", documents, tmp_path / "index")
-    with pytest.raises(FileError, match="not an index"):
+    with pytest.raises(FileError, match=r"not an index[^→]*→ run `drama index .*/index` first"):
         Index.open(tmp_path / "index")
     assert build_index(tmp_path / "index") == 8
+    with pytest.raises(FileError, match=r"not an index[^→]*→ did you mean .*/index\?"):
+        Index.open(tmp_path)
+    with pytest.raises(FileError, match=r"not an index[^→]*→ make it with"):
+        Index.open(tmp_path / "model")
     index = Index.open(tmp_path / "index")
     assert len(index) == 8
     found = index.search(texts[3], k=3)

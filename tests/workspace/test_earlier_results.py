@@ -4,7 +4,9 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,20 @@ def test_a_mistake_that_shows_late_loses_nothing(tmp_path: Path) -> None:
             work(tmp_path, size=2, mistake=mistake)  # type: ignore[arg-type]
         assert results(tmp_path) == FIRST
     assert work(tmp_path)
+
+
+def test_what_is_kept_is_said_and_nothing_where_there_is_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(**how: Any) -> str:
+        with suppress(RuntimeError):
+            work(tmp_path, **how)
+        return capsys.readouterr().err
+
+    assert said(mistake=RuntimeError()) == ""
+    assert said(size=2, mistake=RuntimeError(), late=True) == ""  # the first run had made nothing
+    assert "(size): started afresh; what was begun is kept until it is done" in said(size=3)
+    assert "(size): redone; the earlier results are kept until it is done" in said(size=4)
 
 
 def test_earlier_results_are_kept_until_the_new_ones_are_complete(tmp_path: Path) -> None:
@@ -187,7 +203,7 @@ def test_a_missing_or_changed_file_of_a_complete_stage_is_named(tmp_path: Path) 
     with pytest.raises(FileError, match=r"events: .*2 bytes instead of 1"):
         work(first)
     (first / "events").unlink()
-    with pytest.raises(FileError, match=r"events: .*is missing"):
+    with pytest.raises(FileError, match=r"events: is missing from what the stage 'demo' left"):
         work(first)
     (first / "events").write_text("2")  # the same size
     assert work(first)

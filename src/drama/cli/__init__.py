@@ -115,5 +115,13 @@ def main() -> None:
             raise
         from drama.console import printable
 
-        print(printable(f"error: {found or error}"), file=sys.stderr)
+        print(printable(f"error: {found or _in_words(error)}"), file=sys.stderr)
         sys.exit(2)
+
+
+def _in_words(error: Exception) -> str:
+    """An error without the system's number."""
+    if isinstance(error, OSError) and error.strerror:
+        named = f"{legible(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+        return named + error.strerror[:1].lower() + error.strerror[1:]
+    return str(error)

@@ -21,12 +21,13 @@ def encode(
 
     from drama.console import note
     from drama.corpus.duplicates import with_text
-    from drama.corpus.readers.inputs import read_input
+    from drama.corpus.readers.inputs import check_outside, read_input
     from drama.errors import DramaError
     from drama.search import encode_for_index
 
     if dtype not in ("float32", "float16"):
         raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
+    check_outside(corpus, out)
     left_out: Counter[str] = Counter()
 
     def count(outcome: str) -> None:

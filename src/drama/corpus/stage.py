@@ -44,7 +44,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
         DramaError: an input is missing or broken, two have the same name, a language can't be detected, the
             tokenizer is missing, a chunk's id is another document's, or nothing is left.
     """
-    hashed = _hashed_inputs(settings.inputs)
+    hashed = _hashed_inputs(settings.inputs, out)
     tokenizer = settings.chunk.tokenizer_file()
     if tokenizer is not None:
         hashed["tokenizer"] = tokenizer
@@ -73,9 +73,9 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
     return run.manifest
 
 
-def _hashed_inputs(inputs: list[str]) -> dict[str, Path]:
+def _hashed_inputs(inputs: list[str], out: Path) -> dict[str, Path]:
     """The inputs' files and folders, by which the stage knows whether it is up to date."""
-    check_inputs(inputs)
+    check_inputs(inputs, out)
     files = {f"input {input_name(name)}": hashed_part(name) for name in inputs if name != SOURCE}
     found = {name: path for name, path in files.items() if path is not None}
     return found | ({f"input {SOURCE}": release_file()} if SOURCE in inputs else {})

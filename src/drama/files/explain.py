@@ -26,6 +26,11 @@ _FORBIDDEN = {
     errno.EACCES: "no permission to write",
     errno.EPERM: "no permission to write",
 }
+_UNUSABLE = {
+    errno.EEXIST: "a file is there already, where a folder is needed",
+    errno.ENOTDIR: "a part of this path is a file, and no folder",
+    errno.ENAMETOOLONG: "the name is too long",
+}
 _FREE = "free some and run the same command again: it resumes from there"
 _ALLOW = "make it writable, or name another folder"
 _DENIED = (errno.EACCES, errno.EPERM)
@@ -82,6 +87,8 @@ def write_error(error: BaseException, path: Path | None = None) -> FileError | N
         return FileError(
             path or named or "the disk", f"{_FULL[number]}; what was saved before is kept", hint=_FREE
         )
+    if number in _UNUSABLE and named is not None:
+        return FileError(named, _UNUSABLE[number], hint="name another")
     if number not in _FORBIDDEN:
         return None
     if named is not None and path is not None and not _is_within(named, path):  # an input, or a cache

@@ -54,5 +54,11 @@ def normalise_language(code: str) -> str:
     return "" if language in _NO_LANGUAGE else _SHORT.get(language, language)
 
 
-Language = Annotated[str, AfterValidator(normalise_language)]
+def _from_settings(code: str) -> str:
+    if _TAG.fullmatch(code.strip().lower()) is None:
+        raise ValueError(f"'{code}' is no language code; codes are like en, de or zh-Hant")
+    return normalise_language(code)
+
+
+Language = Annotated[str, AfterValidator(_from_settings)]
 """A language in settings, by any of its codes."""

@@ -23,7 +23,8 @@ def describe(name: str, folder: Path, shape: Shape | None = None) -> dict[str, A
     config = open_config(folder)
     shape = shape or parent_shape(config)
     body, whole = parameters(child_config(config, shape, range(shape.layers)))
-    note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")
+    sizes = ", ".join(f"{part} {size}" for part, size in shape._asdict().items())
+    note(f"prune: {name}: {sizes}: {body:,} parameters + {whole - body:,} of embeddings")
     return {f"parameters_{name}": whole, f"parameters_{name}_without_embeddings": body}
 
 

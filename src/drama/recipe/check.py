@@ -30,7 +30,7 @@ def check(recipe: Recipe) -> None:
     problems = Problems()
     needs = _needs(recipe, problems)
     with problems.collect():
-        check_inputs(recipe.corpus.inputs)
+        check_inputs(recipe.corpus.inputs, Path(recipe.run))
     for rule in (_check_distillation, _check_sources, _check_known_items):
         with problems.collect():
             rule(recipe)
@@ -112,7 +112,10 @@ def _check_widths(recipe: Recipe) -> None:
     width = _student_width(recipe)
     dims = recipe.train.retriever.dims
     if dims and max(dims) > width:
-        raise DramaError(f"train.retriever.dims: {max(dims)} is above the student's width {width}")
+        raise DramaError(
+            f"train.retriever.dims: {max(dims)} is above the student's width {width}",
+            hint=f"name widths of at most {width}, or an empty list: --set train.retriever.dims=[]",
+        )
     dim = recipe.index.dim
     if dim is not None and dim not in (*dims, width):
         raise DramaError(

@@ -87,8 +87,7 @@ class Index:
         """Open a folder that `build_index` finished, and load its model."""
         path = folder / INFO
         if not path.is_file():
-            hint = "make it with `drama encode MODEL CORPUS --out DIR` and `drama index DIR`"
-            raise FileError(folder, "not an index (no index.json)", hint=hint)
+            raise FileError(folder, "not an index (no index.json)", hint=_way_to(folder))
         about = read_sealed_json(path, hint=_AGAIN)
         _check_parts(folder, about["checksums"])
         encoder = load_encoder(about["model"], about["max_length"])
@@ -110,6 +109,15 @@ class Index:
         """
         check_list([query], "query")
         if not query.strip():
-            raise DramaError("the query is empty", hint="write what is looked for")
+            raise DramaError("the query is empty", hint="write what you are looking for")
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]
+
+
+def _way_to(folder: Path) -> str:
+    """How a folder that is no index becomes one, or where one is."""
+    if (folder / ENCODED).is_file():
+        return f"run `drama index {folder}` first"
+    if (folder / "index" / INFO).is_file():
+        return f"did you mean {folder / 'index'}?"
+    return "make it with `drama encode MODEL CORPUS --out DIR` and `drama index DIR`"

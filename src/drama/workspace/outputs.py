@@ -96,9 +96,13 @@ def _check(path: Path, folder: Path, manifest: Manifest) -> None:
 
 
 def _error(file: Path, folder: Path, manifest: Manifest, what: str) -> FileError:
+    is_there = file.is_file()
+    left = f"what the stage '{manifest.stage}' left"
     return FileError(
         file,
-        f"is damaged or was changed by hand: it {what}, and is not what the stage '{manifest.stage}' left",
+        f"is damaged or was changed by hand: it {what}, and is not {left}"
+        if is_there
+        else f"is missing from {left}",
         hint=f"put it back, or remove {folder} to redo the stage; a version of your own belongs in another "
         "folder",
     )

@@ -218,9 +218,15 @@ class _Opening:
         """Move the results of other settings aside. Returns the manifest of these, if there are any."""
         stage, folder = self.now.stage, self.folder
         wanted = [m for m in previous.earlier(folder) if m.fingerprint == self.now.fingerprint]
-        what = "the earlier results are back" if wanted else "redone; the earlier results are kept until then"
-        note(f"{stage}: {self._why(before)}: {what} ({folder})")
         has_files = self._has_files()
+        if wanted:
+            what = "the earlier results are back"
+        elif before.status == "complete":
+            what = "redone; the earlier results are kept until it is done"
+        else:
+            what = "started afresh; what was begun is kept until it is done"
+        if wanted or has_files or before.status == "complete":
+            note(f"{stage}: {self._why(before)}: {what} ({folder})")
         previous.set_aside(folder, before, self.keep)
         if wanted:
             previous.put_back(folder, wanted[0])

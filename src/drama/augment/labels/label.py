@@ -79,11 +79,16 @@ def label(
     """
     ranks = settings.positive_ranks, settings.negative_ranks
     windows = scale_windows(*ranks, corpus_size, settings.depth, settings.scale_to_corpus)
-    note(f"label: positives at ranks {windows.positives or 'none'}, hard negatives at {windows.negatives}")
+    positives, negatives = map(_ranks, windows)
+    note(f"label: positives at ranks {positives}, hard negatives at {negatives}")
     for query in ranked:
         example = _example(query, windows, settings, count, scores)
         if example is not None:
             yield example
+
+
+def _ranks(window: tuple[int, int] | None) -> str:
+    return "none" if window is None else f"{window[0]} to {window[1]}"
 
 
 def label_written(candidate: Candidate) -> Example:

@@ -61,11 +61,15 @@ def read_input(name: str, count: Count = str) -> Iterator[Document]:
     raise DramaError(f"{file}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
 
 
-def check_inputs(names: Sequence[str]) -> None:
+def check_inputs(names: Sequence[str], out: Path) -> None:
     """Refuse inputs of a corpus that can't be read together, without reading them.
 
+    Args:
+        names: of the inputs.
+        out: the folder that will be written.
+
     Raises:
-        DramaError: none, two of one name, or all that are missing or of an unknown kind.
+        DramaError: none, two of one name, or all that are missing, of an unknown kind, or hold `out`.
     """
     if not names:
         raise DramaError("corpus.inputs is empty", hint="name a corpus, or 'python-docs'")
@@ -74,11 +78,26 @@ def check_inputs(names: Sequence[str]) -> None:
         with problems.collect():
             if name != SOURCE:
                 read_input(name)
+                check_outside(name, out)
     problems.raise_any()
     short = Counter(SOURCE if name == SOURCE else input_name(name) for name in names)
     name, times = short.most_common(1)[0]
     if times > 1:
         raise DramaError(f"corpus.inputs: two inputs are called '{name}'", hint="rename one of them")
+
+
+def check_outside(name: str, out: Path) -> None:
+    """Refuse an output folder inside a folder that is read: the next run would read it as documents.
+
+    Raises:
+        FileError: `out` is in the input, or is the input.
+    """
+    if name == SOURCE or name.startswith(SCHEME):
+        return
+    folder, _ = _split(name)
+    if folder.is_dir() and _corpus_file(folder) is None and out.resolve().is_relative_to(folder.resolve()):
+        hint = "name an output folder outside it"
+        raise FileError(out, f"is inside the corpus {folder}, and would be read as a part of it", hint=hint)
 
 
 def input_name(name: str) -> str:
