@@ -17,6 +17,7 @@ from harness.damage import flip
 
 from drama.compute import load_checkpoint, save_checkpoint
 from drama.errors import DramaError
+from drama.prune.surgery.plan import LayerPlan, PruningPlan
 from drama.prune.text.rows import domain_rows
 from drama.records import Document, Example, write_examples, write_passages
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings, load_encoder
@@ -104,6 +105,10 @@ class Words:
 def rows(folder: Path) -> Any:
     found, small = domain_rows(documents() * 8, Words(), "lang", 4, 0, folder / "rows")
     return [(d.name, d.rows_RL.tolist(), d.held_out_RL.tolist()) for d in found], small
+
+
+def plan(folder: Path) -> None:
+    PruningPlan([0, 2, 5], [LayerPlan(3, [0, 1], [0, 1], [4, 7])]).write(folder / "plan.json")
 
 
 def stage(folder: Path) -> None:
@@ -194,6 +199,7 @@ def kinds(retriever: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Kind]:
         "rows": Kind("rows/*", lambda folder: rows(folder) and None, rows),
         "block of the embedding store": Kind("*.npy", store, stored),
         "places of the embedding store": Kind("places.sqlite", store, stored),
+        "plan of a pruning": Kind("plan.json", plan, lambda folder: PruningPlan.read(folder / "plan.json")),
         "manifest": Kind("stage/manifest.json", stage, manifest),
         "passages.parquet": Kind("stage/passages.parquet", stage, taken),
         "examples.parquet": Kind("stage/examples.parquet", stage, taken),
@@ -205,8 +211,9 @@ def kinds(retriever: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Kind]:
 
 NAMES = (
     "vector shard", "ids of a shard", "vectors.json", "index", "vectors of an index", "checkpoint",
-    "token file", "rows", "block of the embedding store", "places of the embedding store", "manifest",
-    "passages.parquet", "examples.parquet", "model folder of a stage", "model folder", "answer cache",
+    "token file", "rows", "block of the embedding store", "places of the embedding store",
+    "plan of a pruning", "manifest", "passages.parquet", "examples.parquet", "model folder of a stage",
+    "model folder", "answer cache",
 )  # fmt: skip
 
 

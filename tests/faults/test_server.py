@@ -12,6 +12,7 @@ KEPT_AFTER = 1.0
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it may start the servers
 def test_answers_are_kept_through_a_kill(trials: Trials) -> None:
     world = trials.world
     words = sets("server.timeout=20", "synthesize.documents=16", "server.concurrency=1")

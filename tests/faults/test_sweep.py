@@ -59,7 +59,7 @@ def keep(stage: str, fault: str, verdicts: dict[int, Verdict]) -> None:
         (folder / f"{stage}.{fault}.json").write_text(json.dumps(cell, indent=1) + "\n")
 
 
-@pytest.mark.timeout(36000 if POINTS else 300)
+@pytest.mark.timeout(36000 if POINTS else 900)  # the first one starts the servers
 @pytest.mark.parametrize(("stage", "fault"), cells(), ids=lambda value: value)
 def test_the_same_command_ends_as_if_nothing_had_happened(stage: str, fault: str, trials: Trials) -> None:
     if fault in MOUNTS and not can_mount():

@@ -36,6 +36,7 @@ def train(trials: Trials, out: Path, at: int | None = None) -> list[Ended]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # it may start the servers
 def test_kill_minus_nine_of_two_processes(trials: Trials) -> None:
     out = trials.root / "two/out"
     whole = train(trials, out)

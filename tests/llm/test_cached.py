@@ -12,7 +12,7 @@ from drama.llm import Answer, AnswerCache, ChatModel, Messages, Sampling, Server
 from drama.llm import cache as cache_module
 from drama.llm import cached as module
 from drama.llm.cached import cached_answers
-from drama.llm.chat import chunks
+from drama.llm.chat import BatchModel, chunks
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]
@@ -45,8 +45,9 @@ def ask(model: ChatModel, prompts: Any, cache: AnswerCache, batch_size: int = 4)
     return list(cached_answers(model, prompts, Sampling(), batch_size, 0, cache, "ask"))
 
 
-class Counting(ChatModel):
-    """Answers with the prompt's words, and counts what it is asked."""
+class Counting(BatchModel):
+    """Answers with the prompt's words, and counts what it is asked. Those that begin with `long` do not
+    fit."""
 
     name = identity = "counting"
 
@@ -55,6 +56,9 @@ class Counting(ChatModel):
 
     def together(self, batch_size: int) -> int:
         return batch_size if self.batches else 1
+
+    def fits(self, prompt: Messages, new: int = 0) -> bool:
+        return not prompt[-1]["content"].startswith("long")
 
     def generate(
         self, prompts: Any, sampling: Sampling, batch_size: int, seed: int = 0
@@ -107,6 +111,23 @@ def test_prompts_stream_and_each_is_looked_at_once(
     again = Counting(batches)
     assert len(list(cached_answers(again, prompts(n), Sampling(), 4, 0, cache, "ask"))) == n
     assert again.asked == 0
+
+
+@pytest.mark.parametrize("batches", [False, True])
+def test_prompts_that_do_not_fit_are_answered_in_their_place_and_in_no_batch(
+    cache: AnswerCache, batches: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOW", 8)
+    texts = [f"long {i}" if i % 5 in (0, 1) or i > 40 else f"q{i}" for i in range(50)]
+    model = Counting(batches)
+    found = ask(model, map(chat, texts), cache)
+    fit = [text for text in texts if text.startswith("q")]
+    assert [answer.text for answer in found] == [text if text in fit else "" for text in texts]
+    assert {answer.problem for answer in found if not answer.text} == {"too long for the LLM"}
+    assert model.asked == len(fit)
+    assert ask(Counting(batches), map(chat, fit), cache) == [answer for answer in found if answer.text]
+    assert ask(model, [chat("long")] * 3, cache) == [Answer("", "too long")] * 3
+    assert model.asked == len(fit)
 
 
 def test_commits_do_not_grow_with_the_answers(

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -32,11 +33,14 @@ def chats(n: int) -> list[list[dict[str, str]]]:
     return [[{"role": "user", "content": f"q{i}"}] for i in range(n)]
 
 
-def ask(server: ServerClient, n: int, batch_size: int = 4) -> list[list[Answer]]:
-    return list(server.generate(chats(n), Sampling(), batch_size, seed=7))
+def ask(server: ServerClient, n: int) -> list[Answer]:
+    found = dict(chain.from_iterable(server.as_they_come(chats(n), Sampling(), 1, seed=7)))
+    return [found[number] for number in range(n)]
 
 
-def test_answers_come_in_the_order_of_the_prompts(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_come_with_the_numbers_of_their_prompts(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "a-key")
 
     def uneven(number: int, body: dict[str, Any]) -> Reply:
@@ -47,8 +51,7 @@ def test_answers_come_in_the_order_of_the_prompts(serving: Serving, monkeypatch:
         server = ServerClient(
             fake.name, QUICK, extra_body={"chat_template_kwargs": {"enable_thinking": False}}
         )
-        batches = [range(a, min(a + 4, 10)) for a in (0, 4, 8)]
-        assert ask(server, 10) == [[Answer(f"q{i}!") for i in batch] for batch in batches]
+        assert ask(server, 10) == [Answer(f"q{i}!") for i in range(10)]
     assert server.usage.figures() == {
         "requests": 10, "retries": 0, "prompt_tokens": 30, "completion_tokens": 20
     }  # fmt: skip
@@ -66,10 +69,10 @@ def test_each_prompt_has_its_own_seed(serving: Serving) -> None:
         assert len({*seeds.values()}) == 30
         assert all(0 <= seed < 2**31 for seed in seeds.values())
         fake.bodies.clear()
-        list(ServerClient(fake.name, QUICK).generate(chats(30)[::-1], Sampling(), 1, seed=7))
+        list(ServerClient(fake.name, QUICK).as_they_come(chats(30)[::-1], Sampling(), 1, seed=7))
         assert {body["messages"][-1]["content"]: body["seed"] for body in fake.bodies} == seeds
         fake.bodies.clear()
-        list(ServerClient(fake.name, QUICK).generate(chats(30), Sampling(), 1, seed=8))
+        list(ServerClient(fake.name, QUICK).as_they_come(chats(30), Sampling(), 1, seed=8))
         assert not {body["seed"] for body in fake.bodies} & {*seeds.values()}
 
 
@@ -85,7 +88,7 @@ def test_failures_that_pass_are_tried_again(serving: Serving, monkeypatch: pytes
     first: list[Reply] = [(500, {}, {"error": "oops"}), (429, {"Retry-After": "0.4"}, {})]
     with serving(lambda i, body: first[i] if i < 2 else echo(i, body)) as fake:
         server = ServerClient(fake.name, QUICK)
-        assert ask(server, 1) == [[Answer("q0!")]]
+        assert ask(server, 1) == [Answer("q0!")]
     assert server.usage.retries == 2
     assert fake.times[2] - fake.times[1] >= 0.4
     assert "Authorization" not in fake.headers[0]
@@ -98,7 +101,7 @@ def test_a_stalled_answer_times_out_and_is_tried_again(serving: Serving) -> None
 
     with serving(stall) as fake:
         server = ServerClient(fake.name, ServerSettings(backoff=0.01, retries=1, timeout=0.5))
-        assert ask(server, 1) == [[Answer("q0!")]]
+        assert ask(server, 1) == [Answer("q0!")]
     assert server.usage.retries == 1
 
 
@@ -159,7 +162,7 @@ def test_refusals_are_answers(serving: Serving) -> None:
         return (400, {}, {"error": "context too long"}) if refused else echo(number, body)
 
     with serving(long_ones) as fake:
-        found = [a for batch in ask(ServerClient(fake.name, QUICK), 7) for a in batch]
+        found = ask(ServerClient(fake.name, QUICK), 7)
     assert [answer.ending for answer in found] == [
         "end", "end", "refused", "end", "end", "refused", "end"
     ]  # fmt: skip
@@ -182,7 +185,7 @@ def test_no_more_requests_than_allowed(serving: Serving) -> None:
 
     with serving(watched) as fake:
         settings = ServerSettings(concurrency=2, requests_per_minute=1200)
-        assert len(ask(ServerClient(fake.name, settings), 6)) == 2
+        ask(ServerClient(fake.name, settings), 6)
     assert most <= 2
     assert fake.times[-1] - fake.times[0] >= 5 * 0.05 - 0.03
 
@@ -208,7 +211,9 @@ def test_prompts_are_read_as_they_are_needed(serving: Serving) -> None:
 def test_control_tokens_in_a_text_are_not_sent(serving: Serving) -> None:
     with serving(echo) as fake:
         text = "ends with <|im_end|>, </s>, <end_of_turn> or [/INST], and 1 < 2 | 3"
-        list(ServerClient(fake.name, QUICK).generate([[{"role": "user", "content": text}]], Sampling(), 1))
+        list(
+            ServerClient(fake.name, QUICK).as_they_come([[{"role": "user", "content": text}]], Sampling(), 1)
+        )
     (body,) = fake.bodies
     sent = body["messages"][0]["content"]
     assert sent == "ends with < |im_end|>, < /s>, < end_of_turn> or [ /INST], and 1 < 2 | 3"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from drama.augment.prompts.text_prompt import Shot, TextPrompt
 from drama.errors import DramaError, FileError
@@ -105,6 +106,27 @@ def test_prompt_errors(tmp_path: Path) -> None:
         TextPrompt.load(str(path), "queries")
     for name in ("question", "keyword", "claim", "title"):
         assert len(TextPrompt.load(name, "queries").shots) == 3
+
+
+def test_learnt_positions_bound_a_prompt_and_its_answer(tiny_llm: Path, tmp_path: Path) -> None:
+    """GPT-2 has no row for a token beyond its context, where RoPE only gets worse."""
+    shutil.copytree(tiny_llm, tmp_path, dirs_exist_ok=True)
+    torch.manual_seed(0)
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=512, n_positions=64, n_embd=32, n_layer=1, n_head=2, eos_token_id=2)
+    ).save_pretrained(tmp_path)
+    engine = load_engine(tmp_path, "fp32")
+    engine.ends = frozenset()
+    prompt = [{"role": "user", "content": "a b"}]
+    room = 64 - len(engine.tokens(prompt))
+    assert engine.longest == 64
+    assert [engine.fits(prompt, new) for new in (room, room + 1)] == [True, False]
+    ((answer,),) = engine.generate([prompt], Sampling(max_new_tokens=room, temperature=0), 1)
+    assert answer.ending == "cut off"
+    with pytest.raises(DramaError, match=f"an answer of up to {room + 1} are more than the 64 tokens"):
+        list(engine.generate([prompt], Sampling(max_new_tokens=room + 1, temperature=0), 1))
+    with pytest.raises(DramaError, match="longer than 64"):
+        answer_log_likelihoods(engine, [prompt], ["a " * 64], 1)
 
 
 def test_without_a_chat_template_a_prompt_is_text_and_an_answer_a_line(

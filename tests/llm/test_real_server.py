@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,8 @@ def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
     engine = load_engine(tiny_llm, "fp32")
     expected = [answer.text for batch in engine.generate(chats, sampling, 1) for answer in batch]
     server = ServerClient(f"{address}#{tiny_llm}", ServerSettings(concurrency=2, prices=(1.0, 2.0)))
-    found = [answer.text for batch in server.generate(chats, sampling, 2, seed=3) for answer in batch]
-    assert found == expected
+    found = dict(chain.from_iterable(server.as_they_come(chats, sampling, 1, seed=3)))
+    assert [found[number].text for number in range(3)] == expected
     assert server.usage.requests == 3
     assert server.usage.prompt_tokens == engine.usage.prompt_tokens
     assert server.usage.completion_tokens > 0
@@ -66,5 +67,5 @@ def test_answers_are_those_of_the_engine(address: str, tiny_llm: Path) -> None:
 def test_a_model_that_is_not_there_is_named(address: str, tmp_path: Path) -> None:
     server = ServerClient(f"{address}#{tmp_path}/nothing", ServerSettings(retries=0))
     with pytest.raises(DramaError) as caught:
-        list(server.generate([[{"role": "user", "content": "?"}]], Sampling(), 1))
+        list(server.as_they_come([[{"role": "user", "content": "?"}]], Sampling(), 1))
     assert address in caught.value.message

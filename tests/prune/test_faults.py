@@ -117,6 +117,6 @@ def test_tokens_pay_for_all_that_is_read(tiny_llm: Path, texts: list[str], tmp_p
 
 
 def test_rows_longer_than_the_parents_positions_are_refused(tiny_llm: Path) -> None:
-    values = {"parent": str(tiny_llm), "shape": {"layers": 2}, "recovery": {"max_length": 513}}
-    with pytest.raises(DramaError, match=r"prune\.recovery\.max_length 513: .*\n.*at most 512"):
+    values = {"parent": str(tiny_llm), "shape": {"layers": 2}, "recovery": {"max_length": 4097}}
+    with pytest.raises(DramaError, match=r"prune\.recovery\.max_length 4097: .*\n.*at most 4096"):
         planned_rounds(PruneSettings.parse(values, "prune"))

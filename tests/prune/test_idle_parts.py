@@ -17,7 +17,7 @@ from drama.prune.families import family_of
 from drama.prune.learn.domains import Domain, Mixture
 from drama.prune.learn.settings import DomainSettings
 from drama.prune.learn.updates import Log, update
-from drama.prune.methods.shearing.hard_concrete import LOG_ALPHA_BOUNDS, without_noise
+from drama.prune.methods.shearing.hard_concrete import without_noise
 from drama.prune.methods.shearing.learn import MaskLearner
 from drama.prune.methods.shearing.settings import ShearingSettings
 from drama.prune.scores import Scores
@@ -132,5 +132,4 @@ def test_idle_parts_fall(kind: str, seed: int, tmp_path: Path) -> None:
     keep = learner.kinds[kind].keep
     gap_R = falling_RP[:, keep - 1] - falling_RP[:, keep]
 
-    width = LOG_ALPHA_BOUNDS[1] - LOG_ALPHA_BOUNDS[0]
-    assert (gap_R > width / 4).all()
+    assert (gap_R > 1).all()  # of 9.2 at most; measured: 2.7 once, else 6.5 and more

@@ -10,6 +10,7 @@ import pytest
 
 from drama.errors import FileError
 from drama.files import write_json, write_text
+from drama.files.checksums import write_sealed_json
 from drama.report import print_results, print_summary, write_report
 from drama.report.plots import bars, loss_curve, pruning_curves, small_curves, widths
 from drama.settings import Section
@@ -50,7 +51,7 @@ def run(tmp_path: Path) -> Path:
         stage.figures["languages_lost"] = "lost (more than 2 times): <yo> (x3.06)"
         values = [[0.0, 0.5], [1.0, 0.25]]
         maps = [{"title": "heads: $kept$", "rows": "layer", "columns": "head", "values": values}]
-        write_json(stage.folder / "round-1/maps.json", maps)
+        write_sealed_json(stage.folder / "round-1/maps.json", {"maps": maps})
     with open_stage(folder / "augment", "augment", Demo(), {}, seed=7) as stage:
         counts = {"positives": [0, 1, 3], "<dropped> $x": [2, 0, 0]}
         stage.figures["histograms"] = {"scores": {"edges": [0.0, 0.5, 1.0, 1.5], "counts": counts}}
@@ -122,7 +123,7 @@ def test_no_text_from_outside_is_markup(tmp_path: Path) -> None:
             language = {"name": evil, **numbers, "read": False, "lost": True}
             stage.figures |= {"perplexity_by_language": [language], "languages_lost": evil}
             maps = [{"title": evil, "rows": evil, "columns": evil, "values": [[0.0, 0.5]]}]
-            write_json(stage.folder / "round/maps.json", maps)
+            write_sealed_json(stage.folder / "round/maps.json", {"maps": maps})
             mask = {"sparsity": {evil: 0.1}, "wanted_sparsity": {evil: 0.2}, "multipliers": {evil: [-1, 1]}}
             shares = {"domain_losses": {evil: 3.0}, "domain_shares": {evil: 1.0}}
             event = {"step": 1, "loss": 1.0, **mask, **shares, "held_out": {evil: 0.5}}

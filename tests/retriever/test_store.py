@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from drama.console import progress
-from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
+from drama.errors import DramaError
+from drama.retriever import EmbeddingStore, RayEncoding, Retriever, RetrieverSettings, load_encoder
 from drama.retriever.store.missing import Missing
 from drama.retriever.store.places import KEY, Places
 from drama.retriever.vectors import Array
+from drama.workers import RaySettings
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +68,15 @@ def test_no_text_is_handed_out_twice_while_blocks_are_under_way(tmp_path: Path) 
         assert list(missing.blocks()) == [["a"], ["b"], ["c"], ["d"]]  # none of them encoded yet
     assert missing.keys.decode() == "".join(text * KEY for text in texts)
     assert [missing.encoded() for _ in range(4)] == [["a" * KEY], ["b" * KEY], ["c" * KEY], ["d" * KEY]]
+
+
+def test_an_actor_with_another_model_of_this_name_makes_no_vectors(tiny_llm: Path, tmp_path: Path) -> None:
+    """What an actor does, in this process: Ray itself is not installed."""
+    folder = tmp_path / "model"
+    Retriever.from_llm(tiny_llm, RetrieverSettings()).save(folder)
+    driver = load_encoder(folder)
+    spread = RayEncoding(str(folder), None, driver.precision, driver.fingerprint, RaySettings())
+    assert spread.load().fingerprint == driver.fingerprint
+    Retriever.from_llm(tiny_llm, RetrieverSettings(query_prefix="q: ")).save(folder)
+    with pytest.raises(DramaError, match="another model of this name"):
+        spread.load()

@@ -11,7 +11,7 @@ from drama.augment.labels.settings import LabelSettings
 from drama.augment.mixture import MixtureSettings
 from drama.augment.queries.maker import Maker
 from drama.augment.rerank.settings import RerankSettings
-from drama.llm import ServerSettings, is_server, model_of, server_address
+from drama.llm import ServerSettings, is_server, model_of
 from drama.models import resolve
 from drama.search import FITTED
 from drama.settings import SAME_RESULT
@@ -33,9 +33,6 @@ class AugmentSettings(Makers):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name in self.llms():
-            if is_server(name):
-                server_address(name)
         depth = self.label.depth
         if self.synthesize.round_trip > depth:
             raise ValueError(

@@ -69,7 +69,7 @@ SEAL = len(_MARK) + 4
 
 def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON object atomically, with a checksum of its values."""
-    as_read = json.loads(json.dumps(value))
+    as_read = json.loads(json.dumps(value))  # the keys are text
     write_json(path, as_read | {_KEY: _sum_of(as_read)})
 
 

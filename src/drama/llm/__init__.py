@@ -6,7 +6,7 @@ from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
     from drama.llm.address import is_server, is_vllm, model_of, server_address
-    from drama.llm.answer import BROKEN, CUT_OFF, REFUSED, THINKING, Answer
+    from drama.llm.answer import BROKEN, CUT_OFF, REFUSED, THINKING, TOO_LONG, Answer
     from drama.llm.cache import AnswerCache
     from drama.llm.cached import cached_answers
     from drama.llm.chat import ChatModel, Messages, Sampling, Usage, chunks
@@ -21,6 +21,7 @@ __all__ = [
     "CUT_OFF",
     "REFUSED",
     "THINKING",
+    "TOO_LONG",
     "Answer",
     "AnswerCache",
     "ChatModel",

@@ -4,16 +4,19 @@ from typing import Literal, NamedTuple
 
 from drama.llm.thinking import without_thinking
 
-Ending = Literal["end", "cut off", "refused"]
+Ending = Literal["end", "cut off", "refused", "too long"]
 
 REFUSED = "refused by the server"
 """Outcome of a prompt that a server does not accept, or whose answer it holds back."""
+TOO_LONG = "too long for the LLM"
+"""Outcome of a prompt that, with room for its answer, the model does not take."""
 THINKING = "thinking not finished"
 """Outcome of an answer that is nothing but thinking."""
 CUT_OFF = "cut off"
 """Outcome of an answer whose part that matters was cut off at `max_new_tokens`."""
 BROKEN = "\ufffd"
 """The character that stands for bytes that are no character."""
+_NOT_ANSWERED = {"refused": REFUSED, "too long": TOO_LONG}
 
 
 class Answer(NamedTuple):
@@ -29,18 +32,19 @@ class Answer(NamedTuple):
     text: str
     """As it was written, thinking included; the server's words where it refuses."""
     ending: Ending = "end"
-    """`end`: the LLM ended it; `cut off` at `max_new_tokens`; `refused` by a server."""
+    """`end`: the LLM ended it; `cut off` at `max_new_tokens`; `refused` by a server; `too long`, a
+    prompt that was not sent."""
 
     @property
     def said(self) -> str:
         """The answer without thinking; empty where there is none."""
-        return "" if self.ending == "refused" else without_thinking(self.text) or ""
+        return "" if self.ending in _NOT_ANSWERED else without_thinking(self.text) or ""
 
     @property
     def problem(self) -> str:
         """Why there is no answer at all, as an outcome; empty where there is one."""
-        if self.ending == "refused":
-            return REFUSED
+        if self.ending in _NOT_ANSWERED:
+            return _NOT_ANSWERED[self.ending]
         return THINKING if without_thinking(self.text) is None else ""
 
     @property

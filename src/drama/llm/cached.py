@@ -1,5 +1,6 @@
 """Answers from the cache, and from the LLM where there is none yet."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from drama.console import note, progress
@@ -13,6 +14,7 @@ Batch = tuple[list[str], list[Messages]]
 """Prompts whose answers depend on each other, with the answers' keys."""
 WINDOW = 1 << 14
 """Prompts in memory at once."""
+_TOO_LONG = Answer("", "too long")
 _MOST_REFUSED = 8
 """If a server refuses more prompts than this, and more than it answers, something else is wrong."""
 
@@ -31,7 +33,8 @@ def cached_answers(
     the latest.
 
     An answer's key holds the model's identity, the sampling, the seed and the prompts it depends on. Equal
-    requests are sent once. A prompt that a server refuses is not sent again: that is its outcome.
+    requests are sent once. A prompt that a server refuses is not sent again: that is its outcome, as `too
+    long` is of one that the model does not take.
 
     Args:
         model: the LLM.
@@ -44,13 +47,22 @@ def cached_answers(
         total: number of prompts, for the progress bar.
 
     Raises:
-        DramaError: the model can't take a prompt, or can't be reached; a server refuses more prompts than it
+        DramaError: the model can't be reached; a server refuses more prompts than it
             answers; or another model answered before under this name.
     """
     asked = _Asked(model, sampling, seed, cache)
     size = model.together(batch_size)
+    fit: deque[bool] = deque()
+    """Whether the prompts that have been read, and not answered yet, fit."""
+
+    def fitting() -> Iterator[Messages]:
+        for prompt in prompts:
+            fit.append(model.fits(prompt, sampling.max_new_tokens))
+            if fit[-1]:
+                yield prompt
+
     with progress(title, total) as bar:
-        for window in chunks(prompts, max(size, WINDOW // size * size)):
+        for window in chunks(fitting(), max(size, WINDOW // size * size)):
             known: dict[str, Answer] = {}
             keys: list[str] = []
             missing: dict[str, Batch] = {}
@@ -67,7 +79,12 @@ def cached_answers(
             for key, answer in asked.fresh([*missing.values()], size):
                 known[key] = answer
                 bar.advance()
-            yield from (known[key] for key in keys)
+            for key in keys:
+                while not fit.popleft():
+                    bar.advance()
+                    yield _TOO_LONG
+                yield known[key]
+        yield from (_TOO_LONG for _ in fit)
 
 
 class _Asked:

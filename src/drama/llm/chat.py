@@ -73,13 +73,24 @@ class ChatModel(Protocol):
         """What the model is, as far as its identity does not say it; empty where nothing is known."""
         return ""
 
-    def fits(self, prompt: Messages) -> bool:
-        """Whether the model accepts a prompt of this length; a server may still refuse it."""
+    def fits(self, prompt: Messages, new: int = 0) -> bool:
+        """Whether the model takes a prompt of this length and `new` tokens after it; a server may still
+        refuse it."""
         return True
 
     def together(self, batch_size: int) -> int:
         """How many prompts an answer depends on: all of its batch, or (here) only its own."""
         return 1
+
+    def as_they_come(
+        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
+    ) -> Iterator[list[tuple[int, Answer]]]:
+        """Yield answers as soon as they are there, each with the number of its prompt. Prompts are read as
+        they are needed."""
+
+
+class BatchModel(ChatModel, Protocol):
+    """A model that answers batch by batch, in the order of the prompts: all but servers."""
 
     def generate(
         self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
@@ -89,7 +100,7 @@ class ChatModel(Protocol):
     def as_they_come(
         self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[list[tuple[int, Answer]]]:
-        """Yield answers as soon as they are there, each with the number of its prompt."""
+        """See `ChatModel`."""
         number = 0
         for batch in self.generate(prompts, sampling, batch_size, seed):
             yield list(enumerate(batch, start=number))

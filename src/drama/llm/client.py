@@ -126,24 +126,6 @@ class ServerClient(ChatModel):
         except (httpx.HTTPError, ValueError):
             return ""
 
-    def generate(
-        self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
-    ) -> Iterator[list[Answer]]:
-        """See `ChatModel`; raises what `as_they_come` raises."""
-        early: dict[int, Answer] = {}
-        batch: list[Answer] = []
-        following = 0
-        for some in self.as_they_come(prompts, sampling, batch_size, seed):
-            early |= dict(some)
-            while following in early:
-                batch.append(early.pop(following))
-                following += 1
-                if len(batch) == batch_size:
-                    yield batch
-                    batch = []
-        if batch:
-            yield batch
-
     def as_they_come(
         self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
     ) -> Iterator[list[tuple[int, Answer]]]:
@@ -260,20 +242,21 @@ class ServerClient(ChatModel):
                 f"{self.url}: {asks}, and server.patience is {self.settings.patience:g} minutes ({error})",
                 hint=f"is the server up? {_KEPT[0].upper()}{_KEPT[1:]}",
             ) from None
-        self._note_once(str(error), left)
+        self._note_once(str(error))
         if error.too_many:
             pace.too_fast(sent, error.wait or min(self.settings.backoff, left))
             return 0.0
         pace.hold(error.wait)
         return min(backoff, left)
 
-    def _note_once(self, why: str, left: float) -> None:
+    def _note_once(self, why: str) -> None:
         kind = why.partition(":")[0]
         with self._lock:
             if kind in self._noted:
                 return
             self._noted.add(kind)
-        note(f"{self.url}: {why}; tried again for up to {max(1, round(left / 60))} minutes (server.patience)")
+        until = f"nothing has been answered for {self.settings.patience:g} minutes (server.patience)"
+        note(f"{self.url}: {why}; tried again until {until}")
 
     def _send(self, http: httpx.Client, body: dict[str, Any]) -> Answer:
         try:

@@ -19,7 +19,7 @@ from drama.files import fingerprint, fingerprint_path
 from drama.llm.answer import Answer
 from drama.llm.chat import (
     LONGEST_PROMPT,
-    ChatModel,
+    BatchModel,
     Messages,
     Sampling,
     Usage,
@@ -37,7 +37,7 @@ LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is split."""
 
 
-class Engine(ChatModel):
+class Engine(BatchModel):
     """An LLM. Answers depend only on the prompts of their batch and the seed, not on earlier batches."""
 
     def __init__(
@@ -55,7 +55,11 @@ class Engine(ChatModel):
         """Whether it was trained on chats; if not, a prompt is plain text, and an answer one line."""
         self.share_prefix = keeps_prefixes(model)
         """Whether the common prefix of a batch goes through the model only once."""
-        self.longest = longest
+        config = model.config.get_text_config(decoder=True)
+        self.context: int | None = getattr(config, "max_position_embeddings", None)
+        """Tokens of a prompt and its answer at most, where the model has such a limit."""
+        self.longest = min(longest, self.context or longest)
+        """Tokens of a prompt at most."""
         self.precision = precision
         self.usage = Usage()
         self._prefix: Prefix | None = None
@@ -75,9 +79,13 @@ class Engine(ChatModel):
         """The fingerprint of the model's files, and the precision it computes in."""
         return f"{self.weights}-{self.precision}"
 
-    def fits(self, prompt: Messages) -> bool:
-        """Whether the engine accepts a prompt of this length."""
-        return len(self.tokens(prompt)) <= self.longest
+    def fits(self, prompt: Messages, new: int = 0) -> bool:
+        """Whether the engine takes a prompt of this length and `new` tokens after it."""
+        return len(self.tokens(prompt)) <= self._room(new)
+
+    def _room(self, new: int) -> int:
+        """Tokens of a prompt at most, where `new` ones follow."""
+        return self.longest if self.context is None else min(self.longest, self.context - new)
 
     def together(self, batch_size: int) -> int:
         """The whole batch: padding changes the rounding, and so the draws."""
@@ -89,11 +97,11 @@ class Engine(ChatModel):
         """Yield the answers of each batch, in the order of the prompts.
 
         Raises:
-            DramaError: a prompt is longer than the engine accepts.
+            DramaError: a prompt and its answer are longer than the engine takes.
         """
         for some in chunks(prompts, batch_size):
             batch = [self.tokens(prompt) for prompt in some]
-            self.check_length(batch)
+            self.check_length(batch, sampling.max_new_tokens)
             # Both states are this thread's: they must end before the caller gets control back.
             with torch.inference_mode(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(fingerprint([seed, batch]), 16) % (1 << 63))
@@ -118,11 +126,17 @@ class Engine(ChatModel):
         special = {i for i, token in added if token.special} | {*self.tokenizer.all_special_ids}
         return frozenset(i for i in special if self.tokenizer.convert_ids_to_tokens(i) not in MARKS)
 
-    def check_length(self, prompts: Sequence[list[int]]) -> None:
-        """Raise a DramaError where one of the prompts has more tokens than the engine takes."""
+    def check_length(self, prompts: Sequence[list[int]], new: int = 0) -> None:
+        """Raise a DramaError where a prompt, or a prompt and `new` tokens, are more than the engine takes."""
         longest = max(map(len, prompts), default=0)
         if longest > self.longest:
             raise DramaError(f"a prompt of {longest} tokens is longer than {self.longest}")
+        if longest > self._room(new):
+            raise DramaError(
+                f"a prompt of {longest} tokens and an answer of up to {new} are more than the {self.context} "
+                f"tokens of {self.name}'s context",
+                hint="lower max_new_tokens, or shorten the prompt",
+            )
 
     def _answers(self, batch: Sequence[list[int]], sampling: Sampling) -> tuple[list[list[int]], list[bool]]:
         """The new tokens of each row, without the token that ends it, and whether there is none."""
@@ -272,7 +286,7 @@ def load_engine(
     Args:
         name: see `drama.models.resolve`.
         precision: of weights and arithmetic; `auto` is bf16 where the processor multiplies it natively.
-        longest: most tokens of a prompt; above LONGEST_PROMPT the model's own context is a limit too.
+        longest: most tokens of a prompt; the model's own context is a limit too.
         weights: without them the engine can tokenize and has an identity, but can't generate.
 
     Raises:
@@ -293,8 +307,7 @@ def load_engine(
         note(f"{name}: not a chat model; prompts are plain text, and an answer ends with its line")
     # The sampling of the model's own file (a top_k, a repetition penalty) is not applied.
     model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
-    context = max(LONGEST_PROMPT, getattr(model.config, "max_position_embeddings", None) or longest)
-    return Engine(model, tokenizer, str(name), longest=min(longest, context), precision=resolved)
+    return Engine(model, tokenizer, str(name), longest, resolved)
 
 
 def _line_ends(tokenizer: Any) -> list[int]:

@@ -44,9 +44,8 @@ class Pace:
         """The server refused a request for its rate: send none for this long, and then fewer.
 
         Args:
-            sent: when the request was sent (`time.monotonic`). Those that were under way when the pace
-            changed say
-                nothing about the new one.
+            sent: when the request was sent (`time.monotonic`). One that was under way when the pace changed
+                says nothing about the new pace.
             seconds: how long the server asks to wait.
         """
         with self._lock:

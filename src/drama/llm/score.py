@@ -69,8 +69,9 @@ def next_token_log_probs(
     Raises:
         DramaError: a prompt is longer than the engine accepts.
     """
-    texts = [[*engine.tokens(p), *before] for p in prompts]
-    engine.check_length(texts)
+    starts = [engine.tokens(p) for p in prompts]
+    engine.check_length(starts, len(before))
+    texts = [[*start, *before] for start in starts]
     size = _rows(engine, batch_size, 1)
     scores: list[list[float]] = []
     with torch.inference_mode():

@@ -9,7 +9,7 @@ from drama.compute import Precision
 from drama.errors import DramaError, MissingExtraError
 from drama.llm.address import VLLM, model_of
 from drama.llm.answer import Answer
-from drama.llm.chat import LONGEST_PROMPT, ChatModel, Messages, Sampling, Usage, chunks, request_seed
+from drama.llm.chat import LONGEST_PROMPT, BatchModel, Messages, Sampling, Usage, chunks, request_seed
 from drama.llm.engine import load_engine
 
 _AT_ONCE = 512
@@ -18,7 +18,7 @@ _LONGEST_ANSWER = 1024
 _TYPES = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16"}
 
 
-class VLLMEngine(ChatModel):
+class VLLMEngine(BatchModel):
     """An answer depends only on its own prompt and the seed. vLLM loads the weights at the first request: a
     rerun from the cache loads none.
 
@@ -42,9 +42,9 @@ class VLLMEngine(ChatModel):
         """The fingerprint of the model's files, and vLLM: it rounds, and draws, in its own way."""
         return f"{VLLM}{self._here.weights}-{self._precision}"
 
-    def fits(self, prompt: Messages) -> bool:
+    def fits(self, prompt: Messages, new: int = 0) -> bool:
         """See `ChatModel`."""
-        return self._here.fits(prompt)
+        return self._here.fits(prompt, new)
 
     def generate(
         self, prompts: Iterable[Messages], sampling: Sampling, batch_size: int, seed: int = 0
@@ -52,7 +52,8 @@ class VLLMEngine(ChatModel):
         """Yield the answers of each batch, in the order of the prompts; vLLM batches as it likes.
 
         Raises:
-            DramaError: a prompt is longer than the LLM takes, or an answer may be longer than 1024 tokens.
+            DramaError: a prompt and its answer are longer than the LLM takes, or an answer may be longer than
+                1024 tokens.
             MissingExtraError: vLLM is not installed.
         """
         if sampling.max_new_tokens > _LONGEST_ANSWER:
@@ -62,7 +63,7 @@ class VLLMEngine(ChatModel):
         size = max(batch_size, _AT_ONCE // batch_size * batch_size)
         for some in chunks(prompts, size):
             ids = [self._here.tokens(prompt) for prompt in some]
-            self._here.check_length(ids)
+            self._here.check_length(ids, sampling.max_new_tokens)
             answers = self._answers(ids, sampling, seed)
             yield from (answers[i : i + batch_size] for i in range(0, len(answers), batch_size))
 
@@ -97,11 +98,10 @@ class VLLMEngine(ChatModel):
             from vllm import LLM
         except ImportError:
             raise MissingExtraError("vllm", "vllm") from None
-        context = getattr(self._here.model.config, "max_position_embeddings", None)
         room = self._here.longest + _LONGEST_ANSWER
         return LLM(
             model=str(self._here.folder),
             dtype=_TYPES[self._precision],
-            max_model_len=min(room, context or room),
+            max_model_len=min(room, self._here.context or room),
             enable_prefix_caching=True,  # the shared beginning of prompts is computed once
         )

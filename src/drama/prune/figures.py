@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from drama.console import note
-from drama.files import read_json
+from drama.files.checksums import read_sealed_json
 from drama.models.open import open_config
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
 from drama.prune.methods import METHODS
@@ -25,6 +25,10 @@ def describe(name: str, folder: Path, shape: Shape | None = None) -> dict[str, A
     body, whole = parameters(child_config(config, shape, range(shape.layers)))
     note(f"prune: {name} {shape._asdict()}: {body:,} parameters + {whole - body:,} embeddings")
     return {f"parameters_{name}": whole, f"parameters_{name}_without_embeddings": body}
+
+
+FIGURES = "figures.json"
+"""Of a round, in its folder."""
 
 
 def round_figures(
@@ -57,7 +61,7 @@ def stage_figures(
     """
     rounds: list[dict[str, Any]] = []
     for number, shape in enumerate(shapes, 1):
-        own = read_json(out / f"round-{number}/figures.json")
+        own = read_sealed_json(out / f"round-{number}" / FIGURES, hint="remove the folder of the stage")
         if rounds:  # by their indices in the first parent
             own["layers_kept"] = [rounds[-1]["layers_kept"][layer] for layer in own["layers_kept"]]
         rounds.append({**shape._asdict(), **own})

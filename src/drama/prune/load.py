@@ -32,10 +32,10 @@ def save_causal_lm(folder: Path, model: Any, tokenizer: Any) -> None:
     with atomic_folder(folder) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        write_sums(partial)
         loaded = load_causal_lm(partial)
         loaded.set_attn_implementation(model.config._attn_implementation)  # others round differently
         with torch.inference_mode():
             expected, got = model(input_ids=rows_BL).logits, loaded(input_ids=rows_BL).logits
         if not torch.allclose(expected, got, atol=1e-4):
             raise DramaError(f"{folder}: the saved model does not give the same logits", hint="report this")
+        write_sums(partial)

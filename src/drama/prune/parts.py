@@ -77,7 +77,7 @@ class Parts:
             masks += [self._losses, self._domains, shearing.identity(), before]
         child = [*masks, self._losses, self._domains, recovery.identity(), learning + before]
         folder = f"round-{number}"
-        names = ["learning", "sliced", "scores.safetensors", "plan.json", "maps.json"]
+        names = ["learning", "sliced", "scores.safetensors", "plan.json", "maps.json", "mixture.safetensors"]
         self._claim(f"{folder}/masks", [f"{folder}/{name}" for name in names], fingerprint(masks))
         self._source = fingerprint(child)
         self._claim(f"{folder}/child", [f"{folder}/recovery", f"{folder}/figures.json", model], self._source)

@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from drama.compute import World, check_finite, default_device, unshard_model
 from drama.console import note
-from drama.files import write_json
+from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.families import Family, family_of
-from drama.prune.figures import round_figures
+from drama.prune.figures import FIGURES, round_figures
 from drama.prune.heat_maps import heat_maps
 from drama.prune.learn.domains import Mixture, held_out_losses
 from drama.prune.learn.losses import Match
@@ -99,7 +99,11 @@ class PruningRound:
         if self.world.is_main:
             check_finite(child.state_dict(), f"prune: the model of round {self.number}")
             plan = PruningPlan.read(self.folder / "plan.json")
-            write_json(self.folder / "figures.json", round_figures(plan, losses, self.setup.domains.read))
+            read_sealed_json(
+                self.folder / "maps.json", hint="remove the folder of the stage, and prune again"
+            )
+            figures = round_figures(plan, losses, self.setup.domains.read)
+            write_sealed_json(self.folder / FIGURES, figures)
             save_causal_lm(result, child.cpu(), self.setup.tokenizer)
             for name in ("learning", "recovery"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -140,7 +144,8 @@ class PruningRound:
         plan = make_plan(scores, parent, self.target)
         save_file(scores._asdict(), self.folder / "scores.safetensors")
         plan.write(self.folder / "plan.json")
-        write_json(self.folder / "maps.json", heat_maps(scores, plan, parent, masks=self.method.learns))
+        maps = heat_maps(scores, plan, parent, masks=self.method.learns)
+        write_sealed_json(self.folder / "maps.json", {"maps": maps})
         return plan
 
     def _recover(self, child: Any) -> Any:

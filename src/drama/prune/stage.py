@@ -59,7 +59,9 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
             shapes = planned_rounds(settings)
             parts = Parts(out, settings, run.manifest.inputs, seed, REVISION, world.is_main)
             corpus = Corpus(passages, settings.domains, seed)
-            run.figures |= weights_of({"parent": parent}) | describe("parent", parent)
+            if world.is_main:
+                run.figures |= weights_of({"parent": parent})
+            run.figures |= describe("parent", parent)
             if settings.vocabulary is not None:
                 with world.main_process_first():
                     parts.vocabulary()

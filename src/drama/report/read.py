@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from drama.errors import FileError
 from drama.files import read_json
+from drama.files.checksums import read_sealed_json
 from drama.files.reading import read_text
 from drama.workspace import Manifest, read_events, read_manifest
 
@@ -40,7 +41,10 @@ def read_run(folder: Path) -> RunFiles:
         for s in ("prune", "train")
         if (folder / s / "events.jsonl").is_file()
     }
-    maps = {str(p.parent.relative_to(folder)): _json(p, []) for p in sorted(folder.glob("*/*/maps.json"))}
+    maps = {
+        str(p.parent.relative_to(folder)): read_sealed_json(p)["maps"]
+        for p in sorted(folder.glob("*/*/maps.json"))
+    }
     recipe = folder / "recipe.yaml"
     return RunFiles(
         manifests,

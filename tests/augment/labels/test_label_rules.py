@@ -93,7 +93,7 @@ def test_actors_compute_in_the_precision_of_the_encoder_that_names_the_vectors(
     query = Candidate("q", "?", "sent", "d0", "en", "s")
     store = tmp_path / "store"
     _, vectors = rank_corpus([query], [], Passages(passages), settings, store, ray=RaySettings())
-    assert [precision for _, _, precision, _ in given] == ["bf16"]
+    assert [how[2:4] for how in given] == [("bf16", encoder.fingerprint)]
     assert len(vectors.models) == 1
     named = EmbeddingStore(store)
     named.documents(encoder, Texts(Passages(passages)))

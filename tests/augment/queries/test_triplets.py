@@ -155,5 +155,5 @@ def test_from_answers_to_a_trained_model(
     assert alone.figures["examples"] == len(rows)
     clash = [Document("triplet-000000/positive", "", "A document of this name.", "en")]
     write_passages(passages, clash)
-    with pytest.raises(DramaError, match="as a written passage is"):
+    with pytest.raises(DramaError, match="as a written passage may be"):
         run("clash")

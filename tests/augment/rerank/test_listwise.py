@@ -12,12 +12,13 @@ from drama.augment.prompts.list_prompt import ListPrompt
 from drama.augment.rerank.listwise import Listwise, parse_ranking
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder, window_spans
 from drama.errors import DramaError
-from drama.llm import Answer, AnswerCache, ChatModel, Messages, Sampling, Usage, chunks
+from drama.llm import Answer, AnswerCache, Messages, Sampling, Usage, chunks
+from drama.llm.chat import BatchModel
 
 OUTCOMES = {"ok", "not a ranking", "foreign identifiers", "repeated identifiers", "missing identifiers"}
 
 
-class Scripted(ChatModel):
+class Scripted(BatchModel):
     """A chat LLM whose answer is a function of the prompt."""
 
     name = identity = "scripted"
@@ -25,7 +26,7 @@ class Scripted(ChatModel):
     def __init__(self, answer: Callable[[str], str], longest: int = 10**6) -> None:
         self.answer, self.longest, self.usage = answer, longest, Usage()
 
-    def fits(self, prompt: Messages) -> bool:
+    def fits(self, prompt: Messages, new: int = 0) -> bool:
         return len(prompt[-1]["content"]) <= self.longest
 
     def together(self, batch_size: int) -> int:

@@ -1,7 +1,6 @@
 """Reranking with a real (tiny) LLM inside the stage: rows, counts, the cache, and what is refused."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,19 +26,10 @@ def passages(tmp_path: Path, texts: list[str]) -> Path:
     return path
 
 
-@pytest.fixture
-def llm(tiny_llm: Path, tmp_path: Path) -> Path:
-    """With room for a list of passages in one prompt."""
-    folder = shutil.copytree(tiny_llm, tmp_path / "llm")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
-    return folder
-
-
-def section(llm: Path, **rerank: Any) -> AugmentSettings:
+def section(tiny_llm: Path, **rerank: Any) -> AugmentSettings:
     values = {
         "label": {"retrievers": ["lsa"], "depth": 8, "keep_vectors": True},
-        "rerank": {"llm": str(llm), "kinds": ["sent"], "depth": 6, "queries": 3, **rerank},
+        "rerank": {"llm": str(tiny_llm), "kinds": ["sent"], "depth": 6, "queries": 3, **rerank},
     }
     return AugmentSettings.parse(values, "augment")
 
@@ -48,9 +38,9 @@ def section(llm: Path, **rerank: Any) -> AugmentSettings:
     ("method", "windows"), [("likelihood", {}), ("first_identifier", {"window": 4, "step": 2})]
 )
 def test_reranked_rows_are_added_to_the_others(
-    passages: Path, llm: Path, tmp_path: Path, method: str, windows: dict[str, int]
+    passages: Path, tiny_llm: Path, tmp_path: Path, method: str, windows: dict[str, int]
 ) -> None:
-    settings = section(llm, method=method, **windows)
+    settings = section(tiny_llm, method=method, **windows)
     manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
     rows = {row.id: row for row in read_examples(tmp_path / "out/examples.parquet")}
     reranked = [row for row in rows.values() if row.kind == "rerank"]
@@ -74,9 +64,9 @@ def test_reranked_rows_are_added_to_the_others(
     assert (tmp_path / "again/examples.parquet").read_bytes() == before
 
 
-def test_a_document_is_scored_for_new_queries_only(passages: Path, llm: Path, tmp_path: Path) -> None:
+def test_a_document_is_scored_for_new_queries_only(passages: Path, tiny_llm: Path, tmp_path: Path) -> None:
     for name, queries, asked in (("few", 3, 18), ("more", 5, 12)):
-        settings = section(llm, method="likelihood", queries=queries)
+        settings = section(tiny_llm, method="likelihood", queries=queries)
         manifest = augment(settings, passages, tmp_path / name, 1, tmp_path / "store")
         assert manifest.figures["llm: rerank"]["requests"] == asked
     few, more = (
@@ -106,12 +96,12 @@ def test_a_list_with_a_window_in_the_retrievers_order_makes_no_row(passages: Pat
 
 def test_answers_that_are_no_order_make_no_row(
     passages: Path,
-    llm: Path,
+    tiny_llm: Path,
     tmp_path: Path,
     rewrite_answers: Callable[..., int],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    settings = section(llm, method="listwise")
+    settings = section(tiny_llm, method="listwise")
     manifest = augment(settings, passages, tmp_path / "out", 1, tmp_path / "store")
     assert "rerank, LLM: 3 of 3 answers were not finished" in " ".join(capsys.readouterr().err.split())
     assert manifest.counts["rerank, LLM: cut off"] == 3  # random weights write no ranking, and no end

@@ -34,8 +34,8 @@ def differences(expected: dict[str, str], got: dict[str, str]) -> list[str]:
 
 def _digest(file: Path) -> str | None:
     """None for files of a store, whose names depend on what was encoded together, and for sqlite's own."""
-    if file.name in ("report.html", "places.sqlite"):
-        return "there"  # the one shows times; the other may keep places that no text asks for
+    if file.name in ("report.html", "places.sqlite") or file.suffix == ".mark":
+        return "there"  # times; places that no text asks for; what a finished part was made from
     if file.suffix in (".json", ".jsonl"):
         text = file.read_text(encoding="utf-8", errors="replace")
         rows = text.splitlines() if file.suffix == ".jsonl" else [text]
@@ -46,8 +46,8 @@ def _digest(file: Path) -> str | None:
     if file.suffix == ".sqlite":
         with sqlite3.connect(file) as db:
             return _hash(json.dumps(sorted(db.execute("select * from answers"))).encode())
-    if file.name.endswith((".sqlite-journal", ".sqlite-wal", ".sqlite-shm", ".lock")):
-        return None
+    if file.name.endswith((".sqlite-journal", ".sqlite-wal", ".sqlite-shm", ".lock", ".damaged")):
+        return None  # the last: a cache that was set aside, which a warning names
     if file.suffix == ".npy" and (file.parent / "places.sqlite").is_file():
         return None
     return _hash(file.read_bytes())

@@ -52,11 +52,6 @@ class Histogram:
             "counts": {name: [bins[at] for at in range(low, high + 1)] for name, bins in full.items()},
         }
 
-    def by(self, retrievers: Iterable[str]) -> dict[str, Any]:
-        """The histograms as figures of a stage, with the retrievers that gave the scores."""
-        figures = self.figures()
-        return {"histograms": {f"scores of labels by {' + '.join(retrievers)}": figures}} if figures else {}
-
     def _widen(self) -> None:
         self._width *= 2
         self._low, self._high = self._low // 2, self._high // 2

@@ -55,7 +55,8 @@ def embed(
     else:
         encoder = model = load_encoder(name, settings.max_length, settings.precision)
         if ray is not None:
-            actors = RayEncoding(name, settings.max_length, model.precision, ray)
+            how = settings.max_length, model.precision, model.fingerprint
+            actors = RayEncoding(name, *how, ray)
     store = EmbeddingStore(store_folder, actors)
     documents_ND = store.document_blocks(encoder, Texts(documents))
     written = [d.full_text for query in queries for d in query.written]

@@ -5,9 +5,8 @@ The raw answers and their outcomes are in `generated.jsonl`.
 """
 
 import random
-from collections import deque
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, tee
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +21,7 @@ from drama.augment.prompts.text_prompt import AnswerLines, TextPrompt
 from drama.augment.queries.maker import LanguageCheck, Maker
 from drama.errors import DramaError
 from drama.language import count_words, cut_words, plain_text, wrong_language
-from drama.llm import BROKEN, CUT_OFF, Answer, ChatModel, Messages, Sampling, cached_answers, chunks
+from drama.llm import BROKEN, CUT_OFF, Answer, Messages, Sampling, cached_answers, chunks
 from drama.records import Document, Documents
 
 _LONGEST_WORDS = 40
@@ -30,7 +29,6 @@ _LABELS = (
     "query", "queries", "question", "questions", "search query", "search queries", "answer", "keyword",
     "keywords", "claim", "title",
 )  # fmt: skip
-_TOO_LONG = "text too long for the LLM"
 _TOGETHER = 1 << 14
 """Documents in memory, of which those of similar length are next to each other in batches."""
 
@@ -77,15 +75,15 @@ class SynthesizeSettings(Maker, LLMSettings):
             for stem, prompt in prompts.items():
                 series = "qgen" if len(prompts) == 1 else f"qgen-{stem}"
                 title = f"write queries: {stem}"
-                asked = self._asked(_choose(documents, self.documents, context.seed), llm, prompt)
-                answers = self._answers(asked, llm, title, total, context)
-                for number, (document, answer) in enumerate(answers):
-                    query, outcome = "", _TOO_LONG
-                    if answer is not None:
-                        text, check = document.full_text, self.language_check
-                        query, outcome = read_query(answer, text, document.lang, check, prompt.answer)
+                chosen, asked = tee(_choose(documents, self.documents, context.seed))
+                chats = self._chats(asked, prompt)
+                how = self.sampling, self.batch_size, context.seed, context.answers, title, total
+                answers = cached_answers(llm, chats, *how)
+                for number, (document, answer) in enumerate(zip(chosen, answers, strict=True)):
+                    text, check = document.full_text, self.language_check
+                    query, outcome = read_query(answer, text, document.lang, check, prompt.answer)
                     context.count(f"{series}: {outcome}")
-                    found = {"answer": answer and answer.text, "query": query, "outcome": outcome}
+                    found = {"answer": answer.text, "query": query, "outcome": outcome}
                     write({"document": document.id, "prompt": stem, **found})
                     if outcome in ("ok", "repaired"):
                         origin = (document.id, document.lang, document.source)
@@ -101,37 +99,9 @@ class SynthesizeSettings(Maker, LLMSettings):
             )
         return prompt
 
-    def _asked(
-        self, documents: Iterator[Document], llm: ChatModel, prompt: TextPrompt
-    ) -> Iterator[tuple[Document, Messages | None]]:
-        """Each document with its prompt; None where that is too long for the LLM."""
+    def _chats(self, documents: Iterator[Document], prompt: TextPrompt) -> Iterator[Messages]:
         for document in documents:
-            chat = prompt.messages(cut_words(document.full_text, self.text_words))
-            yield document, chat if llm.fits(chat) else None
-
-    def _answers(
-        self,
-        asked: Iterator[tuple[Document, Messages | None]],
-        llm: ChatModel,
-        title: str,
-        total: int,
-        context: Context,
-    ) -> Iterator[tuple[Document, Answer | None]]:
-        """Each document with its answer; None where its prompt is too long for the LLM."""
-        waiting: deque[tuple[Document, bool]] = deque()  # read, and not answered yet
-
-        def prompts() -> Iterator[Messages]:
-            for document, chat in asked:
-                waiting.append((document, chat is not None))
-                if chat is not None:
-                    yield chat
-
-        how = self.sampling, self.batch_size, context.seed, context.answers, title, total
-        for answer in cached_answers(llm, prompts(), *how):
-            while not waiting[0][1]:
-                yield waiting.popleft()[0], None
-            yield waiting.popleft()[0], answer
-        yield from ((document, None) for document, _ in waiting)
+            yield prompt.messages(cut_words(document.full_text, self.text_words))
 
 
 def _choose(documents: Documents, count: int, seed: int) -> Iterator[Document]:
@@ -161,7 +131,8 @@ def read_query(
 ) -> tuple[str, str]:
     """(query, outcome) of an LLM's answer, which may be a refusal, begin with thinking, or be cut off.
 
-    Outcomes: those of `parse_query`; `refused by the server`; `thinking not finished`.
+    Outcomes: those of `parse_query`; `too long for the LLM`; `refused by the server`; `thinking not
+    finished`.
 
     >>> read_query(Answer("<think>They ask.</think>why do cats purr"), "Cats purr when content.")
     ('why do cats purr', 'repaired')

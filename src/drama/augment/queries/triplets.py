@@ -5,6 +5,7 @@ The passages are kept next to the examples and never reach the corpus. Raw answe
 `triplets.jsonl`.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ SOURCE = "written"
 _LABELS = ("Task", "Query", "Positive", "Negative")
 _SHORTEST_PASSAGE = 8
 _LONGEST_QUERY = 40
+_WRITTEN_ID = re.compile(rf"{KIND}-\d{{6,}}/(?:positive|negative)")
 
 
 class Parts(NamedTuple):
@@ -71,12 +73,12 @@ class TripletSettings(Maker, LLMSettings):
             for values in prompt.draw(self.count, context.seed)
         ]
         llm = context.open_llm(self)
-        chats = [prompt.messages(values) for _, values in asked]
-        if not all(map(llm.fits, chats)):
+        if not all(llm.fits(prompt.messages(v), self.sampling.max_new_tokens) for _, v in asked):
             raise DramaError(f"augment.triplets.prompt: '{self.prompt}' is too long for {self.llm}")
+        _check_ids(documents)
+        chats = (prompt.messages(values) for _, values in asked)
         how = self.sampling, self.batch_size, context.seed
-        answers = cached_answers(llm, chats, *how, context.answers, "write triplets", len(chats))
-        made = []
+        answers = cached_answers(llm, chats, *how, context.answers, "write triplets", len(asked))
         with context.lines("triplets.jsonl") as write:
             for number, ((lang, values), answer) in enumerate(zip(asked, answers, strict=True)):
                 parts, outcome = read_triplet(answer, lang, self.language_check != "none")
@@ -84,10 +86,8 @@ class TripletSettings(Maker, LLMSettings):
                 identity = f"{KIND}-{number:06d}"
                 write({"id": identity, "asked": values, "answer": answer.text, "outcome": outcome})
                 if parts is not None:
-                    made.append(_candidate(identity, parts, lang))
+                    yield _candidate(identity, parts, lang)
         context.figures["llm: triplets"] = llm.usage.figures()
-        _check_ids(made, documents)
-        yield from made
 
 
 def _candidate(identity: str, parts: Parts, lang: str) -> Candidate:
@@ -97,12 +97,12 @@ def _candidate(identity: str, parts: Parts, lang: str) -> Candidate:
     return Candidate(identity, parts.query, KIND, positive.id, lang, SOURCE, written=written)
 
 
-def _check_ids(made: list[Candidate], documents: Documents) -> None:
-    names = {d.id for candidate in made for d in candidate.written}
-    taken = next((d.id for d in documents if d.id in names), None)
+def _check_ids(documents: Documents) -> None:
+    """Before the LLM is asked: refuse a corpus with an id that a written passage could get."""
+    taken = next((d.id for d in documents if _WRITTEN_ID.fullmatch(d.id)), None)
     if taken is not None:
         raise DramaError(
-            f"a document of the corpus is called '{taken}', as a written passage is",
+            f"a document of the corpus is called '{taken}', as a written passage may be",
             hint="rename it, or give the corpus a second input, which puts its name before every id",
         )
 

@@ -9,12 +9,12 @@ from itertools import zip_longest
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
-from drama.augment.rerank.reranker import OK, TOO_LONG
+from drama.augment.rerank.reranker import OK
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.console import progress
 from drama.errors import DramaError
 from drama.files import fingerprint
-from drama.llm import Answer, Messages
+from drama.llm import TOO_LONG, Answer, Messages
 
 if TYPE_CHECKING:
     from drama.llm import Engine
@@ -53,7 +53,8 @@ class FirstIdentifier(SlidingReranker):
         of = [self.llm.identity, "first identifier", self.before, self.tokens]
         keys = [fingerprint([*of, prompt]) for prompt in prompts]
         known = [self.cache.get(key) for key in keys]
-        asked = [i for i, answer in enumerate(known) if answer is None and self.llm.fits(prompts[i])]
+        new = len(self.before)
+        asked = [i for i, answer in enumerate(known) if answer is None and self.llm.fits(prompts[i], new)]
         fresh = next_token_log_probs(
             self.llm, [prompts[i] for i in asked], self.tokens, self.batch_size, self.before
         )

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 
 from drama.augment.prompts.text_prompt import TextPrompt
-from drama.augment.rerank.reranker import OK, TOO_LONG, Reranked, Reranker
+from drama.augment.rerank.reranker import OK, Reranked, Reranker
 from drama.console import progress
 from drama.files import fingerprint
-from drama.llm import Answer
+from drama.llm import TOO_LONG, Answer
 
 
 class Likelihood(Reranker):

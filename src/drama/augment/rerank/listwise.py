@@ -3,7 +3,7 @@
 import re
 
 from drama.augment.prompts.around import without_fences
-from drama.augment.rerank.reranker import OK, TOO_LONG
+from drama.augment.rerank.reranker import OK
 from drama.augment.rerank.sliding import SlidingReranker, Window, WindowOrder
 from drama.llm import CUT_OFF, Answer, Sampling, cached_answers
 
@@ -20,21 +20,16 @@ class Listwise(SlidingReranker):
     def order(self, windows: list[Window]) -> list[WindowOrder]:
         """See `SlidingReranker`."""
         identifiers = [str(i + 1) for i in range(self.window)]
-        prompts = [self.prompt.messages(*window, identifiers) for window in windows]
-        fitting = [i for i, prompt in enumerate(prompts) if self.llm.fits(prompt)]
-        asked = (prompts[i] for i in fitting)
-        how = GREEDY, self.batch_size, 0, self.cache, "rerank", len(fitting)
-        answers = cached_answers(self.llm, asked, *how)
-        found = [WindowOrder(list(range(len(window.texts))), TOO_LONG) for window in windows]
-        for i, answer in zip(fitting, answers, strict=True):
-            found[i] = read_ranking(answer, len(windows[i].texts))
-        return found
+        prompts = (self.prompt.messages(*window, identifiers) for window in windows)
+        how = GREEDY, self.batch_size, 0, self.cache, "rerank", len(windows)
+        answers = cached_answers(self.llm, prompts, *how)
+        return [read_ranking(answer, len(w.texts)) for answer, w in zip(answers, windows, strict=True)]
 
 
 def read_ranking(answer: Answer, size: int) -> WindowOrder:
     """The order in an LLM's answer, which may begin with thinking (see `parse_ranking`).
 
-    More outcomes: `refused by the server`, `thinking not finished` and `cut off`.
+    More outcomes: `too long for the LLM`, `refused by the server`, `thinking not finished` and `cut off`.
 
     >>> read_ranking(Answer("<think>Two.</think>[2] > [1]"), 2).order
     [1, 0]

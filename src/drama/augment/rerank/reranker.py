@@ -9,7 +9,6 @@ from drama.augment.prompts.prompt_file import PromptFile
 from drama.llm import AnswerCache
 
 OK = "ok"
-TOO_LONG = "too long for the LLM"
 
 
 class Reranked(NamedTuple):

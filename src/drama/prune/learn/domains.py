@@ -17,7 +17,7 @@ import torch
 
 from drama.compute import default_device
 from drama.errors import DramaError
-from drama.files import read_json, write_json
+from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.learn.losses import held_out_loss
 from drama.prune.learn.order import shuffled
 from drama.prune.learn.settings import DomainSettings
@@ -51,8 +51,8 @@ class ParentLosses(NamedTuple):
             model = load_causal_lm(parent).to(default_device())
             probes = [d._replace(held_out_RL=d.held_out_RL[: settings.held_out_rows]) for d in domains]
             own = cls(held_out_losses(model, domains), held_out_losses(model, probes))
-            write_json(path, own._asdict())
-        return cls(**read_json(path))
+            write_sealed_json(path, own._asdict())
+        return cls(**read_sealed_json(path, hint="remove it and run the same command again"))
 
 
 def held_out_losses(model: Any, domains: Sequence[Domain]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from drama.files import read_json, write_json
+from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
 
@@ -38,12 +38,12 @@ class PruningPlan(NamedTuple):
 
     def write(self, path: Path) -> None:
         """As JSON."""
-        write_json(path, {"hidden": self.hidden, "layers": [layer._asdict() for layer in self.layers]})
+        write_sealed_json(path, {"hidden": self.hidden, "layers": [layer._asdict() for layer in self.layers]})
 
     @classmethod
     def read(cls, path: Path) -> "PruningPlan":
-        """What `write` left."""
-        values = read_json(path)
+        """What `write` left; a FileError if it is damaged."""
+        values = read_sealed_json(path, hint="remove the folder of the stage, and prune again")
         return cls(values["hidden"], [LayerPlan(**layer) for layer in values["layers"]])
 
 

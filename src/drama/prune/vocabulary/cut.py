@@ -16,7 +16,7 @@ import torch
 
 from drama.console import note
 from drama.errors import DramaError
-from drama.files import read_json, write_json
+from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
 from drama.prune.text.corpus import Corpus
 from drama.prune.vocabulary.keep import frequent_by_language, kept_tokens
@@ -42,10 +42,9 @@ def cut_parent(folder: Path, settings: VocabularySettings, corpus: Corpus, out: 
             settings.coverage,
             corpus.settings.leave_out,
         )
-        write_json(record, figures)
+        write_sealed_json(record, figures)
         save_causal_lm(out, model, tokenizer)
-    found: dict[str, Any] = read_json(record)
-    return found
+    return read_sealed_json(record, hint="remove the folder of the stage, and prune again")
 
 
 def cut_vocabulary(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from drama.compute import Precision
 from drama.console import progress
-from drama.errors import check_list
+from drama.errors import DramaError, check_list
 from drama.retriever.encoder import Encoder, load_encoder
 from drama.retriever.store.missing import Missing
 from drama.retriever.store.places import KEY, Places
@@ -31,11 +31,23 @@ class RayEncoding(NamedTuple):
     name: str
     max_length: int | None
     precision: Precision
+    fingerprint: str
+    """The model's in this process, under which the vectors are kept."""
     ray: RaySettings
 
     def load(self) -> Encoder:
-        """The model in an actor."""
-        return load_encoder(self.name, self.max_length, self.precision)
+        """The model in an actor.
+
+        Raises:
+            DramaError: its vectors would differ from those of the model in the other process.
+        """
+        encoder = load_encoder(self.name, self.max_length, self.precision)
+        if encoder.fingerprint != self.fingerprint:
+            raise DramaError(
+                f"{self.name}: an actor of the cluster has another model of this name",
+                hint="give every node the same files of the model, and the same versions of the libraries",
+            )
+        return encoder
 
 
 class Embedded(NamedTuple):
