@@ -99,6 +99,19 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["block.npy"]
 
 
+def test_two_processes_may_remove_the_same_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is faster each time."""
+    unlink, rmtree, move = Path.unlink, shutil.rmtree, os.replace
+    monkeypatch.setattr(Path, "unlink", lambda path: (unlink(path), unlink(path)))
+    monkeypatch.setattr(shutil, "rmtree", lambda path: (rmtree(path), rmtree(path)))
+    monkeypatch.setattr(os, "replace", lambda path, to: (move(path, to), move(path, to)))
+    (tmp_path / f"file.{GONE}-1{PARTIAL}").touch()
+    for name in (f"model.{GONE}-2.aside{PARTIAL}", f"folder.{GONE}-3{PARTIAL}"):
+        (tmp_path / name).mkdir()
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_leftovers_of_dead_processes_are_removed_and_those_of_the_living_stay(tmp_path: Path) -> None:
     dead, aside = f"a.{GONE}-3{PARTIAL}", f"model.{GONE}-4.aside{PARTIAL}"
     living, elsewhere = f"a.{Process.this().mark}-3{PARTIAL}", f"a.ffffff-1-1-3{PARTIAL}"

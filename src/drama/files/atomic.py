@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -124,12 +124,13 @@ def remove_leftovers(folder: Path, of: str | None = None, *, anybodys: bool = Fa
         if not (anybodys or mark_is_gone(found["mark"])):
             continue
         whole = folder / found["name"]
-        if found["aside"] and not whole.exists():
-            os.replace(path, whole)
-        elif path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process does the same
+            if found["aside"] and not whole.exists():
+                os.replace(path, whole)
+            elif path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def make_folder(folder: Path) -> None:

@@ -23,7 +23,7 @@ class Process(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """A short form for file names; `from_mark` reads it."""
+        """A short form for file names; `mark_is_gone` reads it."""
         return f"{_short(self.host)}-{self.pid}-{self.started}"
 
     def is_gone(self) -> bool:

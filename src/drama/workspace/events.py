@@ -37,14 +37,14 @@ class EventLog:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """All complete events, without a last line that a kill cut off; other damaged lines are named."""
     events = []
-    lines = path.read_bytes().splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            event = json.loads(line)
-            event["step"] + 0
-        except (ValueError, TypeError, KeyError):
-            if number < len(lines):
-                warn(f"{path}, line {number}: damaged, left out")
-            continue
-        events.append(event)
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                event = json.loads(line)
+                event["step"] + 0
+            except (ValueError, TypeError, KeyError):
+                if line.endswith(b"\n"):
+                    warn(f"{path}, line {number}: damaged, left out")
+                continue
+            events.append(event)
     return events

@@ -60,10 +60,9 @@ def identity(path: Path) -> str:
     Raises:
         FileError: it does not exist, or is not what the stage that made it left there.
     """
-    if is_manifest(path / MANIFEST):
-        manifest = read_manifest(path)
-        if manifest is not None and manifest.status == "complete":
-            return manifest.fingerprint
+    manifest = _manifest_in(path)
+    if manifest is not None and manifest.status == "complete":
+        return manifest.fingerprint
     check_content(path)
     return fingerprint_path(path)
 
@@ -76,11 +75,16 @@ def check_content(path: Path) -> None:
     """
     place = path.absolute()
     for folder in [place, *place.parents][:_LEVELS]:
-        if is_manifest(folder / MANIFEST):
-            manifest = read_manifest(folder)
-            if manifest is not None and manifest.status == "complete":
+        manifest = _manifest_in(folder)
+        if manifest is not None:
+            if manifest.status == "complete":
                 _check(path, folder, manifest)
             return
+
+
+def _manifest_in(folder: Path) -> Manifest | None:
+    """The manifest in a folder that may be anybody's."""
+    return read_manifest(folder) if is_manifest(folder / MANIFEST) else None
 
 
 def _check(path: Path, folder: Path, manifest: Manifest) -> None:

@@ -46,12 +46,6 @@ def put_back(folder: Path, manifest: Manifest) -> None:
         (folder / PREVIOUS).rmdir()
 
 
-def settle(folder: Path, manifest: Manifest) -> None:
-    """Finish a move that was cut off, by moving all entries back."""
-    if is_moving(folder, manifest):
-        put_back(folder, manifest)
-
-
 def is_moving(folder: Path, manifest: Manifest) -> bool:
     """Whether a move of the results with the folder's own manifest was cut off."""
     return (_place(folder, manifest) / MANIFEST).is_file()

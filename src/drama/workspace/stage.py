@@ -199,7 +199,8 @@ class _Opening:
         before = self.before()
         self._remove_leftovers()
         if before is not None:
-            previous.settle(self.folder, before)
+            if previous.is_moving(self.folder, before):
+                previous.put_back(self.folder, before)
             if before.fingerprint != self.now.fingerprint:
                 before = self._replaced(before)
         if self.is_done(before):
