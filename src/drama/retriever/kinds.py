@@ -19,8 +19,7 @@ def for_sentence_transformers(folder: Path) -> bool:
 
 
 def check_embeds(folder: Path) -> None:
-    """Refuse a model that was trained to score or to label texts: its states do not
-    embed them.
+    """Refuse a model that was trained to score or to label texts: its states do not embed them.
 
     Raises:
         DramaError: it is a reranker, a classifier, or a sparse or multi-vector model.
