@@ -1,10 +1,12 @@
 """Crops, answers, windows and the whole stage."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,6 +193,24 @@ def test_an_answer_in_lines_needs_room(passages: Path, tiny_llm: Path, tmp_path:
     section = {"synthesize": {"documents": 2, "llm": str(tiny_llm), "prompts": ["search-agent"]}}
     with pytest.raises(DramaError, match="may take 256 tokens"):
         augment(AugmentSettings.parse(section, "augment"), passages, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("section", "series"),
+    [({"synthesize": {"documents": 4}}, "qgen"), ({"triplets": {"count": 2}}, "triplet")],
+)
+def test_an_llm_without_room_for_the_prompts_is_said_so(
+    section: dict[str, dict[str, Any]], series: str, passages: Path, tiny_llm: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_llm, tmp_path / "short")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 64}))
+    for values in section.values():
+        values["llm"] = str(folder)
+    settings = AugmentSettings.parse({"crop": {"per_document": 0}, **section}, "augment")
+    with pytest.raises(DramaError, match="no query could be made") as caught:
+        augment(settings, passages, tmp_path / "out")
+    assert re.match(rf"{series}: (\d) of \1 prompts are too long for the LLM", caught.value.hint)
 
 
 def test_several_prompts_and_the_round_trip(

@@ -76,7 +76,7 @@ def test_an_answer_that_a_filter_held_back_is_a_refusal() -> None:
      completion([3]), {**completion("a"), "usage": [1]}, "text"],
 )  # fmt: skip
 def test_what_is_no_completion(reply: Any) -> None:
-    with pytest.raises(ValueError, match="no chat completion"):
+    with pytest.raises(ValueError, match="not a chat completion"):
         read_completion(reply, 32)
 
 

@@ -14,8 +14,10 @@ from tokenizers import AddedToken
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertForMaskedLM
 
 from drama.errors import DramaError
+from drama.files import digest, fingerprint_path
 from drama.models.files import SUMS, check_files, weights_hash, weights_of, write_sums
 from drama.models.open import open_config, open_model, open_tokenizer
+from drama.prune.load import load_causal_lm, save_causal_lm
 
 Tensors = dict[str, torch.Tensor]
 
@@ -242,6 +244,26 @@ def test_one_flipped_byte_anywhere_is_detected(copied: Path) -> None:
     (copied / SUMS).write_text(f"{'0' * 64}  ../outside\n")
     with pytest.raises(DramaError, match="SHA256SUMS, line 1: not a line"):
         check_files(copied)
+
+
+def test_a_process_reads_each_file_once_for_its_hash(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is opened, named in a manifest or identified by its files, and when it is saved."""
+    monkeypatch.setenv("DRAMA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(digest, "_SETTLED", 0)
+    read: list[str] = []
+    real = digest._digest
+    monkeypatch.setattr(digest, "_digest", lambda path: read.append(path.name) or real(path))
+    write_sums(copied)
+    model, tokenizer = load_causal_lm(copied), open_tokenizer(copied)
+    load_causal_lm(copied)
+    weights_of({"parent": copied})
+    fingerprint_path(copied)
+    assert sorted(read) == sorted(path.name for path in copied.iterdir())
+    read.clear()
+    save_causal_lm(tmp_path / "saved", model, tokenizer)
+    assert sorted(read) == sorted(path.name for path in (tmp_path / "saved").iterdir() if path.name != SUMS)
 
 
 def test_the_hash_of_weights_follows_the_weights(

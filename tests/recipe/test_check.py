@@ -14,6 +14,7 @@ import yaml
 
 from drama.errors import DramaError, FileError, MissingExtraError
 from drama.files import writing
+from drama.recipe import check as check_module
 from drama.recipe import run_recipe
 from drama.recipe.check import check
 from drama.recipe.recipe import Recipe
@@ -121,6 +122,23 @@ def test_validating_on_the_test_collection_is_told(
     judged = values["evaluate"]["collections"][0]
     check(Recipe.parse(changed(values, "train.validation", {"collection": judged, "split": "test"}), ""))
     assert "that evaluate.collections tests on" in " ".join(capfd.readouterr().err.split())
+
+
+def test_what_takes_long_is_read_once_and_only_where_it_decides(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collection in two stages; and the teacher, whose width decides only whether other widths fit."""
+    read, loaded = [], []
+    real_read, real_load = check_module.Collection.read, check_module.load_encoder
+    monkeypatch.setattr(check_module.Collection, "read", lambda *a: read.append(a) or real_read(*a))
+    monkeypatch.setattr(check_module, "load_encoder", lambda name: loaded.append(name) or real_load(name))
+    values = changed(values, "train.loss.distill.space", "teacher")
+    judged = values["evaluate"]["collections"][0]
+    values = changed(values, "train.validation", {"collection": judged, "split": "test"})
+    check(Recipe.parse(values, ""))
+    assert (len(read), len(loaded)) == (1, 1)
+    check(Recipe.parse(changed(changed(values, "train.retriever.dims", []), "index.dim", None), ""))
+    assert len(loaded) == 1
 
 
 def test_an_llm_that_writes_nothing_is_not_fetched(values: dict[str, Any]) -> None:

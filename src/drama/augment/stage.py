@@ -16,7 +16,7 @@ from drama.augment.rerank import ASKED, choose, rerank, rerank_id
 from drama.augment.settings import AugmentSettings
 from drama.console import warn
 from drama.errors import DramaError
-from drama.llm import CUT_OFF, THINKING
+from drama.llm import CUT_OFF, THINKING, TOO_LONG
 from drama.models import resolve
 from drama.models.files import weights_of
 from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
@@ -116,16 +116,23 @@ def _made(
 
 
 def unfinished_answers(counts: Mapping[str, int]) -> str:
-    """What to do where an LLM did not finish most of its answers; empty where it did.
+    """What to do where an LLM did not take most of its prompts, or finish most of its answers; empty where it
+    did.
 
     >>> unfinished_answers({"qgen: ok": 5, "qgen: cut off": 4}), unfinished_answers({"sent: made": 9})
     ('', '')
     >>> unfinished_answers({"qgen: ok": 3, "qgen: thinking not finished": 4}).partition(": ")[0]
     'qgen'
+    >>> unfinished_answers({"qgen: too long for the LLM": 4})
+    'qgen: 4 of 4 prompts are too long for the LLM: take another, or shorten them (text_words)'
     """
     for series in dict.fromkeys(name.partition(": ")[0] for name in counts):
         total = sum(n for name, n in counts.items() if name.startswith(f"{series}: "))
-        cut, thinking = (counts.get(f"{series}: {outcome}", 0) for outcome in (CUT_OFF, THINKING))
+        outcomes = CUT_OFF, THINKING, TOO_LONG
+        cut, thinking, long = (counts.get(f"{series}: {outcome}", 0) for outcome in outcomes)
+        if 2 * long > total:
+            advice = "take another, or shorten them (text_words)"
+            return f"{series}: {long} of {total} prompts are {TOO_LONG}: {advice}"
         if 2 * (cut + thinking) > total:
             advice = "raise sampling.max_new_tokens"
             if thinking > cut:

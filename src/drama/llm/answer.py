@@ -15,7 +15,7 @@ THINKING = "thinking not finished"
 CUT_OFF = "cut off"
 """Outcome of an answer whose part that matters was cut off at `max_new_tokens`."""
 BROKEN = "\ufffd"
-"""The character that stands for bytes that are no character."""
+"""What stands in for bytes that are not a character."""
 _NOT_ANSWERED = {"refused": REFUSED, "too long": TOO_LONG}
 
 

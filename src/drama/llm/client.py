@@ -61,7 +61,8 @@ class ServerSettings(Section):
     """Minutes to wait for a server that answers nothing: no connection, or status 429, 502, 503, 529. These
     cost no retry."""
     backoff: float = Field(default=1.0, ge=0)
-    """Seconds before the first retry, doubled each time. A longer Retry-After is honoured."""
+    """Seconds before the first retry, doubled each time. A longer Retry-After with status
+    429, 502, 503 or 529 is honoured."""
     prices: tuple[NonNegative, NonNegative] | None = None
     """Prices per million tokens of prompts and of answers, in any currency, for the figure `cost`."""
 

@@ -25,7 +25,7 @@ def read_completion(reply: Any, most: int) -> tuple[Answer, int, int]:
         most: the tokens that were asked for: as many, and no word about how it ended, is a cut answer.
 
     Raises:
-        ValueError: it is no chat completion.
+        ValueError: it is not a chat completion.
 
     >>> read_completion({"choices": [{"message": {"content": " tea "}, "finish_reason": "length"}]}, 8)[0]
     Answer(text='tea', ending='cut off')
@@ -39,7 +39,7 @@ def read_completion(reply: Any, most: int) -> tuple[Answer, int, int]:
         text = _text(message.get("content"))
         thinking = message.get("reasoning_content") or message.get("reasoning")
     except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"no chat completion: {error}") from None
+        raise ValueError(f"not a chat completion: {error}") from None
     if not text and isinstance(thinking, str) and thinking.strip():
         text = f"<think>{thinking}"
     if reason == _FILTERED:

@@ -1,4 +1,4 @@
-"""Thinking: what a reasoning LLM writes before its answer. It is no part of the answer.
+"""Thinking: what a reasoning LLM writes before its answer. It is not part of the answer.
 
 Servers may leave it in the text, and so does an LLM in this process. Marks count only where they can be
 marks: at the beginning, or where a line of thinking ends. The same words inside an answer are text.

@@ -130,7 +130,7 @@ def _check_safetensors(path: Path) -> None:
             )
         length = int.from_bytes(start[:8], "little")
         if len(start) < 8 or length > min(size - 8, _LONGEST_HEADER):
-            raise FileError(path, "damaged or cut off: its header is not whole", hint=_again(path.parent))
+            raise FileError(path, "damaged or cut off: its header is incomplete", hint=_again(path.parent))
         handle.seek(8)
         text = handle.read(length)
     try:

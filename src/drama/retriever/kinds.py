@@ -1,5 +1,5 @@
 """What kind of model a folder holds, by its JSON files: one that drama computes itself, one that is left to
-sentence-transformers, or one that gives no vectors of texts."""
+sentence-transformers, or one that does not embed texts."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def for_sentence_transformers(folder: Path) -> bool:
 
 
 def check_embeds(folder: Path) -> None:
-    """Refuse a model that was trained to score or to label texts: its states are no vectors of them.
+    """Refuse a model that was trained to score or to label texts: its states do not embed them.
 
     Raises:
         DramaError: it is a reranker, a classifier, or a sparse or multi-vector model.

@@ -37,7 +37,7 @@ class AnswerLines(Section):
     @model_validator(mode="after")
     def _query_has_a_label(self) -> Self:
         if self.query not in self.labels:
-            raise ValueError(f"query '{self.query}' is none of labels")
+            raise ValueError(f"query '{self.query}' is not among the labels")
         return self
 
     def read(self, answer: str) -> str | None:

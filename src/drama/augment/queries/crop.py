@@ -22,7 +22,7 @@ class CropSettings(Maker):
     per_document: int = Field(default=1, ge=0)
     """Random sentences a document; 0 = none."""
     min_words: int = Field(default=5, ge=1)
-    """Shorter sentences and titles are no queries. Scripts without spaces have words too."""
+    """Shorter sentences and titles do not become queries. Scripts without spaces have words too."""
     max_words: int = Field(default=40, ge=1)
     """Longer sentences are split into pieces of this many words."""
     titles: bool = False

@@ -73,8 +73,6 @@ class TripletSettings(Maker, LLMSettings):
             for values in prompt.draw(self.count, context.seed)
         ]
         llm = context.open_llm(self)
-        if not all(llm.fits(prompt.messages(v), self.sampling.max_new_tokens) for _, v in asked):
-            raise DramaError(f"augment.triplets.prompt: '{self.prompt}' is too long for {self.llm}")
         _check_ids(documents)
         chats = (prompt.messages(values) for _, values in asked)
         how = self.sampling, self.batch_size, context.seed
@@ -110,7 +108,8 @@ def _check_ids(documents: Documents) -> None:
 def read_triplet(answer: Answer, lang: str, check: bool = True) -> tuple[Parts | None, str]:
     """(parts, outcome) of an LLM's answer, which may be a refusal, begin with thinking, or be cut off.
 
-    Outcomes: those of `parse_triplet`; `refused by the server`; `thinking not finished`; `cut off`.
+    Outcomes: those of `parse_triplet`; `too long for the LLM`; `refused by the server`; `thinking
+    not finished`; `cut off`.
     """
     if answer.problem:
         return None, answer.problem
