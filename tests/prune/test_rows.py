@@ -1,10 +1,13 @@
 """Rows on disk: all tokens in order, and an even choice that is held out."""
 
+import resource
 from pathlib import Path
 
 import torch
+from transformers import AutoTokenizer
 
-from drama.prune.text.rows import RowFile, read_rows
+from drama.prune.text.rows import RowFile, domain_rows, read_rows
+from drama.records import Document
 
 
 def test_rows_hold_all_tokens_and_the_held_out_are_spread(tmp_path: Path) -> None:
@@ -42,3 +45,17 @@ def test_a_text_that_is_shorter_than_a_row_waits(tmp_path: Path) -> None:
     rows_RL, held_RL = read_rows(tmp_path / "0", 8)
     assert held_RL.tolist() == [list(range(1, 9))]
     assert len(rows_RL) == 0
+
+
+def test_there_may_be_more_domains_than_a_process_can_open_files(tiny_llm: Path, tmp_path: Path) -> None:
+    documents = [Document(str(i), "", "wings give lift " * 9, "en", f"site-{i % 90}") for i in range(180)]
+    tokenizer = AutoTokenizer.from_pretrained(tiny_llm)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/dev/fd").iterdir())) + 30, before[1]))
+    try:
+        found, _ = domain_rows(documents, tokenizer, "source", 16, 1, tmp_path / "rows")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len(found) == 90
+    assert {domain.texts for domain in found} == {2}
+    assert all(domain.rows_RL.sum() > 0 for domain in found)

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from drama.compute import Precision
 from drama.files import atomic_file
 from drama.llm import AnswerCache, ChatModel, ServerSettings, is_server, open_chat, server_address
+from drama.llm.chat import LONGEST_PROMPT
 from drama.redact import secret_name
 from drama.settings import Section
 from drama.workers import RaySettings
@@ -61,6 +62,12 @@ class LLMSettings(Section):
         served = {"llm": server_address(self.llm)[1]} if is_server(self.llm) else {}
         return super().identity() | served
 
+    def open(
+        self, server: ServerSettings, ray: RaySettings | None, longest: int = LONGEST_PROMPT
+    ) -> ChatModel:
+        """The LLM; see `open_chat`."""
+        return open_chat(self.llm, server, self.precision, longest, ray, self.revision, self.extra_body)
+
 
 def _secrets(values: Mapping[str, Any]) -> Iterator[str]:
     for key, value in values.items():
@@ -88,17 +95,6 @@ class Context:
     """How requests are sent to a server."""
     ray: RaySettings | None = None
     """Actors for an LLM that is not a server's; None: it runs in this process."""
-
-    def open_llm(self, settings: LLMSettings) -> ChatModel:
-        """The LLM that the settings name."""
-        return open_chat(
-            settings.llm,
-            self.server,
-            settings.precision,
-            ray=self.ray,
-            revision=settings.revision,
-            extra_body=settings.extra_body,
-        )
 
     @cached_property
     def answers(self) -> AnswerCache:

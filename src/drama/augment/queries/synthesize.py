@@ -70,7 +70,7 @@ class SynthesizeSettings(Maker, LLMSettings):
         """Yield a query by each prompt for each of `documents` documents, by a seeded choice."""
         prompts = {Path(name).stem: self._prompt(name) for name in self.prompts}
         total = min(self.documents, len(documents))
-        llm = context.open_llm(self)
+        llm = self.open(context.server, context.ray)
         with context.lines("generated.jsonl") as write:
             for stem, prompt in prompts.items():
                 series = "qgen" if len(prompts) == 1 else f"qgen-{stem}"

@@ -72,7 +72,7 @@ class TripletSettings(Maker, LLMSettings):
             for lang in self.languages
             for values in prompt.draw(self.count, context.seed)
         ]
-        llm = context.open_llm(self)
+        llm = self.open(context.server, context.ray)
         _check_ids(documents)
         chats = (prompt.messages(values) for _, values in asked)
         how = self.sampling, self.batch_size, context.seed

@@ -11,7 +11,7 @@ from drama.augment.rerank.methods import METHODS
 from drama.augment.rerank.reranker import OK, Reranker
 from drama.augment.rerank.settings import RerankSettings
 from drama.language import cut_words
-from drama.llm import AnswerCache, ServerSettings, open_chat
+from drama.llm import AnswerCache, ServerSettings
 from drama.records import Documents, Example, Hit
 from drama.workers import RaySettings
 
@@ -55,10 +55,7 @@ def load_reranker(
     """The reranker that the settings name, with its LLM."""
     method = METHODS[settings.method]
     prompt = method.prompt_type.load(settings.prompt or settings.method, "rerank")
-    where = None if method.needs_logits else ray
-    llm = open_chat(
-        settings.llm, server, settings.precision, LONGEST, where, settings.revision, settings.extra_body
-    )
+    llm = settings.open(server, None if method.needs_logits else ray, LONGEST)
     return method(llm, prompt, cache, settings.batch_size, settings.window, settings.step)
 
 

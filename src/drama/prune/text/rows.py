@@ -22,6 +22,8 @@ from drama.prune.learn.domains import Domain
 from drama.records import Document
 
 _BLOCK, _INDEX = 512, "index.json"
+_WAITING = 1 << 13
+"""Tokens of a domain in memory until they are written."""
 _EVERY, _HELD_OUT = 20, 32
 """Every twentieth row may be held out, at most 32 in all."""
 
@@ -113,7 +115,7 @@ class RowFile:
         self.rows = 0
         self._path, self._length = path, length - len(opening)
         self._opening = array("i", opening)
-        self._file = path.open("wb")
+        self._waiting = array("i")
         self._rest = array("i")
         self._held: list[array[int]] = []
         self._random = random.Random(seed)
@@ -138,11 +140,19 @@ class RowFile:
                 return
             if place < _HELD_OUT:
                 row, self._held[place] = self._held[place], row
-        row.tofile(self._file)
+        self._waiting.extend(row)
+        if len(self._waiting) >= _WAITING:
+            self._write()
+
+    def _write(self) -> None:
+        """Open only while it is written: a process may not have a file open for each of many corpora."""
+        with self._path.open("ab") as file:
+            self._waiting.tofile(file)
+        self._waiting = array("i")
 
     def close(self) -> None:
         """Write the held-out rows and close; everything is on disk when this returns."""
-        self._file.close()
+        self._write()
         with _held_out(self._path).open("wb") as file:
             for row in self._held:
                 row.tofile(file)
@@ -151,10 +161,11 @@ class RowFile:
 def read_rows(path: Path, length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(rows to train on [R, L], read from disk when they are used; held-out rows [R, L], int64)."""
     held_RL = torch.from_numpy(np.fromfile(_held_out(path), dtype=np.int32)).reshape(-1, length).long()
-    if path.stat().st_size == 0:
+    size = path.stat().st_size // 4
+    if size == 0:
         return torch.empty(0, length, dtype=torch.int32), held_RL
-    rows_RL = np.memmap(path, dtype=np.int32, mode="c").reshape(-1, length)
-    return torch.from_numpy(rows_RL), held_RL
+    # A map of numpy's keeps its file open.
+    return torch.from_file(str(path), size=size, dtype=torch.int32).reshape(-1, length), held_RL
 
 
 def _held_out(path: Path) -> Path:
