@@ -139,7 +139,7 @@ def test_the_stage_leaves_a_plain_model_of_the_shape(
     assert [e["step"] for e in events] == list(range(1, 41))
     assert [e["phase"] for e in events] == ["shearing"] * 20 + ["recovery"] * 20
     left = sorted(p.name for p in (tmp_path / "out/round-1").iterdir())
-    names = ["figures.json", "maps.json", "mixture.safetensors", "plan.json", "scores.safetensors"]
+    names = ["figures.json", "maps.json", "mixture.json", "plan.json", "scores.safetensors"]
     assert left == sorted([*names, "child.mark", "masks.mark", "sliced"])  # for another recovery
     drawn = json.loads((tmp_path / "out/round-1/maps.json").read_text(encoding="utf-8"))["maps"]
     sizes = {one["title"]: (len(one["values"]), len(one["values"][0])) for one in drawn}

@@ -9,6 +9,7 @@ from drama.files.checksums import read_sealed_json
 from drama.models.open import open_config
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
 from drama.prune.methods import METHODS
+from drama.prune.parts import AGAIN, FIGURES, MAPS, PLAN
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
 from drama.prune.surgery.plan import PruningPlan
@@ -26,10 +27,6 @@ def describe(name: str, folder: Path, shape: Shape | None = None) -> dict[str, A
     sizes = ", ".join(f"{part} {size}" for part, size in shape._asdict().items())
     note(f"prune: {name}: {sizes}: {body:,} parameters + {whole - body:,} of embeddings")
     return {f"parameters_{name}": whole, f"parameters_{name}_without_embeddings": body}
-
-
-FIGURES = "figures.json"
-"""Of a round, in its folder."""
 
 
 def round_figures(
@@ -62,7 +59,10 @@ def stage_figures(
     """
     rounds: list[dict[str, Any]] = []
     for number, shape in enumerate(shapes, 1):
-        own = read_sealed_json(out / f"round-{number}" / FIGURES, hint="remove the folder of the stage")
+        folder = out / f"round-{number}"
+        for explained in (PLAN, MAPS):  # a damaged one must not become a result
+            read_sealed_json(folder / explained, hint=AGAIN)
+        own = read_sealed_json(folder / FIGURES, hint=AGAIN)
         if rounds:  # by their indices in the first parent
             own["layers_kept"] = [rounds[-1]["layers_kept"][layer] for layer in own["layers_kept"]]
         rounds.append({**shape._asdict(), **own})

@@ -15,6 +15,9 @@ from drama.prune.shape.shape import Shape
 from drama.workspace import claim_part
 
 EVENTS = "events.jsonl"
+PLAN, MAPS, MIXTURE, FIGURES = "plan.json", "maps.json", "mixture.json", "figures.json"
+"""Of a round, in its folder."""
+AGAIN = "remove the folder of the stage, and prune again"
 
 
 class Parts:
@@ -77,10 +80,10 @@ class Parts:
             masks += [self._losses, self._domains, shearing.identity(), before]
         child = [*masks, self._losses, self._domains, recovery.identity(), learning + before]
         folder = f"round-{number}"
-        names = ["learning", "sliced", "scores.safetensors", "plan.json", "maps.json", "mixture.safetensors"]
+        names = ["learning", "sliced", "scores.safetensors", PLAN, MAPS, MIXTURE]
         self._claim(f"{folder}/masks", [f"{folder}/{name}" for name in names], fingerprint(masks))
         self._source = fingerprint(child)
-        self._claim(f"{folder}/child", [f"{folder}/recovery", f"{folder}/figures.json", model], self._source)
+        self._claim(f"{folder}/child", [f"{folder}/recovery", f"{folder}/{FIGURES}", model], self._source)
 
     def _claim(self, name: str, entries: list[str], mark: str) -> None:
         if self._is_main:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors.torch import save_file
 
 from drama.compute import World, check_finite, default_device, unshard_model
 from drama.console import note
 from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.families import Family, family_of
-from drama.prune.figures import FIGURES, round_figures
+from drama.prune.figures import round_figures
 from drama.prune.heat_maps import heat_maps
 from drama.prune.learn.domains import Mixture, held_out_losses
 from drama.prune.learn.losses import Match
@@ -24,7 +25,7 @@ from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, save_causal_lm
 from drama.prune.methods import METHODS
 from drama.prune.methods.task import Task
-from drama.prune.parts import EVENTS, Parts
+from drama.prune.parts import AGAIN, EVENTS, FIGURES, MAPS, MIXTURE, PLAN, Parts
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, parent_shape
@@ -32,8 +33,6 @@ from drama.prune.surgery.expand import expanded
 from drama.prune.surgery.plan import PruningPlan, kept_through, make_plan
 from drama.prune.surgery.slice import slice_model
 from drama.prune.text.corpus import Corpus, Domains
-
-_MIXTURE = "mixture.safetensors"
 
 
 class Setup(NamedTuple):
@@ -98,10 +97,7 @@ class PruningRound:
             losses["recovered"] = self._held_out(child.eval())
         if self.world.is_main:
             check_finite(child.state_dict(), f"prune: the model of round {self.number}")
-            plan = PruningPlan.read(self.folder / "plan.json")
-            read_sealed_json(
-                self.folder / "maps.json", hint="remove the folder of the stage, and prune again"
-            )
+            plan = PruningPlan.read(self.folder / PLAN)
             figures = round_figures(plan, losses, self.setup.domains.read)
             write_sealed_json(self.folder / FIGURES, figures)
             save_causal_lm(result, child.cpu(), self.setup.tokenizer)
@@ -133,7 +129,8 @@ class PruningRound:
         )
         scores = self.method.score(family, task)
         if self.world.is_main:
-            save_file(task.mixture.state(), self.folder / _MIXTURE)
+            state = {name: tensor.tolist() for name, tensor in task.mixture.state().items()}
+            write_sealed_json(self.folder / MIXTURE, state)
             family.model.cpu()
             plan = self._plan(family, scores)
             save_causal_lm(sliced, slice_model(family, plan, self.target), self.setup.tokenizer)
@@ -143,9 +140,9 @@ class PruningRound:
         parent = parent_shape(family.config)
         plan = make_plan(scores, parent, self.target)
         save_file(scores._asdict(), self.folder / "scores.safetensors")
-        plan.write(self.folder / "plan.json")
+        plan.write(self.folder / PLAN)
         maps = heat_maps(scores, plan, parent, masks=self.method.learns)
-        write_sealed_json(self.folder / "maps.json", {"maps": maps})
+        write_sealed_json(self.folder / MAPS, {"maps": maps})
         return plan
 
     def _recover(self, child: Any) -> Any:
@@ -154,7 +151,9 @@ class PruningRound:
         recovery = Recovery(child, teacher, settings, self.world, self._match(), self.settings.shard)
         log = self._log("recovery", self.learning_steps)
         mixture = self.setup.mixture()
-        mixture.load(load_file(self.folder / _MIXTURE))  # where mask learning left it
+        left = read_sealed_json(self.folder / MIXTURE, hint=AGAIN)  # by mask learning
+        begin = mixture.state()
+        mixture.load({name: torch.tensor(left[name], dtype=begin[name].dtype) for name in begin})
         update(recovery, mixture, log, self.setup.seed)
         return unshard_model(child)
 

@@ -203,8 +203,9 @@ class Trials:
         names = (file.name, file.parent.name, file.parent.parent.name)
         if found.kind == REFUSED and not any(name in found.why.replace("\n", "") for name in names):
             return Verdict(WRONG, f"{done}: {found.why}, which does not name it")
-        reports = {f"{line} differs" for line in (LOG, "manifest.json")}
-        if file.name == LOG and {*found.why.split("; ")} <= reports and LOG in self.said:
+        reports = tuple(f"{name} differs" for name in (LOG, "manifest.json"))
+        only_reports = all(why.endswith(reports) for why in found.why.split("; "))
+        if file.name == LOG and only_reports and LOG in self.said:
             return Verdict(SURVIVED)  # a log of what was, with a warning of what it lacks
         return found if found.kind == SURVIVED else Verdict(found.kind, f"{done}: {found.why}")
 
