@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from drama.errors import FileError
 from drama.files import read_json
-from drama.workspace import Manifest, read_events, read_manifest
+from drama.workspace import Manifest, outdated, read_events, read_manifest
 
 STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index", "search")
 
@@ -20,6 +20,17 @@ class RunFiles(NamedTuple):
     maps: dict[str, list[dict[str, Any]]]
     """Heat maps by the folder that holds them, as `prune/round-1`."""
     recipe: str
+    outdated: list[str]
+    """Stages whose inputs have changed since: of another model or corpus than the one that is there now. All
+    else leaves them out."""
+
+    @property
+    def warning(self) -> str:
+        """What is said of them; empty where there are none."""
+        if not self.outdated:
+            return ""
+        stages = ", ".join(self.outdated)
+        return f"out of date, and not shown: {stages}. What was read has changed since; run the recipe again"
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -31,23 +42,26 @@ def read_run(folder: Path) -> RunFiles:
     manifests = {s: m for s in STAGES if (m := read_manifest(folder / s)) is not None}
     if not manifests:
         raise FileError(folder, "holds no run", hint="name the folder that `drama run` filled")
+    old = outdated(folder, manifests)
     results = _json(folder / "evaluate" / "results.json", {"results": []})
     if not isinstance(results, dict) or not isinstance(results.get("results"), list):
         raise FileError(folder / "evaluate" / "results.json", "holds no results", hint="evaluate again")
     events = {
         s: read_events(folder / s / "events.jsonl")
         for s in ("prune", "train")
-        if (folder / s / "events.jsonl").is_file()
+        if s not in old and (folder / s / "events.jsonl").is_file()
     }
-    maps = {str(p.parent.relative_to(folder)): _json(p, []) for p in sorted(folder.glob("*/*/maps.json"))}
+    pages = (p.relative_to(folder) for p in sorted(folder.glob("*/*/maps.json")))
+    maps = {str(page.parent): _json(folder / page, []) for page in pages if page.parts[0] not in old}
     recipe = folder / "recipe.yaml"
     return RunFiles(
-        manifests,
-        results["results"],
+        {name: manifest for name, manifest in manifests.items() if name not in old},
+        [] if "evaluate" in old else results["results"],
         events,
-        _json(folder / "search" / "examples.json", []),
+        [] if "search" in old else _json(folder / "search" / "examples.json", []),
         maps,
         recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        old,
     )
 
 
