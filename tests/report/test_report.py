@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,29 @@ class Nesting(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_results_of_another_model_are_not_shown(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("evaluate", "search"):
+        shutil.rmtree(run / name)
+        with open_stage(run / name, name, Demo(), {"model": run / "train"}) as stage:
+            write_json(stage.folder / "results.json", {"results": RESULTS})
+            hit = {"rank": 1, "id": "d1", "score": 0.75, "text": "a text"}
+            write_json(stage.folder / "examples.json", [{"query": "asked", "hits": [hit]}])
+    print_summary(run)
+    said = capsys.readouterr().out
+    assert "0.611" in said
+    assert "asked" in said
+    assert "out of date" not in said
+    with open_stage(run / "train", "train", Demo(size=2), {}):
+        pass
+    print_summary(run)
+    write_report(run)
+    for text in (capsys.readouterr().out, (run / "report.html").read_text()):
+        assert "out of date, and not shown: evaluate, search" in text
+        assert "0.611" not in text
+        assert "asked" not in text
+        assert "Nothing was evaluated" not in text
 
 
 def test_the_page_holds_everything_and_needs_nothing_else(run: Path) -> None:

@@ -11,7 +11,9 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None) -> None:
     """List the recipes in the package, or print one: `drama recipes adapt > my.yaml`."""
     if name is not None:
-        typer.echo(recipe_file(name).read_text(encoding="utf-8"), nl=False)
+        from drama.files.reading import read_text
+
+        typer.echo(read_text(recipe_file(name)), nl=False)
         return
     for path in sorted(RECIPES.glob("*.yaml")):
         first = path.read_text(encoding="utf-8").partition("\n")[0]

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 
 from drama.console import warn
 from drama.errors import FileError
+from drama.files import write_error
 from drama.llm.answer import Answer, Ending
 
 T = TypeVar("T")
@@ -255,4 +256,4 @@ def _free_name(path: Path) -> Path:
 
 def _unusable(path: Path, error: Exception) -> FileError:
     hint = "is it writable, the disk not full, and no other job in it?"
-    return FileError(path, f"can't be used ({error})", hint=hint)
+    return write_error(error, path) or FileError(path, f"can't be used ({error})", hint=hint)

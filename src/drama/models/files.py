@@ -14,7 +14,7 @@ from typing import Any
 
 from drama.errors import FileError
 from drama.files import PARTIAL, read_json, sha256, write_json, write_text
-from drama.files.reading import parse_json
+from drama.files.reading import parse_json, read_text
 from drama.models.cache import cache_root
 
 SUMS = "SHA256SUMS"
@@ -44,7 +44,7 @@ def check_files(folder: Path) -> None:
     check_code(folder)
     if not (folder / SUMS).is_file():
         return
-    for number, line in enumerate((folder / SUMS).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(folder / SUMS).splitlines(), 1):
         digest, _, name = line.partition("  ")
         path = folder / name
         if not name or Path(name).is_absolute() or ".." in Path(name).parts:

@@ -32,6 +32,7 @@ def write_report(folder: Path) -> Path:
     run = read_run(folder)
     parts = [
         f"<h1>{html.escape(folder.name)}</h1>",
+        f"<p>{html.escape(run.warning)}</p>" if run.warning else "",
         _results(run),
         *_plots(run),
         _languages(run),
@@ -52,6 +53,8 @@ def write_report(folder: Path) -> Path:
 
 
 def _results(run: RunFiles) -> str:
+    if "evaluate" in run.outdated:
+        return ""
     if not run.results:
         return "<p>Nothing was evaluated: the recipe names no collections.</p>"
     return _table("Results", result_columns(), map(result_cells, run.results))

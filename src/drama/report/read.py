@@ -7,7 +7,7 @@ from drama.errors import FileError
 from drama.files import read_json
 from drama.files.checksums import read_sealed_json
 from drama.files.reading import read_text
-from drama.workspace import Manifest, read_events, read_manifest
+from drama.workspace import Manifest, outdated, read_events, read_manifest
 
 STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index", "search")
 
@@ -22,6 +22,17 @@ class RunFiles(NamedTuple):
     maps: dict[str, list[dict[str, Any]]]
     """Heat maps by the folder that holds them, as `prune/round-1`."""
     recipe: str
+    outdated: list[str]
+    """Stages whose inputs have changed since: of another model or corpus than the one that is there now. All
+    else leaves them out."""
+
+    @property
+    def warning(self) -> str:
+        """What is said of them; empty where there are none."""
+        if not self.outdated:
+            return ""
+        stages = ", ".join(self.outdated)
+        return f"out of date, and not shown: {stages}. What was read has changed since; run the recipe again"
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -33,26 +44,30 @@ def read_run(folder: Path) -> RunFiles:
     manifests = {s: m for s in STAGES if (m := read_manifest(folder / s)) is not None}
     if not manifests:
         raise FileError(folder, "holds no run", hint="name the folder that `drama run` filled")
+    old = outdated(folder, manifests)
     results = _json(folder / "evaluate" / "results.json", {"results": []})
     if not isinstance(results, dict) or not isinstance(results.get("results"), list):
         raise FileError(folder / "evaluate" / "results.json", "holds no results", hint="evaluate again")
     events = {
         s: read_events(folder / s / "events.jsonl")
         for s in ("prune", "train")
-        if (folder / s / "events.jsonl").is_file()
+        if s not in old and (folder / s / "events.jsonl").is_file()
     }
+    pages = (p.relative_to(folder) for p in sorted(folder.glob("*/*/maps.json")))
     maps = {
-        str(p.parent.relative_to(folder)): read_sealed_json(p)["maps"]
-        for p in sorted(folder.glob("*/*/maps.json"))
+        str(page.parent): read_sealed_json(folder / page)["maps"]
+        for page in pages
+        if page.parts[0] not in old
     }
     recipe = folder / "recipe.yaml"
     return RunFiles(
-        manifests,
-        results["results"],
+        {name: manifest for name, manifest in manifests.items() if name not in old},
+        [] if "evaluate" in old else results["results"],
         events,
-        _json(folder / "search" / "examples.json", []),
+        [] if "search" in old else _json(folder / "search" / "examples.json", []),
         maps,
         read_text(recipe) if recipe.is_file() else "",
+        old,
     )
 
 

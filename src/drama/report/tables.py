@@ -29,6 +29,8 @@ def print_summary(folder: Path) -> None:
             out.print(Text(f"  {hit['rank']}. {hit['score']:.3f}  {named}"))
     seconds = "   ".join(f"{name} {m.seconds:.0f} s" for name, m in run.manifests.items())
     out.print(f"\nstages: {seconds}")
+    if run.warning:
+        out.print(run.warning)
 
 
 def print_results(results: Sequence[dict[str, Any]]) -> None:

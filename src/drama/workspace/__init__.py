@@ -2,6 +2,7 @@
 
 from drama.workspace.events import EventLog, read_events
 from drama.workspace.manifest import Manifest, read_manifest
+from drama.workspace.outdated import outdated
 from drama.workspace.outputs import identity
 from drama.workspace.parts import claim_part
 from drama.workspace.stage import Needs, StageRun, open_stage
@@ -16,6 +17,7 @@ __all__ = [
     "claim_part",
     "identity",
     "open_stage",
+    "outdated",
     "read_events",
     "read_manifest",
     "write_vectors",

@@ -42,7 +42,7 @@ def claim_part(
 
 
 def _read(mark: Path) -> str | None:
-    return mark.read_text(encoding="utf-8") if mark.is_file() else None
+    return mark.read_bytes().decode("utf-8", "replace") if mark.is_file() else None
 
 
 def _copy(source: Path, target: Path) -> None:
