@@ -31,4 +31,4 @@ def test_the_precision_is_autocasts_or_the_weights(tiny_llm: Path) -> None:
     assert dtype_of_products(backbone) == torch.float32
     with autocast("bf16", backbone.device):
         assert dtype_of_products(backbone) == torch.bfloat16
-    assert dtype_of_products(load_backbone(tiny_llm, True, torch.bfloat16)) == torch.bfloat16
+    assert dtype_of_products(load_backbone(tiny_llm, True).to(torch.bfloat16)) == torch.bfloat16

@@ -14,19 +14,18 @@ from drama.errors import DramaError
 from drama.models.open import open_model, opening
 
 
-def load_backbone(folder: Path, bidirectional: bool | None, dtype: torch.dtype = torch.float32) -> Any:
-    """The stack of layers without its head, in evaluation mode.
+def load_backbone(folder: Path, bidirectional: bool | None) -> Any:
+    """The stack of layers without its head, in float32 and evaluation mode.
 
     Args:
         folder: a model folder in transformers' format.
         bidirectional: every token sees every token; otherwise attention is causal, as an LLM was trained.
             None leaves it as the folder has it.
-        dtype: type of the weights.
 
     Raises:
         DramaError: the folder can't be loaded, or attention is not as requested.
     """
-    model = open_model(AutoModel, folder, dtype)
+    model = open_model(AutoModel, folder, torch.float32)
     if model.config.is_encoder_decoder:
         raise DramaError(
             f"{folder}: {type(model).__name__} is an encoder and a decoder; a retriever is one stack",
