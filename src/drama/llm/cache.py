@@ -255,5 +255,6 @@ def _free_name(path: Path) -> Path:
 
 
 def _unusable(path: Path, error: Exception) -> FileError:
-    hint = "is it writable, the disk not full, and no other job in it?"
-    return write_error(error, path) or FileError(path, f"can't be used ({error})", hint=hint)
+    if not path.is_dir() and (found := write_error(error, path)):
+        return found
+    return FileError(path, f"can't be used ({error})", hint="is it a file, and no other job in it?")
