@@ -49,15 +49,14 @@ def embed(
 ) -> ModelVectors:
     """Encode the queries, the corpus, and the passages that were written with queries."""
     encoder: Encoder
-    spread = None
+    store = EmbeddingStore(store_folder)
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
         encoder = model = load_encoder(name, settings.max_length, settings.precision)
         if ray is not None:
             how = settings.max_length, model.precision, model.fingerprint
-            spread = SpreadEncoding(name, *how, ray)
-    store = EmbeddingStore(store_folder, spread)
+            store.spread = SpreadEncoding(name, *how, ray)
     documents_ND = store.document_blocks(encoder, Texts(documents))
     written = [d.full_text for query in queries for d in query.written]
     written_ND = store.document_blocks(encoder, written) if written else Blocks([])
