@@ -71,7 +71,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
-    hint = "remove the folder to redo the stage"
+    hint = f"remove {path.parent} to redo the stage"
     try:
         values = parse_json(path.read_text(encoding="utf-8"))
         check = values.pop(_CHECK, None) if isinstance(values, dict) else None
