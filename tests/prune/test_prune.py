@@ -128,7 +128,7 @@ def test_important_parts_stay() -> None:
         (
             {},
             {"method": "best"},
-            r"prune\.method: input should be 'shearing', 'importance', 'first', 'depth' or 'uniform'",
+            r"prune\.method: must be 'shearing', 'importance', 'first', 'depth' or 'uniform'",
         ),
     ],
 )

@@ -231,6 +231,21 @@ def test_index_finds_and_notices_another_model(tiny_llm: Path, texts: list[str],
         Index.open(tmp_path / "index")
 
 
+def test_an_index_moves_together_with_its_model(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64)).save(run / "train/model")
+    encode_for_index(run / "train/model", corpus(texts), run / "index")
+    build_index(run / "index")
+    before = Index.open(run / "index").search(texts[3])
+    run.rename(tmp_path / "moved")
+    assert Index.open(tmp_path / "moved/index").search(texts[3]) == before
+    (tmp_path / "moved/train").rename(tmp_path / "elsewhere")
+    with pytest.raises(
+        FileError, match=r"its model is not there any more: .*run/train/model\n.*put the model"
+    ):
+        Index.open(tmp_path / "moved/index")
+
+
 @pytest.fixture(scope="module")
 def model(tiny_llm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("search") / "model"

@@ -84,6 +84,8 @@ def encode_for_index(
         where = str(Path(model).resolve()) if Path(model).exists() else str(model)
         sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
         about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
+        if Path(where).exists():
+            about["model_from_here"] = os.path.relpath(where, out.resolve())
         write_sealed_json(encoded, about)
         return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}
 

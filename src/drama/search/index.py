@@ -8,7 +8,7 @@ encoded.json         written when encoding ended: model, its fingerprint, width,
 
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from drama.errors import DramaError, FileError, check_list
 from drama.files import remove_leftovers, writing
@@ -90,7 +90,7 @@ class Index:
             raise FileError(folder, "not an index (no index.json)", hint=_way_to(folder))
         about = read_sealed_json(path, hint=_AGAIN)
         _check_parts(folder, about["checksums"])
-        encoder = load_encoder(about["model"], about["max_length"])
+        encoder = load_encoder(_model_of(folder, about), about["max_length"])
         if encoder.fingerprint != about["fingerprint"]:
             raise DramaError(
                 f"{folder}: the model {about['model']} has changed since these documents were encoded",
@@ -112,6 +112,22 @@ class Index:
             raise DramaError("the query is empty", hint="write what you are looking for")
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]
+
+
+def _model_of(folder: Path, about: dict[str, Any]) -> str:
+    """The index's model: where it was, or, where both were moved or copied together, where it is from here.
+
+    Raises:
+        FileError: a folder that is in neither place.
+    """
+    name: str = about["model"]
+    if "model_from_here" not in about or Path(name).exists():
+        return name
+    beside = folder.resolve() / about["model_from_here"]
+    if not beside.exists():
+        hint = "put the model back there, or run `drama encode` and `drama index` again with it"
+        raise FileError(folder, f"its model is not there any more: {name}", hint=hint)
+    return str(beside.resolve())
 
 
 def _way_to(folder: Path) -> str:

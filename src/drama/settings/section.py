@@ -24,6 +24,30 @@ SAME_RESULT = SameResult()
 """For `Annotated[int, SAME_RESULT]`."""
 
 
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "dict_type": "expected a section of keys",
+    "finite_number": "expected a finite number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "list_type": "expected a list",
+    "literal_error": "must be {expected}",
+    "model_attributes_type": "expected a section of keys",
+    "model_type": "expected a section of keys",
+    "string_type": "expected text",
+    "tuple_type": "expected a list",
+}
+"""What is said of a value, by pydantic's name of its problem; others are said in pydantic's words."""
+
+
 class Section(BaseModel):
     """Base of all sections of settings: strict and immutable.
 
@@ -119,7 +143,9 @@ def _problem(model: type[BaseModel], first: ErrorDetails, path: list[str], name:
         return DramaError(f"{name}: this key is required")
     if first["type"] == "value_error":  # raised by a validator of the section, complete as it is
         return DramaError(f"{name}: {first['ctx']['error']}")
-    return DramaError(f"{name}: {first['msg'].lower()} (given: {first['input']!r})")
+    known = _EXPECTED.get(first["type"])
+    message = known.format(**first.get("ctx", {})) if known is not None else first["msg"].lower()
+    return DramaError(f"{name}: {message} (given: {first['input']!r})")
 
 
 def _types_in(annotation: Any) -> set[Any]:

@@ -68,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
-    hint = "remove the folder to redo the stage"
+    hint = f"remove {path.parent} to redo the stage"
     try:
         return Manifest.model_validate(read_sealed_json(path, hint))
     except ValidationError as error:

@@ -113,7 +113,7 @@ def test_a_temperature_evens_languages_out() -> None:
         ({"by": "kind", "shares": {"a": 1, "b": 1, "c": 1}}, "kind 'c' is not among the examples"),
         ({"by": "kind", "shares": {"a": 1, "b": 3}}, "3 of a batch's 4 .* kind 'b', which has 2"),
         ({"by": "kind"}, "either shares or a temperature"),
-        ({"by": "kind", "shares": {"a": 0, "b": 1}}, "greater than 0"),
+        ({"by": "kind", "shares": {"a": 0, "b": 1}}, "must be above 0"),
         ({"by": "lang", "temperature": 2.0, "batch_by": ["kind"]}, "can't be weighted by lang"),
     ],
 )  # fmt: skip
