@@ -96,6 +96,9 @@ def test_supervised_sets_that_cannot_be_used(judged: Path, tmp_path: Path) -> No
     assert "there are: test, train" in error(split="dev")
     assert "add" in error()
     assert "two have the same name" in error(collections=["a/x", "b/x"])
+    shutil.copy(judged / "qrels/test.tsv", judged / "qrels/train.tsv")
+    assert "the test split of" in (message := error())
+    assert "judges every query of the split train too" in message
 
 
 def test_hard_negatives_near_the_positives_are_dropped_and_counted() -> None:

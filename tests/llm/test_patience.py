@@ -139,7 +139,7 @@ def test_nobody_there(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     settings = ServerSettings(backoff=0.01, patience=0.005)
     server = ServerClient(f"http://127.0.0.1:{port}/v1#m", settings)
-    with pytest.raises(DramaError, match=r"answers nothing.*no connection"):
+    with pytest.raises(DramaError, match=r"answers nothing.*no connection: Connection refused"):
         list(server.as_they_come(chats(1), Sampling(), 1))
     assert server.usage.requests > 1
 

@@ -109,6 +109,8 @@ def test_bytes_that_are_not_utf_8(read: Callable[[Path], Any], tmp_path: Path) -
 )
 def test_a_missing_file(read: Callable[[Path], Any], tmp_path: Path) -> None:
     assert refusal(read, tmp_path / "nowhere").endswith("nowhere: no such file")
+    if read in (read_examples, read_passages):
+        assert refusal(read, tmp_path).endswith(": is a folder")
 
 
 def test_ids_in_all_lines_or_in_none(tmp_path: Path) -> None:

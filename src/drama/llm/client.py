@@ -6,6 +6,7 @@ The address `http://localhost:8000/v1#model-name` names a server and its model. 
 import json
 import os
 import random
+import re
 import ssl
 import threading
 import time
@@ -39,6 +40,7 @@ _LONGEST_BACKOFF = 60.0
 _ABOUT_MODELS = 10.0
 """Seconds that a server has to list its models."""
 _SHOWN = 300
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _ADDRESS_HINT = "the address ends before /chat/completions, often in /v1"
 _KEY_HINT = f"put the key into the environment variable {KEY_VARIABLE}"
 _HINTS = {401: _KEY_HINT, 403: _KEY_HINT, 404: f"{_ADDRESS_HINT}; check the model's name too"}
@@ -265,7 +267,7 @@ class ServerClient(ChatModel):
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise DramaError(f"{self.url}: its certificate is not trusted ({error})") from None
-            raise WaitError(f"no connection: {error}") from None
+            raise WaitError(f"no connection: {_NUMBER.sub('', str(error))}") from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise DramaError(f"{self.url}: {_safe(str(error))}") from None
         except httpx.RequestError as error:

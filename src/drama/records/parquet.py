@@ -97,6 +97,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     Raises:
         FileError: missing file, or not Parquet.
     """
+    if path.is_dir():
+        raise FileError(path, "is a folder", hint="name the .parquet file in it")
     if not path.is_file():
         raise FileError(path, "no such file")
     try:

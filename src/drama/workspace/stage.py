@@ -249,7 +249,8 @@ class _Opening:
         revised = before.revision != self.now.revision
         reasons = ["made by an earlier revision of this stage"] if revised else []
         if changed or not revised:
-            names = f" ({', '.join(changed[:5])})" if changed else ""
+            each = list(dict.fromkeys(changed))
+            names = f" ({', '.join(each[:5])})" if each else ""
             reasons.append(f"settings or inputs have changed{names}")
         return ", and ".join(reasons)
 

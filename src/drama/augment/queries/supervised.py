@@ -62,10 +62,22 @@ class SupervisedSettings(Maker):
                 context.count(f"{KIND}: made")
                 yield candidate
             if not made:
-                raise DramaError(
-                    f"augment.supervised: no query of {place} has a relevant document among the passages",
-                    hint=f"add {place} to corpus.inputs, in whole documents",
-                )
+                raise self._nothing(place)
+
+    def _nothing(self, place: str) -> DramaError:
+        """Why no query of a collection is left."""
+        test = _test_judgments(Path(place))
+        tested = read_qrels(test).keys() if test else set()
+        if {query.id for query in read_judged(Path(place), self.split)[0]} <= tested:
+            return DramaError(
+                f"augment.supervised: the test split of {place} judges every query of the split {self.split} "
+                "too, and such queries are never trained on",
+                hint="take the queries that you train on out of the test split",
+            )
+        return DramaError(
+            f"augment.supervised: no query of {place} has a relevant document among the passages",
+            hint=f"add {place} to corpus.inputs, in whole documents",
+        )
 
     def _collection(self, folder: Path, documents: Documents, context: Context) -> Iterator[Candidate]:
         queries, qrels, _ = read_judged(folder, self.split)
