@@ -28,7 +28,7 @@ class EvaluateSettings(Section):
     models: list[str] = []
     """`bm25`, `lsa`, a folder, a short name, or a hub id."""
     collections: list[str] = []
-    """BEIR-layout folders."""
+    """BEIR folders."""
     split: str = "test"
     """The split of the judgments (`qrels/<split>.tsv`)."""
     dims: list[PositiveInt] = []
