@@ -363,7 +363,7 @@ def test_inputs_are_checked_without_reading_them(tmp_path: Path) -> None:
     for name in ("a.txt", "b.jsonl", "c.csv"):
         (tmp_path / name).write_bytes(b"\xff")
     names = [str(path) for path in sorted(tmp_path.iterdir())]
-    check_inputs(names)
+    check_inputs(names, tmp_path / "out")
     for name in names:
         with pytest.raises(FileError, match="not UTF-8"):
             list(read_input(name))
