@@ -32,7 +32,7 @@ def evaluate(
     from drama.errors import FileError
     from drama.evaluate import EvaluateSettings
     from drama.evaluate import evaluate as run_evaluate
-    from drama.files import read_json, write_json
+    from drama.files import read_json, remove_leftovers, write_json
     from drama.report import print_results
 
     if out.is_dir():
@@ -56,6 +56,7 @@ def evaluate(
     results = read_json(folder / "results.json")
     for row in results["results"]:
         row["run"] = f"{folder.name}/{row['run']}"  # relative to the results file
+    remove_leftovers(out.parent, of=out.name)
     write_json(out, results)
     if json:
         typer.echo(json_module.dumps(results, ensure_ascii=False))
