@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from drama.files import write_text
+from drama.files import remove_leftovers, write_text
 from drama.report.plots import bars, heat_maps, histogram, loss_curve, pruning_curves, small_curves, widths
 from drama.report.read import RunFiles, read_run
 from drama.report.tables import result_cells, result_columns
@@ -44,6 +44,7 @@ def write_report(folder: Path) -> Path:
         _provenance(run),
     ]
     page = folder / "report.html"
+    remove_leftovers(folder, of=page.name)
     write_text(
         page,
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(folder.name)}</title>"
