@@ -11,9 +11,12 @@ def pull(
     """Download a model into the cache and print its folder; without a name, list the short names."""
     from drama.models import resolve
     from drama.models.catalog import CATALOG
+    from drama.models.files import check_files
 
     if name is None:
         for short, entry in CATALOG.items():
             typer.echo(f"{short:18} {entry.about}\n{'':18} weights: {entry.weights}; from {entry.original}")
         return
-    typer.echo(str(resolve(name)))
+    folder = resolve(name)
+    check_files(folder)
+    typer.echo(str(folder))
