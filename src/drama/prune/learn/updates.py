@@ -57,10 +57,10 @@ class Learner:
         self.optimise(model.parameters(), settings.learning_rate)
         self.guard = Guard(f"prune: {self.name}", f"{self.hint}; precision: fp32 overflows later than bf16")
 
-    def optimise(self, parameters: Iterable[torch.Tensor], rate: float, maximize: bool = False) -> None:
+    def optimise(self, parameters: Iterable[torch.Tensor], rate: float) -> None:
         """Update these too, at this peak rate."""
         options: dict[str, Any] = {"weight_decay": 0.0, "foreach": False if self.sharded else None}
-        adamw = torch.optim.AdamW(parameters, betas=(0.9, 0.95), maximize=maximize, **options)
+        adamw = torch.optim.AdamW(parameters, betas=(0.9, 0.95), **options)
         self.optimisers.append(adamw)
         self.rates.append(rate)
 
