@@ -9,10 +9,10 @@ from drama.files.checksums import read_sealed_json
 from drama.models.open import open_config
 from drama.prune.learn.domains import Domain, mean_loss, perplexities
 from drama.prune.methods import METHODS
-from drama.prune.parts import AGAIN, FIGURES, MAPS, PLAN
+from drama.prune.parts import FIGURES, MAPS, PLAN
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, child_config, parameters, parent_shape
-from drama.prune.surgery.plan import PruningPlan
+from drama.prune.surgery.plan import AGAIN, PruningPlan
 
 LOST_ABOVE = 2.0
 """A language is called lost where the child's perplexity is more than this many times the parent's. A

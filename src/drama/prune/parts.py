@@ -17,7 +17,6 @@ from drama.workspace import claim_part
 EVENTS = "events.jsonl"
 PLAN, MAPS, MIXTURE, FIGURES = "plan.json", "maps.json", "mixture.json", "figures.json"
 """Of a round, in its folder."""
-AGAIN = "remove the folder of the stage, and prune again"
 
 
 class Parts:

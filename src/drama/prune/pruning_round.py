@@ -25,12 +25,12 @@ from drama.prune.learn.updates import Log, update
 from drama.prune.load import load_causal_lm, save_causal_lm
 from drama.prune.methods import METHODS
 from drama.prune.methods.task import Task
-from drama.prune.parts import AGAIN, EVENTS, FIGURES, MAPS, MIXTURE, PLAN, Parts
+from drama.prune.parts import EVENTS, FIGURES, MAPS, MIXTURE, PLAN, Parts
 from drama.prune.scores import Scores
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.shape import Shape, parent_shape
 from drama.prune.surgery.expand import expanded
-from drama.prune.surgery.plan import PruningPlan, kept_through, make_plan
+from drama.prune.surgery.plan import AGAIN, PruningPlan, kept_through, make_plan
 from drama.prune.surgery.slice import slice_model
 from drama.prune.text.corpus import Corpus, Domains
 

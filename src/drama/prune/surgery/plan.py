@@ -15,6 +15,9 @@ from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.scores import Scores
 from drama.prune.shape.shape import Shape
 
+AGAIN = "remove the folder of the stage, and prune again"
+"""What to do where a record of a pruning is damaged."""
+
 
 class LayerPlan(NamedTuple):
     """What stays of one layer, by rising index in the parent."""
@@ -43,7 +46,7 @@ class PruningPlan(NamedTuple):
     @classmethod
     def read(cls, path: Path) -> "PruningPlan":
         """What `write` left; a FileError if it is damaged."""
-        values = read_sealed_json(path, hint="remove the folder of the stage, and prune again")
+        values = read_sealed_json(path, hint=AGAIN)
         return cls(values["hidden"], [LayerPlan(**layer) for layer in values["layers"]])
 
 

@@ -18,6 +18,7 @@ from drama.console import note
 from drama.errors import DramaError
 from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.load import load_causal_lm, load_tokenizer, save_causal_lm
+from drama.prune.surgery.plan import AGAIN
 from drama.prune.text.corpus import Corpus
 from drama.prune.vocabulary.keep import frequent_by_language, kept_tokens
 from drama.prune.vocabulary.rebuild import smaller_tokenizer
@@ -44,7 +45,7 @@ def cut_parent(folder: Path, settings: VocabularySettings, corpus: Corpus, out: 
         )
         write_sealed_json(record, figures)
         save_causal_lm(out, model, tokenizer)
-    return read_sealed_json(record, hint="remove the folder of the stage, and prune again")
+    return read_sealed_json(record, hint=AGAIN)
 
 
 def cut_vocabulary(
