@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from drama.errors import FileError
-from drama.files.atomic import make_folder
+from drama.files.atomic import make_folder, remove_leftovers
 from drama.files.explain import explaining
 from drama.files.process import Process
 
@@ -30,7 +30,7 @@ _held: dict[Path, int] = {}
 def writing(folder: Path) -> Iterator[None]:
     """Be the only writer of a folder, which is made where it is missing. The same thread may enter again.
 
-    A write that fails in the block because the disk is full, or the folder read-only, is explained.
+    What killed processes left half-written in it is removed first. A write that fails in the block because the disk is full, or the folder read-only, is explained.
 
     Raises:
         FileError: another process, or another thread, is writing there; or nothing can be written.
@@ -49,6 +49,7 @@ def writing(folder: Path) -> Iterator[None]:
         handle = _acquire(folder / LOCK)
         _held[place] = threading.get_ident()
         try:
+            remove_leftovers(folder)
             yield
         finally:
             del _held[place]

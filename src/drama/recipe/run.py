@@ -7,7 +7,7 @@ from drama.console import note, warn
 from drama.corpus import CorpusSettings
 from drama.errors import FileError
 from drama.evaluate import EvaluateSettings
-from drama.files import LOCK, PARTIAL, remove_leftovers, writing
+from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
@@ -33,7 +33,6 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     _refuse_foreign(folder)
     check(recipe)
     with writing(folder):
-        remove_leftovers(folder)
         write_yaml(folder / _RECIPE, recipe.model_dump(mode="json"), _MARK)
         _run_stages(recipe, folder)
     return folder

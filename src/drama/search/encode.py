@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from drama.errors import DramaError, FileError, check_list
-from drama.files import LOCK, remove_leftovers, replace_folder, writing
+from drama.files import LOCK, replace_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
@@ -56,7 +56,6 @@ def encode_for_index(
     check_list(documents, "documents", Document)
     _check_folder(out)
     with writing(out):
-        remove_leftovers(out)
         encoder = load_encoder(model, max_length)
         width = check_dim(encoder.name, dim, encoder.dims)
         made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from drama.errors import DramaError, FileError, check_list
-from drama.files import remove_leftovers, writing
+from drama.files import writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.records import Document, Hit, read_passages
 from drama.retriever import Encoder, load_encoder
@@ -39,7 +39,6 @@ def build_index(folder: Path, kind: str = "exact") -> int:
     if not folder.is_dir():
         raise FileError(folder, "no such folder", hint="run `drama encode` first")
     with writing(folder):
-        remove_leftovers(folder)
         if kind not in KINDS:
             raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
         about = folder / ENCODED
