@@ -30,7 +30,8 @@ _held: dict[Path, int] = {}
 def writing(folder: Path) -> Iterator[None]:
     """Be the only writer of a folder, which is made where it is missing. The same thread may enter again.
 
-    What killed processes left half-written in it is removed first. A write that fails in the block because the disk is full, or the folder read-only, is explained.
+    What killed processes left half-written in it is removed first. A write that fails in the block because
+    the disk is full, or the folder read-only, is explained.
 
     Raises:
         FileError: another process, or another thread, is writing there; or nothing can be written.
