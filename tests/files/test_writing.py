@@ -80,10 +80,7 @@ def test_another_thread_is_refused_and_the_same_may_enter_again(tmp_path: Path) 
 def test_without_the_systems_locks_the_file_decides(
     holder: Process, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_locks(handle: object, how: int) -> None:
-        raise OSError(errno.ENOTSUP, "no locks here")
-
-    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr("fcntl.flock", _no_locks)
     (tmp_path / LOCK).write_text(json.dumps({**holder._asdict(), "since": "2026-01-01"}))
     if taken:
         with writing(tmp_path):
@@ -92,6 +89,36 @@ def test_without_the_systems_locks_the_file_decides(
     with pytest.raises(FileError, match=f"on host {holder.host}, since 2026") as refused, writing(tmp_path):
         pass
     assert f"remove {tmp_path / LOCK}" in refused.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff", b'{"host": 1}', b"9" * 5000])
+def test_a_lock_file_that_says_nothing_holds_nothing(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_bytes(content)
+    with writing(tmp_path):
+        assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
+
+
+def test_what_a_killed_process_left_half_written_goes_with_its_lock(tmp_path: Path) -> None:
+    gone = Process.this()._replace(pid=2**22 + 1).mark
+    for mark in (gone, Process.this().mark):
+        (tmp_path / f"report.html.{mark}-0.partial").write_text("half")
+    with writing(tmp_path):
+        left = [path.name for path in tmp_path.glob("*.partial")]
+    assert left == [f"report.html.{Process.this().mark}-0.partial"]
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff"])
+def test_without_the_systems_locks_too(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcntl.flock", _no_locks)
+    (tmp_path / LOCK).write_bytes(content)
+    with writing(tmp_path):
+        pass
+
+
+def _no_locks(handle: object, how: int) -> None:
+    raise OSError(errno.ENOTSUP, "no locks here")
 
 
 def _numpy(path: Path) -> None:

@@ -19,6 +19,7 @@ from drama.errors import FileError
 from drama.files.atomic import make_folder, remove_leftovers
 from drama.files.explain import explaining
 from drama.files.process import Process
+from drama.files.reading import parse_json
 
 LOCK = ".lock"
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
@@ -91,7 +92,7 @@ def _holder(handle: IO[str]) -> tuple[Process, str] | None:
     """The process that wrote the file, and since when; None where it has not written it yet."""
     handle.seek(0)
     try:
-        values = json.loads(handle.read())
+        values = parse_json(handle.read())
         return Process(values["host"], values["pid"], values["started"]), values["since"]
     except (ValueError, KeyError, TypeError):
         return None

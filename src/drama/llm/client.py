@@ -3,7 +3,6 @@
 The address `http://localhost:8000/v1#model-name` names a server and its model. Each request runs in a thread.
 """
 
-import json
 import os
 import random
 import re
@@ -21,6 +20,7 @@ from pydantic import Field
 from drama.console import note
 from drama.errors import DramaError
 from drama.files import fingerprint
+from drama.files.reading import parse_json
 from drama.llm.address import KEY_VARIABLE, server_address
 from drama.llm.answer import Answer
 from drama.llm.chat import ChatModel, Messages, Sampling, Usage, request_seed
@@ -125,7 +125,7 @@ class ServerClient(ChatModel):
         try:
             with self._open() as http:
                 response = http.get(f"{self.url}/models", timeout=_ABOUT_MODELS)
-            return described_model(response.json(), self.model) if response.is_success else ""
+            return described_model(parse_json(response.text), self.model) if response.is_success else ""
         except (httpx.HTTPError, ValueError):
             return ""
 
@@ -276,8 +276,8 @@ class ServerClient(ChatModel):
         if not response.is_success:
             return self._failure(response, text)
         try:
-            answer, asked, made = read_completion(json.loads(text), body["max_tokens"])
-        except (ValueError, RecursionError):
+            answer, asked, made = read_completion(parse_json(text), body["max_tokens"])
+        except ValueError:
             problem = f"the answer is not a chat completion ({text[:_SHOWN]!r})"
             raise DramaError(f"{self.url}: {problem}", _ADDRESS_HINT) from None
         with self._lock:
