@@ -148,3 +148,33 @@ def shearing(
 
     texts = data or [PYTHON_DOCS]
     typer.echo(str(bench_shearing(out, rounds, texts, parent, batch_size, length, steps)))
+
+
+@bench.command()
+def student(
+    data: Annotated[Path, typer.Option(help="A folder with collections/ (BEIR folders) and corpora/.")],
+    work: Annotated[Path, typer.Option(help="Corpora, runs and vectors: large, outside the repository.")],
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=RECIPE, or NAME=RECIPE,key=value,…: a student. None: baselines only. Repeatable."
+        ),
+    ] = None,
+    size: Annotated[str, typer.Option(help="alone: each collection; mixed: all in one corpus.")] = "mixed",
+    collection: Annotated[
+        list[str] | None, typer.Option(help="Collections; by default eight in two halves. Repeatable.")
+    ] = None,
+    teacher: Annotated[list[str] | None, typer.Option(help="Models to compare with. Repeatable.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seeds of each arm. Repeatable.")] = None,
+    documents: Annotated[int, typer.Option(help="Documents of the mixed corpus.", min=1)] = 20_000,
+    out: Out = RESULTS,
+) -> None:
+    """Students against all that costs nothing, on collections that no setting was chosen on. Resumes."""
+    from drama_bench.student import bench_student
+    from drama_bench.student.bench import arm_of
+    from drama_bench.student.worlds import HALVES
+
+    names = collection or [*HALVES["a"], *HALVES["b"]]
+    arms = [arm_of(text) for text in arm or []]
+    teachers = teacher or ["all-minilm-l6-v2"]
+    typer.echo(str(bench_student(data, work, out, arms, names, size, seed or [1], teachers, documents)))

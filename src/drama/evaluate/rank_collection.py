@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from drama.console import note
 from drama.evaluate.settings import EvaluateSettings, FusionSettings
 from drama.records import Collection, Hit
 from drama.records.measures import DEPTH
 from drama.retriever import EmbeddingStore, Encoder, load_encoder, truncate
-from drama.search import BM25, BM25_NAME, LSA, exact_search, fuse
+from drama.search import BM25, BM25_NAME, LSA, SmoothingSettings, exact_search, fuse, hybrid, smooth
 
 Hits = Mapping[str, Sequence[Hit]]
 
@@ -22,14 +24,18 @@ class Ranked(NamedTuple):
     """Hits of every query of a collection.
 
     `dim` is None for BM25; `seconds` is the time of indexing or encoding the documents, in this stage or an
-    earlier one; `made_by` is the model's fingerprint, or BM25's parameters; `fused` means with BM25.
+    earlier one; `made_by` is the model's fingerprint, or BM25's parameters; `smoothed` means that documents
+    were moved towards their neighbours, `fused` with BM25; `bounds` are BM25's highest possible scores, by
+    query.
     """
 
     dim: int | None
     hits: Hits
     seconds: float
     made_by: str
+    smoothed: bool = False
     fused: bool = False
+    bounds: Mapping[str, float] | None = None
 
 
 def rank_collection(
@@ -39,9 +45,10 @@ def rank_collection(
     collection: Collection,
     settings: EvaluateSettings,
     store: EmbeddingStore,
-    bm25: Hits | None,
+    bm25: Ranked | None,
 ) -> list[Ranked]:
-    """A model's rankings: one for each width, and one fused with BM25 if the settings name the model.
+    """A model's rankings: one for each width, one with smoothed documents and one fused with BM25 if the
+    settings name the model there.
 
     Args:
         model: its name in the settings.
@@ -50,7 +57,7 @@ def rank_collection(
         collection: documents and queries.
         settings: the recipe's `evaluate` section.
         store: vectors at full width.
-        bm25: BM25's hits, for the fusion.
+        bm25: BM25's ranking, for the fusion.
     """
     fused = settings.fusion.models and model in (BM25_NAME, *settings.fusion.models)
     depth = (max(DEPTH, settings.fusion.depth) if fused else DEPTH) + settings.exclude_self
@@ -64,10 +71,12 @@ def rank_collection(
             encoder = load_encoder(folder, settings.max_length, settings.precision)
             encoder.name = label
         rankings = rank_dense(encoder, collection, settings.dims, depth, store)
+        if model in settings.smoothing.models:
+            rankings.append(_smoothed(encoder, collection, settings.smoothing, depth, store))
     if settings.exclude_self:
         rankings = [ranked._replace(hits=_without_self(ranked.hits)) for ranked in rankings]
     if model in settings.fusion.models and bm25 is not None:
-        rankings.append(_fused(settings.fusion, bm25, rankings[0]))
+        rankings.append(_fused(settings.fusion, bm25, next((r for r in rankings if r.smoothed), rankings[0])))
     return rankings
 
 
@@ -76,8 +85,9 @@ def rank_bm25(collection: Collection, k: int) -> Ranked:
     begin = time.monotonic()
     bm25 = BM25.build(collection.documents)
     seconds = time.monotonic() - begin
-    hits = bm25.search([q.text for q in collection.queries], k)
-    return Ranked(None, _by_query(collection, hits), seconds, bm25.about)
+    texts = [q.text for q in collection.queries]
+    bounds = dict(zip((q.id for q in collection.queries), bm25.bounds(texts), strict=True))
+    return Ranked(None, _by_query(collection, bm25.search(texts, k)), seconds, bm25.about, bounds=bounds)
 
 
 def rank_dense(
@@ -102,13 +112,30 @@ def _by_query(collection: Collection, hits: list[list[Hit]]) -> Hits:
     return {query.id: found for query, found in zip(collection.queries, hits, strict=True)}
 
 
-def _fused(fusion: FusionSettings, bm25: Hits, dense: Ranked) -> Ranked:
-    weights = [1 - fusion.weight, fusion.weight]
-    hits = {
-        q: fuse([bm25.get(q, [])[: fusion.depth], found[: fusion.depth]], weights, DEPTH, fusion.method)
-        for q, found in dense.hits.items()
-    }
-    return dense._replace(hits=hits, fused=True)
+def _smoothed(
+    encoder: Encoder, collection: Collection, settings: SmoothingSettings, k: int, store: EmbeddingStore
+) -> Ranked:
+    """A dense model's ranking at full width with smoothed documents; what smoothing takes is not in
+    `seconds`."""
+    documents = store.documents(encoder, [d.full_text for d in collection.documents])
+    queries = store.queries(encoder, [q.text for q in collection.queries])
+    moved_ND = np.concatenate(list(smooth(documents.vectors_ND, settings, encoder.name)))
+    hits = exact_search(queries.vectors_ND, [([d.id for d in collection.documents], moved_ND)], k)
+    found = _by_query(collection, hits)
+    return Ranked(encoder.dim, found, documents.seconds, encoder.fingerprint, smoothed=True)
+
+
+def _fused(fusion: FusionSettings, bm25: Ranked, dense: Ranked) -> Ranked:
+    share = fusion.dense_share
+
+    def fused(query: str, found: Sequence[Hit]) -> list[Hit]:
+        dense_hits, words = found[: fusion.depth], bm25.hits.get(query, [])[: fusion.depth]
+        if fusion.method == "hybrid":
+            bound = (bm25.bounds or {}).get(query, 0.0)
+            return hybrid(dense_hits, words, bound, share, DEPTH)
+        return fuse([words, dense_hits], [1 - share, share], DEPTH, fusion.method)
+
+    return dense._replace(hits={q: fused(q, found) for q, found in dense.hits.items()}, fused=True)
 
 
 def _without_self(hits: Hits) -> Hits:

@@ -4,7 +4,7 @@ from pydantic import Field, PositiveInt
 
 from drama.compute import Precision
 from drama.errors import DramaError
-from drama.search import BM25_NAME, FITTED, FusionMethod
+from drama.search import BM25_NAME, FITTED, HYBRID_SHARE, FusionMethod, SmoothingSettings
 from drama.settings import Section
 from drama.workspace import Needs
 
@@ -14,12 +14,32 @@ class FusionSettings(Section):
 
     models: list[str] = []
     """Models of `evaluate.models` that are also reported fused with BM25."""
-    method: FusionMethod = "minmax"
-    """`minmax` adds scores scaled to 0…1; `rrf` adds 1 / (60 + rank) (reciprocal rank fusion)."""
-    weight: float = Field(default=0.5, ge=0.0, le=1.0)
-    """The dense model's share; BM25 has the rest."""
+    method: FusionMethod = "hybrid"
+    """`hybrid` adds cosines and BM25's scores as shares of the highest that they could be; `minmax` adds
+    scores scaled to 0…1; `rrf` adds 1 / (60 + rank) (reciprocal rank fusion)."""
+    weight: float | None = Field(default=None, ge=0.0, le=1.0)
+    """The dense model's share; BM25 has the rest. None: 0.8 with `hybrid`, else 0.5."""
     depth: int = Field(default=1000, ge=1)
     """Hits of each ranking that are fused."""
+
+    @property
+    def dense_share(self) -> float:
+        """The dense model's share.
+
+        >>> FusionSettings().dense_share, FusionSettings(method="rrf").dense_share
+        (0.8, 0.5)
+        """
+        if self.weight is not None:
+            return self.weight
+        return HYBRID_SHARE if self.method == "hybrid" else 0.5
+
+
+class SmoothedSettings(SmoothingSettings):
+    """Dense models with their documents' vectors moved towards their neighbours'."""
+
+    models: list[str] = []
+    """Models of `evaluate.models` that are also reported with smoothed documents; their fusion with BM25 is
+    then that of the smoothed ones."""
 
 
 class EvaluateSettings(Section):
@@ -40,13 +60,14 @@ class EvaluateSettings(Section):
     exclude_self: bool = False
     """Drop the hit whose id is the query's own, as BEIR does for ArguAna and Quora."""
     fusion: FusionSettings = FusionSettings()
+    smoothing: SmoothedSettings = SmoothedSettings()
 
     def needs(self) -> Needs:
         """The models that are loaded, and the collections.
 
         Raises:
-            DramaError: no models, no collections, a duplicate name, or a fusion with a model that is not
-                listed.
+            DramaError: no models, no collections, a duplicate name, or a fusion or smoothing of a model that
+                is not listed.
         """
         if not self.models or not self.collections:
             raise DramaError("evaluate: name at least one model and one collection")
@@ -54,11 +75,12 @@ class EvaluateSettings(Section):
             duplicates = [name for i, name in enumerate(named) if name in named[:i]]
             if duplicates:
                 raise DramaError(f"evaluate.{field}: '{duplicates[0]}' is listed twice")
-        unlisted = [m for m in self.fusion.models if m not in self.models or m == BM25_NAME]
-        if unlisted:
-            raise DramaError(
-                f"evaluate.fusion.models: '{unlisted[0]}' is not a dense model of evaluate.models"
-            )
+        for field, named in (("fusion", self.fusion.models), ("smoothing", self.smoothing.models)):
+            unlisted = [m for m in named if m not in self.models or m == BM25_NAME]
+            if unlisted:
+                raise DramaError(
+                    f"evaluate.{field}.models: '{unlisted[0]}' is not a dense model of evaluate.models"
+                )
         return Needs(
             models=[model for model in self.models if model not in FITTED],
             collections=[(place, self.split) for place in self.collections],

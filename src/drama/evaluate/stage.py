@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.console import note
-from drama.evaluate.rank_collection import Hits, rank_collection
+from drama.evaluate.rank_collection import Ranked, rank_collection
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, read_json, write_json
@@ -23,7 +23,7 @@ from drama.search import BM25_NAME
 from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import command, machine, versions
 
-REVISION = 1
+REVISION = 2
 """Raised when the same inputs and settings give other results."""
 Row = dict[str, Any]
 """A line of results.json; `run` is relative to the folder of that file."""
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 class _Baseline(NamedTuple):
     """BM25 on a collection: for fusion, and for the significance test."""
 
-    hits: Hits
+    ranked: Ranked
     by_query: dict[str, float]
     """The main measure."""
 
@@ -111,9 +111,12 @@ class _Pairs:
                 write_json(pair, list(self._rows(model, label, slug, collection, baseline)))
             done: list[Row] = read_json(pair)
             by_query = [row.pop("by_query") for row in done]
+            bounds = [row.pop("bounds") for row in done]
             if model == BM25_NAME:
-                run = read_trec_run(self.out / done[0]["run"])
-                baseline = _Baseline({q: rank(scores) for q, scores in run.items()}, by_query[0])
+                run, about = read_trec_run(self.out / done[0]["run"]), done[0]
+                hits = {q: rank(scores) for q, scores in run.items()}
+                ranked = Ranked(None, hits, about["seconds"], about["fingerprint"], bounds=bounds[0])
+                baseline = _Baseline(ranked, by_query[0])
             if model in wanted:
                 rows += done
         return rows
@@ -122,10 +125,11 @@ class _Pairs:
         self, model: str, label: str, slug: str, collection: Collection, baseline: _Baseline | None
     ) -> Iterator[Row]:
         """Rank, write the runs, measure: a row for each width, and one for the fusion."""
-        bm25 = None if baseline is None else baseline.hits
+        bm25 = None if baseline is None else baseline.ranked
         folder, documents = self.folders.get(model), len(collection.documents)
         for ranked in rank_collection(model, folder, label, collection, self.settings, self.store, bm25):
-            tag = BM25_NAME if ranked.dim is None else f"{ranked.dim}-fused" if ranked.fused else ranked.dim
+            traits = [name for name in ("smoothed", "fused") if getattr(ranked, name)]
+            tag = "-".join([BM25_NAME if ranked.dim is None else str(ranked.dim), *traits])
             run = self.out / "runs" / f"{slug}-{tag}.trec"
             reported = {q: hits[:DEPTH] for q, hits in ranked.hits.items()}
             kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's hits from its run
@@ -133,7 +137,7 @@ class _Pairs:
             values = per_query(reported, collection.qrels)
             by_query = values[MAIN_MEASURE]
             yield {
-                "model": f"{label} + bm25" if ranked.fused else label,
+                "model": _title(label, ranked),
                 "collection": collection.name,
                 "split": collection.split,
                 "dim": ranked.dim,
@@ -153,4 +157,11 @@ class _Pairs:
                 "versions": versions(),
                 "machine": machine(),
                 "by_query": by_query,
+                "bounds": ranked.bounds,
             }
+
+
+def _title(label: str, ranked: Ranked) -> str:
+    """A row's name: what was done to the model's ranking is part of it."""
+    smoothed = f"{label}, smoothed" if ranked.smoothed else label
+    return f"{smoothed} + bm25" if ranked.fused else smoothed

@@ -14,6 +14,8 @@ class Architecture(NamedTuple):
     """Name in `drama.prune.families.FAMILIES`; None: can't be pruned."""
     fused: bool = False
     """Whether `drama.retriever.forward.fused` computes its layers."""
+    encoder: str | None = None
+    """Where an encoder's layers are, from `AutoModel`; None: not an encoder that `drama.prune` can cut."""
 
 
 ARCHITECTURES = {
@@ -22,6 +24,12 @@ ARCHITECTURES = {
     "qwen2": Architecture(pruned_as="llama", fused=True),  # Qwen2 and 2.5
     "qwen3": Architecture(pruned_as="qwen3"),
     "gemma3_text": Architecture(pruned_as="gemma3"),
+    "bert": Architecture(encoder="encoder.layer"),  # MiniLM, multilingual-e5-small
+    "roberta": Architecture(encoder="encoder.layer"),
+    "xlm-roberta": Architecture(encoder="encoder.layer"),
+    "mpnet": Architecture(encoder="encoder.layer"),
+    "distilbert": Architecture(encoder="transformer.layer"),
+    "modernbert": Architecture(encoder="layers"),
 }
 
 

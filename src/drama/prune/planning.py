@@ -5,6 +5,7 @@ from typing import Any
 from drama.errors import DramaError
 from drama.models import resolve
 from drama.models.open import open_config
+from drama.prune.encoder import encoder_shape, is_encoder
 from drama.prune.families import check_family
 from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
@@ -20,6 +21,8 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
             it, a schedule that does not lead there, or too few tokens for it.
     """
     config = open_config(resolve(settings.parent))
+    if is_encoder(config):
+        return [encoder_shape(settings, config)]
     shapes = shapes_of_rounds(settings, config)
     longest = config.max_position_embeddings
     if settings.recovery.max_length > longest:

@@ -29,7 +29,8 @@ class PruneSettings(Section):
     }
 
     parent: str = "smollm2-135m"
-    """A causal LM: folder, short name, GGUF file or hub id."""
+    """A causal LM: folder, short name, GGUF file or hub id. Or an encoder (BERT and its like, with mean
+    pooling), of which the lowest `shape.layers` layers are kept, with `method: first`."""
     shape: ShapeSettings = ShapeSettings()
     schedule: list[float] = []
     """Several rounds of pruning and recovery: falling shares of the parent's parameters without embeddings

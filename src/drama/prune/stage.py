@@ -1,4 +1,5 @@
-"""The stage: parent + passages → `out/model`, a smaller causal LM that plain transformers loads."""
+"""The stage: parent + passages → `out/model`, a smaller causal LM, or an encoder with fewer layers, which
+plain transformers loads."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from drama.compute import World, check_sharding, open_stage_together
 from drama.console import warn
 from drama.models import resolve
 from drama.models.files import weights_of
+from drama.models.open import open_config
+from drama.prune.encoder import cut_encoder, is_encoder
 from drama.prune.figures import describe, stage_figures
 from drama.prune.learn.domains import ParentLosses, mean_loss, reference_losses
 from drama.prune.load import load_tokenizer
@@ -55,7 +58,12 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         spare=["round-1/sliced"],
     )
     with opened as run:
-        if not run.done:
+        if not run.done and is_encoder(open_config(parent)):
+            (shape,) = planned_rounds(settings)
+            if world.is_main:
+                run.figures |= weights_of({"parent": parent})
+                run.figures |= cut_encoder(parent, shape, out / "model")
+        elif not run.done:
             shapes = planned_rounds(settings)
             parts = Parts(out, settings, run.manifest.inputs, seed, REVISION, world.is_main)
             corpus = Corpus(passages, settings.domains, seed)

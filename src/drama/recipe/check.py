@@ -52,7 +52,9 @@ def check(recipe: Recipe) -> None:
 
 def _needs(recipe: Recipe, problems: Problems) -> list[Needs]:
     """The needs of each stage, less what the run makes itself."""
-    found = [s.needs() for s in (recipe.corpus, recipe.prune, recipe.augment, recipe.train)]
+    found = [s.needs() for s in (recipe.corpus, recipe.prune, recipe.train)]
+    if recipe.train.steps > 0:
+        found.append(recipe.augment.needs())
     if recipe.evaluate.collections:
         with problems.collect():
             found.append(_needs_of_evaluation(recipe))
@@ -128,10 +130,12 @@ def _check_widths(recipe: Recipe) -> None:
             f"train.retriever.dims: {max(dims)} is above the student's width {width}",
             hint=f"name widths of at most {width}, or an empty list: --set train.retriever.dims=[]",
         )
-    if dim is not None and dim not in (*dims, width):
+    lexical = recipe.train.retriever.lexical
+    widths = {*dims, width} | ({width + lexical.dims} if lexical is not None else set())
+    if dim is not None and dim not in widths:
         raise DramaError(
             f"index.dim: the student is not trained at {dim} dimensions",
-            hint=f"it is trained at train.retriever.dims and its width: {sorted({*dims, width})}",
+            hint=f"it is trained at train.retriever.dims and its width: {sorted(widths)}",
         )
 
 

@@ -62,19 +62,11 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     corpus.build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
     prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
-    augment.augment(recipe.augment, passages, folder / "augment", recipe.seed, store)
+    examples, teacher = _augmented(recipe, passages, folder / "augment", store)
     judged = _judged(recipe, folder)
-    _warn_of_leaks(recipe, judged, folder)
-    teacher = folder / "augment" / "teacher"
-    train.train(
-        recipe.train,
-        folder / "prune" / "model",
-        passages,
-        folder / "augment" / "examples.parquet",
-        folder / "train",
-        recipe.seed,
-        teacher if recipe.augment.label.keep_vectors else None,
-    )
+    _warn_of_leaks(recipe, judged, examples)
+    start = folder / "prune" / "model"
+    train.train(recipe.train, start, passages, examples, folder / "train", recipe.seed, teacher)
     if judged:
         own = (folder / "train" / "model", folder / "prune" / "model", resolve(recipe.prune.parent))
         places = dict(zip(OWN_MODELS, map(str, own), strict=True))
@@ -102,18 +94,34 @@ def _judged(recipe: Recipe, folder: Path) -> list[str]:
     return [known if place == KNOWN_ITEMS else place for place in recipe.evaluate.collections]
 
 
-def _warn_of_leaks(recipe: Recipe, collections: list[str], folder: Path) -> None:
+def _augmented(recipe: Recipe, passages: Path, out: Path, store: Path) -> tuple[Path | None, Path | None]:
+    """The examples, and the folder of the teacher's vectors where they are kept; neither where nothing is
+    trained."""
+    if recipe.train.steps == 0:
+        note("augment: train.steps is 0, skipped")
+        return None, None
+    augment.augment(recipe.augment, passages, out, recipe.seed, store)
+    return out / "examples.parquet", out / "teacher" if recipe.augment.label.keep_vectors else None
+
+
+def _warn_of_leaks(recipe: Recipe, collections: list[str], examples: Path | None) -> None:
     """Warn of training queries that evaluation asks too; `train.leaks` can leave them out."""
-    if recipe.train.leaks is not None or not collections:
+    if recipe.train.leaks is not None or not collections or examples is None:
         return
     queries = judged_texts(collections, recipe.evaluate.split)
-    found = leaked(read_examples(folder / "augment" / "examples.parquet"), queries)
+    found = leaked(read_examples(examples), queries)
     if found:
         warn(f"{describe_leaks(found)}; train.leaks can leave them out")
 
 
 def _placed(settings: EvaluateSettings, places: dict[str, str], collections: list[str]) -> EvaluateSettings:
     """The section with the paths of `student`, `untrained` and `llm`, and of the collections."""
-    models, fused = ([places.get(m, m) for m in names] for names in (settings.models, settings.fusion.models))
-    fusion = settings.fusion.model_copy(update={"models": fused})
-    return settings.model_copy(update={"models": models, "collections": collections, "fusion": fusion})
+
+    def placed(models: list[str]) -> dict[str, list[str]]:
+        return {"models": [places.get(model, model) for model in models]}
+
+    sections = {name: getattr(settings, name) for name in ("fusion", "smoothing")}
+    moved = {name: section.model_copy(update=placed(section.models)) for name, section in sections.items()}
+    return settings.model_copy(
+        update={**placed(settings.models), "collections": collections, **moved},
+    )

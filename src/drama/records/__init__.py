@@ -1,6 +1,7 @@
 """The nouns: small frozen records, and the readers and writers of the files they live in."""
 
 from drama.records.collection import Collection, qrels_file, queries_file, read_judged
+from drama.records.corpus_language import corpus_language
 from drama.records.document import (
     Document,
     DocumentRows,
@@ -33,6 +34,7 @@ __all__ = [
     "Query",
     "Reading",
     "Texts",
+    "corpus_language",
     "count_passages",
     "has_signal",
     "open_parquet",

@@ -23,6 +23,7 @@ from drama.retriever.forward.choose import choose
 from drama.retriever.forward.packed import packs
 from drama.retriever.forward.positions import longest_text
 from drama.retriever.head import read_head
+from drama.retriever.lexical import LexicalBranch, joined
 from drama.retriever.pooling import normalise, pool
 from drama.retriever.settings import SETTINGS, RetrieverSettings, read_settings
 from drama.retriever.tokens import retriever_tokenizer, tokenise
@@ -50,8 +51,9 @@ class Retriever:
         settings: RetrieverSettings,
         name: str,
         head: torch.nn.Linear | None = None,
+        lexical: LexicalBranch | None = None,
     ) -> None:
-        self.backbone, self.tokenizer, self.head = backbone, tokenizer, head
+        self.backbone, self.tokenizer, self.head, self.lexical = backbone, tokenizer, head, lexical
         self.settings, self.name = settings, name
         self.precision: Precision = "fp32"
         self.fused = True
@@ -99,18 +101,25 @@ class Retriever:
         tokenizer.model_max_length = settings.max_length
         head, device = read_head(folder), default_device()
         backbone.to(device)
-        return cls(backbone, tokenizer, settings, name, head if head is None else head.to(device))
+        head = head if head is None else head.to(device)
+        return cls(backbone, tokenizer, settings, name, head, LexicalBranch.read(folder))
 
     @property
-    def dim(self) -> int:
-        """Full width D."""
+    def semantic_dim(self) -> int:
+        """Width of what `forward` computes: without the lexical branch."""
         width: int = self.backbone.config.hidden_size
         return width if self.head is None else self.head.out_features
 
     @property
+    def dim(self) -> int:
+        """Full width D."""
+        return self.semantic_dim + (0 if self.lexical is None else self.lexical.dims)
+
+    @property
     def dims(self) -> tuple[int, ...]:
-        """Widths the model was trained at, widest first; the full width is always one of them."""
-        return tuple(sorted({*self.settings.dims, self.dim}, reverse=True))
+        """Widths the model was trained at, widest first; the full width is always one of them, and so is that
+        without the lexical branch."""
+        return tuple(sorted({*self.settings.dims, self.semantic_dim, self.dim}, reverse=True))
 
     @property
     def fingerprint(self) -> str:
@@ -118,6 +127,7 @@ class Retriever:
         vectors."""
         how = [of_tensors(self.tensors()), self.settings.model_dump(mode="json")]
         how += [of_config(self.backbone.config), self._rules(self.tokenizer)]
+        how += [] if self.lexical is None else [of_tensors(self.lexical.tensors())]
         precision = resolve_precision(self.precision, self.backbone.device)
         return fingerprint(how if precision == "fp32" else [*how, precision])
 
@@ -175,7 +185,7 @@ class Retriever:
 
     def save(self, folder: Path) -> None:
         """Write the folder that this class, sentence-transformers and transformers load unchanged."""
-        write_folder(folder, self.backbone, self.head, self.tokenizer, self.settings, self.dims)
+        write_folder(folder, self.backbone, self.head, self.lexical, self.tokenizer, self.settings, self.dims)
 
     def _encode(self, texts: Sequence[str], dim: int | None) -> Array:
         width = check_dim(self.name, dim, self.dims)
@@ -186,9 +196,20 @@ class Retriever:
         with torch.inference_mode():
             for rows in length_batches([len(ids) for ids in tokens]):
                 pooled_BD = self.forward([tokens[row] for row in rows])
-                vectors_ND[rows] = normalise(pooled_BD, width).cpu().numpy()
+                own_BD = normalise(pooled_BD, width).cpu().numpy()
+                vectors_ND[rows] = (
+                    own_BD if width <= self.semantic_dim else self._joined(own_BD, rows, tokens)
+                )
         self.backbone.train(was_training)
         return vectors_ND
+
+    def _joined(self, own_BD: Array, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> Array:
+        """The vectors of some texts with their lexical part."""
+        assert self.lexical is not None
+        assert self.settings.lexical is not None
+        return joined(
+            own_BD, self.lexical.vectors([tokens[row] for row in rows]), self.settings.lexical.weight
+        )
 
 
 def _untrained(backbone: Any, tokenizer: Any) -> RetrieverSettings:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from drama.files import read_json
+from drama.retriever.lexical_settings import LexicalSettings
 from drama.settings import Section
 
 SETTINGS = "drama.json"
@@ -27,6 +28,8 @@ class RetrieverSettings(Section):
     """Longest text in tokens, BOS and EOS included; longer ones are cut."""
     dims: tuple[int, ...] = ()
     """Widths the model was trained at (Matryoshka), the full width among them; empty: full width only."""
+    lexical: LexicalSettings | None = None
+    """More dimensions, after the others, in which texts are near that share rare words; None: none."""
 
 
 def read_settings(folder: Path) -> RetrieverSettings | None:

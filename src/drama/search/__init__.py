@@ -2,10 +2,11 @@
 
 from drama.search.bm25 import BM25, BM25_NAME
 from drama.search.encode import encode_for_index
-from drama.search.fusion import FusionMethod, fuse
+from drama.search.fusion import HYBRID_SHARE, FusionMethod, fuse, hybrid
 from drama.search.index import Found, Index, build_index
 from drama.search.indexes.exact import exact_search
 from drama.search.lsa import LSA, LSA_DIMENSIONS, LSA_NAME
+from drama.search.smoothing import SmoothingSettings, smooth
 
 FITTED = (BM25_NAME, LSA_NAME)
 """Names of models that are fitted to the corpus and not loaded."""
@@ -14,14 +15,18 @@ __all__ = [
     "BM25",
     "BM25_NAME",
     "FITTED",
+    "HYBRID_SHARE",
     "LSA",
     "LSA_DIMENSIONS",
     "LSA_NAME",
     "Found",
     "FusionMethod",
     "Index",
+    "SmoothingSettings",
     "build_index",
     "encode_for_index",
     "exact_search",
     "fuse",
+    "hybrid",
+    "smooth",
 ]

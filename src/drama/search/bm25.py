@@ -7,22 +7,20 @@ defaults (Lù 2024). Terms are those of `drama.language.terms`.
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any, Self
 
 import bm25s
 import numpy as np
+import numpy.typing as npt
 
 from drama.console import track
 from drama.errors import DramaError, check_list
-from drama.language.detect import most_likely_language
 from drama.language.terms import analyse
-from drama.records import Document, Documents, Hit, ranked
+from drama.records import Document, Documents, Hit, corpus_language, ranked
 
 K1, B = 1.5, 0.75
 BM25_NAME = "bm25"
 """Its name among models, in settings and on the command line."""
-_SAMPLE = 200
 
 
 class BM25:
@@ -71,23 +69,29 @@ class BM25:
         check_list(queries, "queries")
         return [self._search(query, k) for query in queries]
 
-    def _search(self, query: str, k: int) -> list[Hit]:
-        # A term that occurs twice in the query counts twice, as in Lucene.
-        known = [t for t in analyse(query, self.lang) if t in self._vocabulary]
-        if not known:
-            return []
+    def bounds(self, queries: Sequence[str]) -> list[float]:
+        """The score of each query that no document can exceed: its terms' inverse document frequencies, since
+        Lucene's weight of a term in a document is below 1. A query without a known term has 0.
+
+        >>> from drama.records import Document
+        >>> bm25 = BM25.build([Document("a", "", "red apples"), Document("b", "", "green pears")])
+        >>> bm25.search(["apples"], k=1)[0][0].score < bm25.bounds(["apples"])[0]
+        True
+        """
+        check_list(queries, "queries")
+        documents_V = np.diff(self._index.scores["indptr"])
+        idf_V = np.log(1 + (len(self._ids) - documents_V + 0.5) / (documents_V + 0.5))
+        found = ((t for t in analyse(query, self.lang) if t in self._vocabulary) for query in queries)
+        return [float(sum(idf_V[self._vocabulary[term]] for term in terms)) for terms in found]
+
+    def scores(self, query: str) -> npt.NDArray[np.float32]:
+        """The score of every document [N], 0 where it shares no term with the query."""
         scores_N = np.zeros(len(self._ids), dtype=np.float32)
-        for term, times in Counter(known).items():
+        # A term that occurs twice in the query counts twice, as in Lucene.
+        for term, times in Counter(t for t in analyse(query, self.lang) if t in self._vocabulary).items():
             scores_N += times * self._index.get_scores([term])
-        matching_M = np.flatnonzero(scores_N > 0)
-        return ranked(self._ids, scores_N, k, among=matching_M)
+        return scores_N
 
-
-def corpus_language(documents: Documents) -> str:
-    """The most frequent language that the documents name, else what is detected in a sample."""
-    step = max(1, len(documents) // _SAMPLE)
-    sample = list(islice(documents, 0, None, step))
-    named = Counter(d.lang for d in sample if d.lang)
-    if named:
-        return named.most_common(1)[0][0]
-    return most_likely_language(d.full_text for d in sample)
+    def _search(self, query: str, k: int) -> list[Hit]:
+        scores_N = self.scores(query)
+        return ranked(self._ids, scores_N, k, among=np.flatnonzero(scores_N > 0))

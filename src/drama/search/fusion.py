@@ -1,4 +1,4 @@
-"""Fusing rankings of one query: by scores scaled to 0…1, or by ranks."""
+"""Fusing rankings of one query: by scores scaled to 0…1, by ranks, or by scores whose scale is known."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,15 +7,45 @@ from typing import Literal
 
 from drama.records import Hit, has_signal, rank
 
-FusionMethod = Literal["minmax", "rrf"]
+FusionMethod = Literal["hybrid", "minmax", "rrf"]
+HYBRID_SHARE = 0.8
+"""The dense ranking's share in `hybrid`, unless another is given: measured, see docs/search.md."""
 _RRF_K = 60
+
+
+def hybrid(dense: Sequence[Hit], words: Sequence[Hit], bound: float, dense_share: float, k: int) -> list[Hit]:
+    """One ranking out of a dense one and BM25's: share · cosine + (1 − share) · BM25 / bound.
+
+    BM25's bound is the score that no document can exceed (`BM25.bounds`). So a query that no document answers
+    in its words gets little from BM25, where min-max scaling would raise its best hit to 1. A document that
+    the dense ranking does not list gets the lowest cosine in it; one that BM25 does not list gets 0.
+
+    Source: Bruch et al. 2023, "An analysis of fusion functions for hybrid retrieval" (theoretical min-max).
+
+    Args:
+        dense, words: hits, best first.
+        bound: of BM25 for the query; 0 where it knows none of the query's words.
+        dense_share: from 0 (BM25 alone) to 1.
+        k: how many hits.
+
+    >>> dense, words = rank({"x": 0.9, "y": 0.7}), rank({"y": 6.0, "z": 5.0})
+    >>> [(hit.document_id, round(hit.score, 2)) for hit in hybrid(dense, words, 10.0, 0.5, k=3)]
+    [('y', 0.65), ('z', 0.6), ('x', 0.45)]
+    """
+    lowest = min((hit.score for hit in dense), default=0.0)
+    total: dict[str, float] = defaultdict(lambda: dense_share * lowest)
+    total.update({hit.document_id: dense_share * hit.score for hit in dense})
+    if bound > 0:
+        for hit in words:
+            total[hit.document_id] += (1 - dense_share) * hit.score / bound
+    return rank(total, k)
 
 
 def fuse(
     rankings: Sequence[Sequence[Hit]],
     weights: Sequence[float],
     k: int,
-    method: FusionMethod = "minmax",
+    method: Literal["minmax", "rrf"] = "minmax",
 ) -> list[Hit]:
     """One ranking out of several.
 

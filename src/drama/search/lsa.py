@@ -20,9 +20,9 @@ from scipy.sparse.linalg import svds
 from drama.console import track
 from drama.errors import DramaError, check_list
 from drama.language.terms import analyse
-from drama.records import Document, Documents, Texts
+from drama.records import Document, Documents, Texts, corpus_language
 from drama.retriever.vectors import Array, check_dim
-from drama.search.bm25 import K1, B, corpus_language
+from drama.search.bm25 import K1, B
 
 LSA_NAME = "lsa"
 """Its name among models, in settings and on the command line."""

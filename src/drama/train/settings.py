@@ -129,8 +129,8 @@ class TrainSettings(Section):
 
     retriever: RetrieverSettings = RetrieverSettings()
     """How texts become vectors; saved with the model."""
-    steps: int = Field(default=200, ge=1)
-    """Number of updates."""
+    steps: int = Field(default=200, ge=0)
+    """Number of updates. 0: the model is the start with its lexical branch, and nothing is augmented."""
     batch: BatchSettings = BatchSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: LossSettings = LossSettings()
@@ -194,7 +194,7 @@ class TrainSettings(Section):
         if abs(sum(phase.share for phase in self.run_phases) - 1.0) > 1e-6:
             raise ValueError("phases: their shares must add up to 1")
         ends = phase_ends(self.run_phases, self.steps)
-        if any(end <= first for first, end in zip([0, *ends], ends, strict=False)):
+        if self.steps and any(end <= first for first, end in zip([0, *ends], ends, strict=False)):
             raise ValueError(f"phases: {self.steps} steps are too few for their shares")
         return self
 
@@ -204,7 +204,7 @@ class TrainSettings(Section):
             raise ValueError("average: the mean of LoRA's factors is not that of the models; leave one out")
         if self.average > 1 and self.validation is not None and self.validation.keep == "best":
             raise ValueError("average: there is no mean of the best weights; set validation.keep: last")
-        if (self.steps - 1) // self.checkpoint_every < self.average - 1:
+        if max(0, self.steps - 1) // self.checkpoint_every < self.average - 1:
             raise ValueError("average: more than the number of checkpoints; lower checkpoint_every")
         return self
 

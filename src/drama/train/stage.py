@@ -1,16 +1,20 @@
 """The stage: backbone + passages + examples → `out/model`, a retriever folder."""
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 import torch
 
 from drama.compute import World, check_finite, check_sharding, open_stage_together
+from drama.console import track
 from drama.errors import DramaError, FileError
 from drama.models.files import weights_of
-from drama.records import WRITTEN, Example
+from drama.records import WRITTEN, Example, Passages, Texts, corpus_language
 from drama.retriever import Retriever
 from drama.retriever.forward.positions import check_length
+from drama.retriever.lexical import LexicalBranch
+from drama.retriever.lexical_settings import LexicalSettings
 from drama.train.examples import training_examples
 from drama.train.log import EVENTS, figures, show_finished
 from drama.train.loop import BEST, CHECKPOINTS, Loop
@@ -25,18 +29,20 @@ from drama.workspace import Manifest, StageRun, read_events
 REVISION = 1
 """Raised when the same inputs and settings give other weights."""
 TOKENS = "tokens.arrow"
+_BLOCK = 4096
 
 
 def train(
     settings: TrainSettings,
     backbone: Path,
     passages: Path,
-    examples: Path,
+    examples: Path | None,
     out: Path,
     seed: int = 0,
     teacher: Path | None = None,
 ) -> Manifest:
-    """Train a retriever; resumes from its last checkpoint to the same weights as an uninterrupted run.
+    """Train a retriever; resumes from its last checkpoint to the same weights as an uninterrupted run. With
+    `steps: 0` the start becomes a retriever as it is.
 
     Started by torchrun, all processes work on one batch; the main one writes.
 
@@ -45,7 +51,7 @@ def train(
         backbone: folder of a causal LM (from `prune`, or any other), or of a retriever to train further.
         passages: the documents, Parquet.
         examples: queries with positive and hard negative ids, Parquet; passages that an LLM wrote for them
-            are next to it, in `written.parquet`.
+            are next to it, in `written.parquet`. None with `steps: 0`.
         out: `model/`, `checkpoints/`, `events.jsonl` and the manifest go here.
         seed: for batches and draws.
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
@@ -55,7 +61,10 @@ def train(
     """
     world = World.join()
     check_sharding("train.compute", settings.compute.shard, world)
-    inputs = _inputs(settings, backbone, passages, examples, teacher)
+    if settings.steps == 0:
+        inputs = {"backbone": backbone, "passages": passages}
+    else:
+        inputs = _inputs(settings, backbone, passages, _required(examples), teacher)
     scratch = (CHECKPOINTS, BEST, TOKENS)
     opened = open_stage_together(
         world, out, "train", settings, inputs, seed, revision=REVISION, scratch=scratch
@@ -68,6 +77,12 @@ def train(
             return run.manifest
         if world.is_main:
             run.figures |= weights_of({"backbone": backbone})
+        if settings.steps == 0:
+            if world.is_main:
+                _save(Retriever.from_llm(backbone, settings.retriever), out, passages, seed)
+            world.leave()
+            return run.manifest
+        examples = _required(examples)
         share = settings.validation.share if settings.validation is not None else 0.0
         rows, held = training_examples(examples, settings.leaks, share, seed, run)
         retriever = Retriever.from_llm(backbone, settings.retriever)
@@ -79,7 +94,8 @@ def train(
         weights, ending = loop.run()
         world.leave()
         if world.is_main:
-            finished = _save(loop, weights, backbone)
+            finished = _finished(loop, weights, backbone)
+            _save(finished, out, passages, seed)
             run.figures |= figures(read_events(out / EVENTS), finished, settings.steps) | ending
     return run.manifest
 
@@ -152,14 +168,35 @@ def _validator(
     return Validator(retriever, s.validation, s.batch, s.loss, s.compute, held, seed, world)
 
 
-def _save(loop: Loop, weights: dict[str, torch.Tensor], backbone: Path) -> Retriever:
-    """Write `model/`."""
-    settings, retriever, out = loop.settings, loop.retriever, loop.out
+def _required(examples: Path | None) -> Path:
+    if examples is None:
+        raise DramaError("train: there are no examples", hint="make them with `drama augment`")
+    return examples
+
+
+def _finished(loop: Loop, weights: dict[str, torch.Tensor], backbone: Path) -> Retriever:
+    """The trained model, whole and checked."""
+    settings, retriever = loop.settings, loop.retriever
     target = Retriever.from_llm(backbone, settings.retriever) if settings.compute.shard else retriever
     finished = loop.trainer.unsharded_model(target, weights)
     if settings.lora is not None:
         merge_factors(finished.backbone)
     finished.backbone.eval()
     check_finite(finished.backbone.state_dict(), "train: the trained model")
-    finished.save(out / "model")
     return finished
+
+
+def _save(retriever: Retriever, out: Path, passages: Path, seed: int) -> None:
+    """Write `model/`, with a lexical branch if the settings want one."""
+    lexical = retriever.settings.lexical
+    if lexical is not None:
+        retriever.lexical = _lexical(retriever, lexical, Passages(passages), seed)
+    retriever.save(out / "model")
+
+
+def _lexical(retriever: Retriever, settings: LexicalSettings, passages: Passages, seed: int) -> LexicalBranch:
+    """The lexical branch, fitted to the passages, which are streamed."""
+    texts = iter(track(Texts(passages), "lexical: passages"))
+    blocks = iter(lambda: list(islice(texts, _BLOCK)), [])
+    tokens = (ids for block in blocks for ids in retriever.tokens(block, "document"))
+    return LexicalBranch.fit(retriever.tokenizer, tokens, corpus_language(passages), settings, seed)

@@ -28,7 +28,7 @@ def parent_shape(config: Any) -> Shape:
         config.num_hidden_layers,
         config.hidden_size,
         config.num_attention_heads,
-        config.num_key_value_heads,
+        getattr(config, "num_key_value_heads", config.num_attention_heads),  # an encoder has no groups
         config.intermediate_size,
     )
 
