@@ -117,15 +117,13 @@ class LexicalBranch(NamedTuple):
         save_file(self.tensors(), folder / LEXICAL / _WEIGHTS)
 
     @classmethod
-    def read(cls, folder: Path) -> Self | None:
-        """The branch of a retriever's folder, or None if it has none.
+    def read(cls, folder: Path) -> Self:
+        """The branch in a retriever's folder.
 
         Raises:
-            DramaError: its file can't be read, or its tensors do not fit each other.
+            DramaError: its file is missing or can't be read, or its tensors do not fit each other.
         """
         path = folder / LEXICAL / _WEIGHTS
-        if not path.is_file():
-            return None
         with opening(path, "file"):
             found = load_file(path)
             direction_V, idf_R, signs_RK = (found[name].numpy() for name in ("directions", "idf", "signs"))

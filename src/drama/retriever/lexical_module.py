@@ -5,6 +5,7 @@
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ class LexicalBranch(torch.nn.Module):
         return int(self.config["dims"])
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Write what `load` reads."""
+        """Write what `load` reads, and this code into the model's folder."""
         folder = Path(output_path)
+        shutil.copyfile(__file__, folder.parent / "drama_lexical.py")
         save_file(
             {name: tensor.contiguous() for name, tensor in self.named_buffers()}, folder / "model.safetensors"
         )

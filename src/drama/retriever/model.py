@@ -76,6 +76,8 @@ class Retriever:
                 hint="train one with `drama train`, or use Retriever.from_llm for a plain LLM",
             )
         retriever = cls._open(folder, settings, str(path))
+        if settings.lexical is not None:
+            retriever.lexical = LexicalBranch.read(folder)
         if retriever.dims[0] > retriever.dim:
             raise DramaError(
                 f"{folder / SETTINGS}: dims: {retriever.dims[0]} is above the model's width {retriever.dim}",
@@ -102,7 +104,7 @@ class Retriever:
         head, device = read_head(folder), default_device()
         backbone.to(device)
         head = head if head is None else head.to(device)
-        return cls(backbone, tokenizer, settings, name, head, LexicalBranch.read(folder))
+        return cls(backbone, tokenizer, settings, name, head)
 
     @property
     def semantic_dim(self) -> int:
