@@ -166,7 +166,7 @@ def test_other_errors_of_the_system_are_said_without_their_number(
 
 def test_recipes_in_the_package(run_drama: RunDrama, tmp_path: Path) -> None:
     listed = run_drama("recipes").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == ["adapt", "quickstart"]
+    assert [line.split()[0] for line in listed] == ["adapt-fast", "adapt", "quickstart"]
     assert all(len(line.split()) > 5 for line in listed)
     printed = run_drama("recipes", "quickstart").stdout
     assert yaml.safe_load(printed)["run"] == "runs/quickstart"
@@ -175,7 +175,7 @@ def test_recipes_in_the_package(run_drama: RunDrama, tmp_path: Path) -> None:
         assert done.code == 2
         assert done.stderr.splitlines() == [
             "error: no recipe 'quikstart'",
-            "  → recipes in the package: adapt, quickstart; or give the path of a YAML file",
+            "  → recipes in the package: adapt-fast, adapt, quickstart; or give the path of a YAML file",
         ]
 
 

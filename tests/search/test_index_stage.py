@@ -11,7 +11,7 @@ from drama.errors import DramaError, FileError
 from drama.records import Document, write_passages
 from drama.retriever import EmbeddingStore, Retriever, RetrieverSettings
 from drama.retriever.vectors import Array
-from drama.search import Index, build_index
+from drama.search import BM25, Index, SmoothingSettings, build_index, smooth
 from drama.search.settings import IndexSettings, SearchSettings
 from drama.search.stage import index_corpus, search_examples
 from drama.workspace import VectorReader
@@ -74,3 +74,42 @@ def test_a_damaged_file_of_an_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("{")
     with pytest.raises(FileError, match=r"index\.json: damaged"):
         Index.open(tmp_path)
+
+
+def test_smoothed_and_hybrid_search(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+    model, passages = tmp_path / "model", tmp_path / "passages.parquet"
+    Retriever.from_llm(tiny_llm, RetrieverSettings()).save(model)
+    corpus = [Document(f"d{i}", "", text) for i, text in enumerate(texts)]
+    write_passages(passages, corpus)
+    smoothing = SmoothingSettings(neighbours=2, share=0.4)
+    settings = IndexSettings(smoothing=smoothing, dense_share=0.6)
+    index_corpus(settings, model, passages, tmp_path / "index")
+    index, query = Index.open(tmp_path / "index"), "how does yeast make bread rise"
+    encoder = Retriever.load(model)
+    vectors = np.concatenate(list(smooth(encoder.encode_documents(texts), settings.smoothing or smoothing)))
+    own = (vectors @ encoder.encode_queries([query])[0]).tolist()
+    cosines = dict(zip([d.id for d in corpus], own, strict=True))
+    dense = {f.document.id: f.hit.score for f in index.search(query, 8, "dense")}
+    assert dense == pytest.approx(cosines, abs=1e-4)
+    bm25 = BM25.build(corpus)
+    words = {hit.document_id: hit.score for hit in bm25.search([query], 8)[0]}
+    assert {f.document.id: f.hit.score for f in index.search(query, 8, "bm25")} == words
+    (bound,) = bm25.bounds([query])
+    expected = {i: 0.6 * c + 0.4 * words.get(i, 0.0) / bound for i, c in cosines.items()}
+    found = {f.document.id: f.hit.score for f in index.search(query, 8)}
+    assert found == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(DramaError, match=r"no mode 'sparse'.*\n.*hybrid, dense, bm25"):
+        index.search(query, 8, "sparse")
+    build_index(tmp_path / "index", words=False)
+    with pytest.raises(DramaError, match="holds no BM25"):
+        Index.open(tmp_path / "index").search(query, 8, "hybrid")
+
+
+def test_a_damaged_bm25_is_named(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:
+    model, passages = tmp_path / "model", tmp_path / "passages.parquet"
+    Retriever.from_llm(tiny_llm, RetrieverSettings()).save(model)
+    write_passages(passages, [Document(f"d{i}", "", text) for i, text in enumerate(texts)])
+    index_corpus(IndexSettings(), model, passages, tmp_path / "index")
+    (tmp_path / "index/words/data.csc.index.npy").write_bytes(b"\0" * 80)
+    with pytest.raises(FileError, match=r"words/data\.csc\.index\.npy"):
+        Index.open(tmp_path / "index")

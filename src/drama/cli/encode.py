@@ -15,6 +15,9 @@ def encode(
     dim: Annotated[int | None, typer.Option(help="Truncate to this Matryoshka dimension.")] = None,
     dtype: Annotated[str, typer.Option(help="Type on disk: float32 or float16.")] = "float32",
     max_length: Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)] = None,
+    smooth: Annotated[
+        bool, typer.Option(help="Move each document's vector towards its nearest neighbours'.")
+    ] = False,
 ) -> None:
     """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest."""
     from collections import Counter
@@ -23,7 +26,7 @@ def encode(
     from drama.corpus.duplicates import with_text
     from drama.corpus.readers.inputs import check_outside, read_input
     from drama.errors import DramaError
-    from drama.search import encode_for_index
+    from drama.search import SmoothingSettings, encode_for_index
 
     if dtype not in ("float32", "float16"):
         raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
@@ -34,7 +37,8 @@ def encode(
         left_out[outcome] += 1
 
     documents = with_text(read_input(corpus, count), count)
-    counts = encode_for_index(model, documents, out, dim, dtype, max_length)
+    smoothing = SmoothingSettings() if smooth else None
+    counts = encode_for_index(model, documents, out, dim, dtype, max_length, smoothing=smoothing)
     for outcome, n in left_out.items():
         note(f"  {outcome}: {n}")
     note(f"  encoded {counts['encoded']}, reused {counts['reused']}")

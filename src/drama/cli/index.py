@@ -11,8 +11,9 @@ def index(
     kind: Annotated[
         str, typer.Option(help="Kind of index, by default exact search; an unknown name lists all.")
     ] = "exact",
+    words: Annotated[bool, typer.Option(help="Keep BM25 in the index, for hybrid search.")] = True,
 ) -> None:
     """Check an encoded folder and make it searchable."""
     from drama.search import build_index
 
-    typer.echo(f"{folder}: {build_index(folder, kind)} documents")
+    typer.echo(f"{folder}: {build_index(folder, kind, words)} documents")

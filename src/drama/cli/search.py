@@ -10,6 +10,9 @@ def search(
     index: Annotated[Path, typer.Argument(help="An index folder.")],
     query: Annotated[str, typer.Argument(help="The query.")],
     k: Annotated[int, typer.Option("-k", help="Number of hits.", min=1)] = 10,
+    mode: Annotated[
+        str | None, typer.Option(help="hybrid, dense or bm25; hybrid where the index holds BM25.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Search an index and show the best documents."""
@@ -18,7 +21,7 @@ def search(
     from drama.console import one_line
     from drama.search import Index
 
-    found = Index.open(index).search(query, k)
+    found = Index.open(index).search(query, k, mode)
     if json:
         rows = [{**f.hit._asdict(), "title": f.document.title, "text": f.document.text} for f in found]
         typer.echo(json_module.dumps({"query": query, "hits": rows}, ensure_ascii=False))

@@ -7,6 +7,7 @@ defaults (Lù 2024). Terms are those of `drama.language.terms`.
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import bm25s
@@ -15,12 +16,14 @@ import numpy.typing as npt
 
 from drama.console import track
 from drama.errors import DramaError, check_list
+from drama.files import read_json, write_json
 from drama.language.terms import analyse
 from drama.records import Document, Documents, Hit, corpus_language, ranked
 
 K1, B = 1.5, 0.75
 BM25_NAME = "bm25"
 """Its name among models, in settings and on the command line."""
+_LANGUAGE = "language.json"
 
 
 class BM25:
@@ -32,7 +35,7 @@ class BM25:
     ['a']
     """
 
-    def __init__(self, index: Any, ids: list[str], lang: str) -> None:
+    def __init__(self, index: Any, ids: Sequence[str], lang: str) -> None:
         self._index = index
         self._ids = ids
         self._vocabulary: dict[str, int] = index.vocab_dict
@@ -63,6 +66,22 @@ class BM25:
         index = bm25s.BM25(k1=k1, b=b, method="lucene")
         index.index((terms, numbers), show_progress=False)
         return cls(index, ids, lang)
+
+    def save(self, folder: Path) -> None:
+        """Write the index into an empty folder, without the documents' ids."""
+        self._index.save(folder, show_progress=False)
+        write_json(folder / _LANGUAGE, {"lang": self.lang})
+
+    @classmethod
+    def load(cls, folder: Path, ids: Sequence[str]) -> Self:
+        """Map an index that `save` wrote into memory.
+
+        Args:
+            folder: of the index.
+            ids: of the documents, in their order.
+        """
+        index = bm25s.BM25.load(folder, mmap=True, show_progress=False, verbosity=0)
+        return cls(index, ids, read_json(folder / _LANGUAGE)["lang"])
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The k best documents of each query; a document that shares no term with it is no hit."""

@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from drama.errors import DramaError, FileError, check_list
 from drama.files import LOCK, replace_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
-from drama.workspace import read_manifest, write_vectors
+from drama.search.smoothing import SmoothingSettings, smooth
+from drama.workspace import VectorReader, read_manifest, write_vectors
 from drama.workspace.manifest import MANIFEST
 from drama.workspace.vectors import INFO as INFO_OF_VECTORS
 
@@ -18,8 +22,9 @@ ENCODED = "encoded.json"
 DOCUMENTS = "documents.parquet"
 VECTORS = "vectors"
 STORE = "embeddings"
-_INCOMING, _INCOMING_VECTORS = "incoming.parquet", "incoming-vectors"
-_OWN = (INFO, ENCODED, DOCUMENTS, VECTORS, STORE, _INCOMING, LOCK, MANIFEST)
+WORDS = "words"
+_INCOMING, _INCOMING_VECTORS, _WHOLE = "incoming.parquet", "incoming-vectors", "incoming-vectors.npy"
+_OWN = (INFO, ENCODED, DOCUMENTS, VECTORS, WORDS, STORE, _INCOMING, LOCK, MANIFEST)
 """One of them shows that the folder was begun by us."""
 
 
@@ -31,6 +36,7 @@ def encode_for_index(
     dtype: str = "float32",
     max_length: int | None = None,
     store: Path | None = None,
+    smoothing: SmoothingSettings | None = None,
 ) -> dict[str, int]:
     """Encode a corpus into `out`, with all that `build_index` needs; a rerun encodes what is missing.
 
@@ -44,6 +50,7 @@ def encode_for_index(
         dtype: `float32` or `float16` on disk.
         max_length: cut texts to this many tokens.
         store: the folder of an embedding store; None is `embeddings/` in `out`.
+        smoothing: moves the vectors towards their neighbours'; the store keeps them as they were.
 
     Returns:
         `{"encoded": …, "reused": …}`, in documents.
@@ -59,6 +66,7 @@ def encode_for_index(
         encoder = load_encoder(model, max_length)
         width = check_dim(encoder.name, dim, encoder.dims)
         made_by = {"fingerprint": encoder.fingerprint, "dim": width, "dtype": dtype}
+        made_by["smoothing"] = None if smoothing is None else smoothing.model_dump()
         encoded = out / ENCODED
         if encoded.is_file() and not made_by.items() <= read_sealed_json(encoded, hint="remove it").items():
             raise FileError(
@@ -76,6 +84,8 @@ def encode_for_index(
         blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
         shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
         write_vectors(out / _INCOMING_VECTORS, width, dtype, shards)
+        if smoothing is not None:
+            _smooth(out / _INCOMING_VECTORS, dtype, smoothing)
         (out / INFO).unlink(missing_ok=True)
         encoded.unlink(missing_ok=True)
         replace_folder(out / _INCOMING_VECTORS, out / VECTORS)
@@ -87,6 +97,24 @@ def encode_for_index(
             about["model_from_here"] = os.path.relpath(where, out.resolve())
         write_sealed_json(encoded, about)
         return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}
+
+
+def _smooth(folder: Path, dtype: str, settings: SmoothingSettings) -> None:
+    """Move the vectors of a folder towards their neighbours'. In memory there are the ids and some blocks."""
+    reader = VectorReader(folder)
+    ids = [i for shard, _ in reader.shards() for i in shard]
+    whole = folder.with_name(_WHOLE)
+    try:
+        vectors_ND = np.lib.format.open_memmap(whole, "w+", np.float32, (len(reader), reader.dim))
+        start = 0
+        for shard, part_ND in reader.shards():
+            vectors_ND[start : start + len(shard)] = part_ND
+            start += len(shard)
+        names = iter(ids)
+        parts = smooth(vectors_ND, settings)
+        write_vectors(folder, reader.dim, dtype, ((list(islice(names, len(p))), p) for p in parts))
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def _check_folder(out: Path) -> None:

@@ -1,7 +1,8 @@
-"""Index: vectors, the documents' texts and the address of the model in one folder, ready for queries.
+"""Index: vectors, BM25, the documents' texts and the address of the model in one folder, ready for queries.
 
-index.json           what encoded.json says, and the kind of index
+index.json           what encoded.json says, the kind of index, and the checksums of words/
 vectors/             shards (see drama.workspace.vectors)
+words/               BM25, for hybrid search
 documents.parquet    what a hit shows
 encoded.json         written when encoding ended: model, its fingerprint, width, type, checksums
 """
@@ -10,15 +11,22 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from drama.console import note
 from drama.errors import DramaError, FileError, check_list
-from drama.files import writing
+from drama.files import atomic_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
-from drama.records import Document, Hit, read_passages
+from drama.records import Document, Hit, Passages, read_passages
 from drama.retriever import Encoder, load_encoder
-from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS
+from drama.search.bm25 import BM25
+from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS, WORDS
+from drama.search.fusion import HYBRID_SHARE, hybrid
 from drama.search.indexes import KINDS, VectorIndex
 from drama.workspace import VectorReader
 
+MODES = ("hybrid", "dense", "bm25")
+"""How an index is searched."""
+_DEPTH = 1000
+"""Hits of each ranking that are fused."""
 _AGAIN = "run `drama encode` and `drama index` again; what is in the embedding store is not encoded again"
 
 
@@ -29,8 +37,16 @@ class Found(NamedTuple):
     document: Document
 
 
-def build_index(folder: Path, kind: str = "exact") -> int:
+def build_index(
+    folder: Path, kind: str = "exact", words: bool = True, dense_share: float = HYBRID_SHARE
+) -> int:
     """Check an encoded folder and make it an index of a kind. Returns the number of documents.
+
+    Args:
+        folder: what `encode_for_index` wrote.
+        kind: of the vectors' index.
+        words: keep BM25 too, for hybrid search.
+        dense_share: of the vectors, in hybrid search.
 
     Raises:
         FileError: `drama encode` did not make the folder or did not end, or the folder is empty.
@@ -58,8 +74,21 @@ def build_index(folder: Path, kind: str = "exact") -> int:
                 folder, "vectors and documents do not fit together", hint="run `drama encode` again"
             )
         KINDS[kind].build(folder)
-        write_sealed_json(folder / INFO, encoded | {"documents": len(vectors), "kind": kind})
+        about_words = {"words": _build_words(folder) if words else {}, "dense_share": dense_share}
+        write_sealed_json(folder / INFO, encoded | {"documents": len(vectors), "kind": kind, **about_words})
         return len(vectors)
+
+
+def _build_words(folder: Path) -> dict[str, str]:
+    """Write `words/`. Returns its files' checksums; none where no document holds a word."""
+    try:
+        bm25 = BM25.build(Passages(folder / DOCUMENTS))
+    except DramaError as error:
+        note(f"index: without BM25 ({error})")
+        return {}
+    with atomic_folder(folder / WORDS) as partial:
+        bm25.save(partial)
+    return {path.name: checksum(path) for path in sorted((folder / WORDS).iterdir())}
 
 
 def _check_parts(folder: Path, sums: dict[str, str]) -> None:
@@ -77,9 +106,14 @@ class Index:
         DramaError: the model has changed since the documents were encoded.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, dim: int | None, vectors: VectorIndex) -> None:
-        self._encoder, self._dim, self._vectors = encoder, dim, vectors
+    def __init__(self, folder: Path, encoder: Encoder, about: dict[str, Any], vectors: VectorIndex) -> None:
+        self._encoder, self._dim, self._vectors = encoder, about["dim"], vectors
         self._documents = {d.id: d for d in read_passages(folder / DOCUMENTS)}
+        self._bm25: BM25 | None = None
+        self._dense_share: float = about.get("dense_share", HYBRID_SHARE)
+        if sums := about.get("words"):
+            _check_parts(folder, {f"{WORDS}/{name}": known for name, known in sums.items()})
+            self._bm25 = BM25.load(folder / WORDS, [*self._documents])
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -95,22 +129,43 @@ class Index:
                 f"{folder}: the model {about['model']} has changed since these documents were encoded",
                 hint="run `drama encode` and `drama index` again",
             )
-        return cls(folder, encoder, about["dim"], KINDS[about["kind"]].open(folder))
+        return cls(folder, encoder, about, KINDS[about["kind"]].open(folder))
 
     def __len__(self) -> int:
         return len(self._vectors)
 
-    def search(self, query: str, k: int = 10) -> list[Found]:
-        """The k nearest documents, best first.
+    def search(self, query: str, k: int = 10, mode: str | None = None) -> list[Found]:
+        """The k best documents, best first.
+
+        Args:
+            query: a text.
+            k: how many.
+            mode: `dense` (by vectors), `bm25`, or `hybrid`, which is the default where the index holds BM25;
+                see `drama.search.hybrid` for its scores.
 
         Raises:
-            DramaError: the query is empty.
+            DramaError: the query is empty, there is no such mode, or the index holds no BM25.
         """
         check_list([query], "query")
         if not query.strip():
             raise DramaError("the query is empty", hint="write what you are looking for")
-        (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
+        mode = mode or ("dense" if self._bm25 is None else "hybrid")
+        if mode not in MODES:
+            raise DramaError(f"no mode '{mode}'", hint=f"modes: {', '.join(MODES)}")
+        if mode == "dense":
+            hits = self._dense(query, k)
+        elif self._bm25 is None:
+            raise DramaError(f"mode {mode}: the index holds no BM25", hint="make it again by `drama index`")
+        else:
+            (hits,) = self._bm25.search([query], k if mode == "bm25" else max(k, _DEPTH))
+            if mode == "hybrid":
+                (bound,) = self._bm25.bounds([query])
+                hits = hybrid(self._dense(query, max(k, _DEPTH)), hits, bound, self._dense_share, k)
         return [Found(hit, self._documents[hit.document_id]) for hit in hits]
+
+    def _dense(self, query: str, k: int) -> list[Hit]:
+        (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
+        return hits
 
 
 def _model_of(folder: Path, about: dict[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 from pydantic import Field, field_validator
 
+from drama.search.fusion import HYBRID_SHARE
 from drama.search.indexes import KINDS
+from drama.search.smoothing import SmoothingSettings
 from drama.settings import Section
 
 
@@ -13,6 +15,12 @@ class IndexSettings(Section):
     """The kind of index. `exact` compares a query with every vector."""
     dim: int | None = None
     """Width of its vectors; None is the full width."""
+    smoothing: SmoothingSettings | None = None
+    """Move documents' vectors towards their neighbours'; None: they stay as they are."""
+    words: bool = True
+    """Keep BM25 in the index, for hybrid search."""
+    dense_share: float = Field(default=HYBRID_SHARE, ge=0.0, le=1.0)
+    """Share of the vectors in hybrid search; BM25 has the rest."""
 
     @field_validator("kind")
     @classmethod

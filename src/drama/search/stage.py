@@ -10,8 +10,8 @@ from drama.search.index import Index, build_index
 from drama.search.settings import IndexSettings, SearchSettings
 from drama.workspace import Manifest, open_stage
 
-INDEX_REVISION = 1
-SEARCH_REVISION = 1
+INDEX_REVISION = 2
+SEARCH_REVISION = 2
 """Raised when the same inputs and settings give other results."""
 
 
@@ -24,9 +24,12 @@ def index_corpus(
         if not stage.done:
             stage.figures |= weights_of({"model": model})
             documents = read_passages(passages)
-            counts = encode_for_index(model, documents, stage.folder, settings.dim, store=store)
+            counts = encode_for_index(
+                model, documents, stage.folder, settings.dim, store=store, smoothing=settings.smoothing
+            )
             stage.counts.update(counts)
-            stage.figures["documents"] = build_index(stage.folder, settings.kind)
+            how = settings.kind, settings.words, settings.dense_share
+            stage.figures["documents"] = build_index(stage.folder, *how)
     return stage.manifest
 
 

@@ -61,6 +61,11 @@ def train(
     """
     world = World.join()
     check_sharding("train.compute", settings.compute.shard, world)
+    if settings.steps == 0 and examples is not None:
+        raise DramaError(
+            "train.steps: 0 trains nothing, and there are examples",
+            hint="raise train.steps, or leave the examples out (in a recipe, nothing is augmented then)",
+        )
     if settings.steps == 0:
         inputs = {"backbone": backbone, "passages": passages}
     else:
