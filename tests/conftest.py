@@ -140,7 +140,7 @@ def tiny_llm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
-    """A folder with a BERT (3 layers, hidden 32) and a tokenizer of whole words: an encoder from the start."""
+    """A folder with a BERT (3 layers, hidden 32) and a tokenizer of whole words: an encoder."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
