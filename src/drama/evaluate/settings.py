@@ -18,7 +18,7 @@ class FusionSettings(Section):
     """`hybrid` adds cosines and BM25's scores as shares of the highest that they could be; `minmax` adds
     scores scaled to 0…1; `rrf` adds 1 / (60 + rank) (reciprocal rank fusion)."""
     weight: float | None = Field(default=None, ge=0.0, le=1.0)
-    """The dense model's share; BM25 has the rest. None: 0.8 with `hybrid`, else 0.5."""
+    """The dense model's share; BM25 has the rest. None: 0.7 with `hybrid`, else 0.5."""
     depth: int = Field(default=1000, ge=1)
     """Hits of each ranking that are fused."""
 
@@ -27,7 +27,7 @@ class FusionSettings(Section):
         """The dense model's share.
 
         >>> FusionSettings().dense_share, FusionSettings(method="rrf").dense_share
-        (0.8, 0.5)
+        (0.7, 0.5)
         """
         if self.weight is not None:
             return self.weight
