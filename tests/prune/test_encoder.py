@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel
+from transformers import (
+    AutoModel,
+    ModernBertConfig,
+    MPNetConfig,
+    PreTrainedConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
 
 from drama.errors import DramaError
 from drama.files import write_json
@@ -42,6 +49,36 @@ def test_the_lowest_layers_compute_what_they_did(bert: Path, passages: Path, tmp
         cut = AutoModel.from_pretrained(tmp_path / "out/model")(ids).last_hidden_state
     torch.testing.assert_close(cut, states[2])
     assert planned_rounds(settings(bert, shape={"layers": 2}))[-1].layers == 2
+
+
+SIZE = {
+    "vocab_size": 90, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "max_position_embeddings": 66, "pad_token_id": 0,
+}  # fmt: skip
+FAMILIES: dict[str, PreTrainedConfig] = {
+    "roberta": RobertaConfig(**SIZE),
+    "xlm-roberta": XLMRobertaConfig(**SIZE),
+    "mpnet": MPNetConfig(**SIZE),
+    "modernbert": ModernBertConfig(**SIZE, global_attn_every_n_layers=2),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_cut_at_its_layers(family: str, bert: Path, passages: Path, tmp_path: Path) -> None:
+    parent = tmp_path / family
+    shutil.copytree(bert, parent)
+    (parent / "model.safetensors").unlink()
+    torch.manual_seed(1)
+    AutoModel.from_config(FAMILIES[family]).save_pretrained(parent)
+    prune(settings(parent, shape={"layers": 2}), passages, tmp_path / "out")
+    ids = torch.tensor([[2, 7, 8, 9, 3]])
+    with torch.inference_mode():
+        whole = AutoModel.from_pretrained(parent).eval()
+        expected = whole(ids, output_hidden_states=True).hidden_states[2]
+        if family == "modernbert":  # the norm comes after the last layer, whichever that is
+            expected = whole.final_norm(expected)
+        cut = AutoModel.from_pretrained(tmp_path / "out/model").eval()(ids).last_hidden_state
+    torch.testing.assert_close(cut, expected)
 
 
 @pytest.mark.parametrize(

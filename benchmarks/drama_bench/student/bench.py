@@ -21,7 +21,6 @@ from drama_bench.student.worlds import World, worlds
 from drama_bench.study import is_done
 
 _STAGES = ("corpus", "prune", "augment", "train", "index")
-TEACHER_LENGTH = 256
 
 
 class Arm(NamedTuple):
@@ -58,6 +57,7 @@ def bench_student(
     seeds: Sequence[int] = (1,),
     teachers: Sequence[str] = ("all-minilm-l6-v2",),
     documents: int = 20_000,
+    max_length: int = 256,
 ) -> Path:
     """Run what is missing, and write `student-SIZE.json`, and `student.json` for the mixed corpus.
 
@@ -71,22 +71,30 @@ def bench_student(
         seeds: of each arm.
         teachers: the models of the baselines.
         documents: of the mixed corpus.
+        max_length: of the teachers' texts, in tokens; a student's is its recipe's.
 
     Raises:
         DramaError: no such size, collection or model, a mistake in a recipe, or a raw file by other settings.
     """
     for world in worlds(data, names, size, documents):
-        _run_world(world, work / size, out / "student" / size, arms, seeds, teachers)
+        _run_world(world, work / size, out / "student" / size, arms, seeds, teachers, max_length)
     return summarise(out, size, names)
 
 
 def _run_world(
-    world: World, work: Path, out: Path, arms: Sequence[Arm], seeds: Sequence[int], teachers: Sequence[str]
+    world: World,
+    work: Path,
+    out: Path,
+    arms: Sequence[Arm],
+    seeds: Sequence[int],
+    teachers: Sequence[str],
+    max_length: int,
 ) -> None:
     settings: dict[str, Any] = {
         "documents": len(world.documents),
         "collections": {c.name: c.hashes for c in world.collections},
         "teachers": list(teachers),
+        "max_length": max_length,
     }
     wanted = {f"{arm.name}-{seed}": (arm, seed) for arm in arms for seed in seeds}
     paths = {name: out / f"{world.name}-{name}.json" for name in ("baselines", *wanted)}
@@ -99,7 +107,7 @@ def _run_world(
     note(f"bench student: {world.name}: {len(world.documents)} documents")
     file = world.write(work / "corpora")
     store = work / "embeddings"
-    free = Baselines(world.documents, teachers, TEACHER_LENGTH, EmbeddingStore(store))
+    free = Baselines(world.documents, teachers, max_length, EmbeddingStore(store))
     hits = {c.name: free.hits(c) for c in world.collections}
     if "baselines" in missing:
         rounds = [_round(c.name, measured(hits[c.name], c)) for c in world.collections]
@@ -114,9 +122,10 @@ def _run_world(
         recipe = load_recipe(path, overrides)
         run_recipe(path, overrides)
         student = Student(run / "train" / "model", world.documents, recipe.evaluate, run / "embeddings")
-        rounds = [
-            _round(c.name, measured(student.hits(c, free.bm25, hits[c.name]), c)) for c in world.collections
-        ]
+        rounds = []
+        for c in world.collections:
+            found = student.hits(c, free.bm25, hits[c.name], teachers)
+            rounds.append(_round(c.name, measured(found, c)))
         about = {"minutes": _minutes(run), "load_before": load, "load_after": os.getloadavg()}
         write_result(paths[name], rounds, about, (), own[name])
 

@@ -19,6 +19,8 @@ Rows = dict[str, dict[str, float]]
 """Row → query → nDCG@10."""
 FREE = "all free rankings"
 STUDENT, SMOOTHED, STUDENT_BM25, HYBRID = "student", "student, smoothed", "student + bm25", "hybrid"
+EVERYTHING = "everything"
+"""The student and all free rankings, fused."""
 
 
 class Baselines:
@@ -62,17 +64,23 @@ class Student:
         self._smoothed = _by_vectors(encoder, [d.id for d in documents], moved_ND, EmbeddingStore(store))
 
     def hits(
-        self, collection: Collection, bm25: BM25, free: Mapping[str, list[list[Hit]]]
+        self,
+        collection: Collection,
+        bm25: BM25,
+        free: Mapping[str, list[list[Hit]]],
+        teachers: Sequence[str],
     ) -> dict[str, list[list[Hit]]]:
         """Row → hits of each query, given the baselines' hits."""
         texts, fusion = [q.text for q in collection.queries], self._settings.fusion
         plain, smoothed, words = self._plain(texts), self._smoothed(texts), free["bm25"]
+        others = [free[name] for name in ("bm25", "lsa", *teachers)]
         together = zip(smoothed, words, bm25.bounds(texts), strict=True)
         return {
             STUDENT: plain,
             SMOOTHED: smoothed,
             STUDENT_BM25: _fused([plain, words]),
             HYBRID: [hybrid(a, b, bound, fusion.dense_share, DEPTH) for a, b, bound in together],
+            EVERYTHING: _fused([plain, *others]),
         }
 
 

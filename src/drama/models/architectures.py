@@ -28,7 +28,6 @@ ARCHITECTURES = {
     "roberta": Architecture(encoder="encoder.layer"),
     "xlm-roberta": Architecture(encoder="encoder.layer"),
     "mpnet": Architecture(encoder="encoder.layer"),
-    "distilbert": Architecture(encoder="transformer.layer"),
     "modernbert": Architecture(encoder="layers"),
 }
 
