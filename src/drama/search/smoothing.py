@@ -46,7 +46,7 @@ def smooth(
 
     >>> ring = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], dtype=np.float32)
     >>> (moved,) = smooth(ring, SmoothingSettings(neighbours=1, share=0.5))
-    >>> moved.round(2).tolist()
+    >>> moved.astype(float).round(2).tolist()
     [[0.71, 0.71], [0.0, 1.0], [0.0, 1.0]]
     """
     count = len(vectors_ND)
