@@ -18,9 +18,10 @@ from drama.errors import DramaError
 from drama.evaluate.rank_collection import rank_bm25
 from drama.evaluate.significance import paired_randomisation
 from drama.language import cut_words
-from drama.llm import AnswerCache, ServerSettings
+from drama.llm import AnswerCache
 from drama.records import Collection, Hit
 from drama.records.measures import per_query
+from drama.servers.connection import ServerSettings
 from drama_bench.result import write_result
 from drama_bench.study import as_file_name, is_done
 

@@ -11,8 +11,8 @@ import pytest
 
 from drama.augment import AugmentSettings, augment
 from drama.errors import DramaError
-from drama.llm.address import KEY_VARIABLE
 from drama.records import Document, write_passages
+from drama.servers.address import LLM_KEY
 from drama.workspace import Manifest
 
 Reply = tuple[int, dict[str, str], Any]
@@ -121,7 +121,7 @@ def test_the_key_is_written_nowhere(
 ) -> None:
     """A server that repeats the key in answers, refusals and errors; and a command line that holds a
     secret."""
-    monkeypatch.setenv(KEY_VARIABLE, SECRET)
+    monkeypatch.setenv(LLM_KEY, SECRET)
     monkeypatch.setenv("PYTHONWARNINGS", "")
 
     def repeats(number: int, body: dict[str, Any]) -> Reply:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from drama.errors import DramaError
-from drama.llm import Answer, AnswerCache, ChatModel, Messages, Sampling, ServerClient, ServerSettings, Usage
+from drama.llm import Answer, AnswerCache, ChatModel, Messages, Sampling, ServerClient, Usage
 from drama.llm import cache as cache_module
 from drama.llm import cached as module
 from drama.llm.cached import cached_answers
 from drama.llm.chat import BatchModel, chunks
+from drama.servers.connection import ServerSettings
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from drama.errors import DramaError
-from drama.llm import Answer, Sampling, ServerClient, ServerSettings
-from drama.llm.address import KEY_VARIABLE, server_address
+from drama.llm import Answer, Sampling, ServerClient
+from drama.servers.address import LLM_KEY, server_address
+from drama.servers.connection import ServerSettings
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]
@@ -41,7 +42,7 @@ def ask(server: ServerClient, n: int) -> list[Answer]:
 def test_answers_come_with_the_numbers_of_their_prompts(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "a-key")
+    monkeypatch.setenv(LLM_KEY, "a-key")
 
     def uneven(number: int, body: dict[str, Any]) -> Reply:
         time.sleep(0.05 if number % 3 == 0 else 0)
@@ -84,7 +85,7 @@ def test_tokens_are_priced(serving: Serving) -> None:
 
 
 def test_failures_that_pass_are_tried_again(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(LLM_KEY, raising=False)
     first: list[Reply] = [(500, {}, {"error": "oops"}), (429, {"Retry-After": "0.4"}, {})]
     with serving(lambda i, body: first[i] if i < 2 else echo(i, body)) as fake:
         server = ServerClient(fake.name, QUICK)
@@ -106,13 +107,13 @@ def test_a_stalled_answer_times_out_and_is_tried_again(serving: Serving) -> None
 
 
 def test_failures_that_do_not_pass_are_errors(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "sk-1234")
+    monkeypatch.setenv(LLM_KEY, "sk-1234")
     with serving(lambda *_: (500, {}, {"error": "out of order"})) as fake:
         with pytest.raises(DramaError, match=r"no answer after 3 tries .*out of order"):
             ask(ServerClient(fake.name, QUICK), 1)
         assert len(fake.bodies) == 3
     replies: list[tuple[Reply, str]] = [
-        ((401, {}, {"error": "bad key sk-1234"}), KEY_VARIABLE),
+        ((401, {}, {"error": "bad key sk-1234"}), LLM_KEY),
         ((302, {"Location": "http://elsewhere.invalid/"}, {}), "status 302"),
         ((429, {"Retry-After": "4000"}, {}), "asks to wait 4000 seconds"),
         ((200, {}, b"<html> sk-1234"), "not a chat completion"),
@@ -131,8 +132,8 @@ def test_failures_that_do_not_pass_are_errors(serving: Serving, monkeypatch: pyt
 
 @pytest.mark.parametrize("key", ["sk-1234\n", "sk 1234", "clé"])
 def test_a_key_that_cannot_be_sent_is_named_but_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, key)
-    with pytest.raises(DramaError, match=KEY_VARIABLE) as caught:
+    monkeypatch.setenv(LLM_KEY, key)
+    with pytest.raises(DramaError, match=LLM_KEY) as caught:
         ask(ServerClient("http://127.0.0.1:1/v1#m", QUICK), 1)
     assert key.strip() not in str(caught.value)
 

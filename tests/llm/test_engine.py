@@ -10,13 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from drama.augment.prompts.text_prompt import Shot, TextPrompt
 from drama.errors import DramaError, FileError
-from drama.llm import (
-    Answer,
-    Engine,
-    Sampling,
-    answer_log_likelihoods,
-    load_engine,
-)
+from drama.llm import Answer, Engine, Sampling, answer_log_likelihoods, load_engine
 from drama.llm import engine as engine_module
 from drama.models.resolve import cache_folder
 

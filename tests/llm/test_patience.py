@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from drama.errors import DramaError
-from drama.llm import AnswerCache, Sampling, ServerClient, ServerSettings, cached_answers
-from drama.llm.reply import retry_after
+from drama.llm import AnswerCache, Sampling, ServerClient, cached_answers
+from drama.servers.connection import ServerSettings
+from drama.servers.reply import retry_after
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from drama.errors import DramaError
-from drama.llm import Sampling, ServerClient, ServerSettings, load_engine
+from drama.llm import Sampling, ServerClient, load_engine
+from drama.servers.connection import ServerSettings
 
 for needed in ("fastapi", "uvicorn", "openai"):
     pytest.importorskip(needed)

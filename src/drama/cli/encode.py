@@ -9,7 +9,9 @@ from drama.corpus.readers.formats import KNOWN_INPUTS
 
 
 def encode(
-    model: Annotated[str, typer.Argument(help="A retriever folder, short name or hub id.")],
+    model: Annotated[
+        str, typer.Argument(help="A retriever folder, short name, hub id, or http://host/v1#model.")
+    ],
     corpus: Annotated[str, typer.Argument(help=f"The corpus: {KNOWN_INPUTS}.")],
     out: Annotated[Path, typer.Option(help="Folder of the index.")],
     dim: Annotated[int | None, typer.Option(help="Truncate to this Matryoshka dimension.")] = None,

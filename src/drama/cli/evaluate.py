@@ -7,7 +7,9 @@ import typer
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="`bm25`, `lsa`, a folder, a short name or a hub id.")],
+    model: Annotated[
+        str, typer.Argument(help="`bm25`, `lsa`, a folder, a short name, a hub id, or http://host/v1#model.")
+    ],
     collections: Annotated[list[str], typer.Argument(help="BEIR folders.")],
     out: Annotated[Path, typer.Option(help="Results file; runs and vectors are written next to it.")] = Path(
         "results.json"

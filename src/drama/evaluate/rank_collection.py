@@ -40,7 +40,7 @@ class Ranked(NamedTuple):
 
 def rank_collection(
     model: str,
-    folder: Path | None,
+    opened: Path | str | None,
     label: str,
     collection: Collection,
     settings: EvaluateSettings,
@@ -52,7 +52,7 @@ def rank_collection(
 
     Args:
         model: its name in the settings.
-        folder: of a model that is loaded; None for BM25 and LSA.
+        opened: the folder of a model that is loaded, or a server's address; None for BM25 and LSA.
         label: its name in messages.
         collection: documents and queries.
         settings: the recipe's `evaluate` section.
@@ -65,10 +65,10 @@ def rank_collection(
         rankings = [rank_bm25(collection, depth)]
     else:
         encoder: Encoder
-        if folder is None:
+        if opened is None:
             encoder = LSA.build(collection.documents)
         else:
-            encoder = load_encoder(folder, settings.max_length, settings.precision)
+            encoder = load_encoder(opened, settings.max_length, settings.precision)
             encoder.name = label
         rankings = rank_dense(encoder, collection, settings.dims, depth, store)
         if model in settings.smoothing.models:

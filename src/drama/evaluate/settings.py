@@ -46,7 +46,7 @@ class EvaluateSettings(Section):
     """Retrieval measures of models on judged collections."""
 
     models: list[str] = []
-    """`bm25`, `lsa`, a folder, a short name, or a hub id."""
+    """`bm25`, `lsa`, a folder, a short name, a hub id, or an embeddings API's address."""
     collections: list[str] = []
     """BEIR folders."""
     split: str = "test"
@@ -54,7 +54,7 @@ class EvaluateSettings(Section):
     dims: list[PositiveInt] = []
     """Widths to report besides the full one, for models that were trained at them."""
     max_length: int | None = Field(default=None, ge=4)
-    """Cut texts to this many tokens; None: each model's own limit."""
+    """Cut texts to this many tokens, a server's to this many words; None: each model's own limit."""
     precision: Precision = "fp32"
     """Precision of the dense models: `fp32`, `bf16`, or `auto` (bf16 if the processor has it)."""
     exclude_self: bool = False

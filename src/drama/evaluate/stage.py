@@ -14,7 +14,7 @@ from drama.evaluate.rank_collection import Ranked, rank_collection
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, read_json, write_json
-from drama.models import resolve
+from drama.models import resolve_local
 from drama.models.files import weights_of
 from drama.records import Collection, rank, read_trec_run, write_trec_run
 from drama.records.measures import DEPTH, MAIN_MEASURE, MEASURES, means, per_query
@@ -59,7 +59,7 @@ def evaluate(
             before the first model runs.
     """
     needed = settings.needs()
-    folders = {model: resolve(model) for model in needed.models}
+    folders = resolve_local(needed.models)
     for place, split in needed.collections:
         Collection.read(Path(place), split)
     inputs = {f"model {model}": folder for model, folder in folders.items()}
@@ -70,7 +70,8 @@ def evaluate(
             return run.manifest
         run.figures |= weights_of(folders)
         (out / "runs").mkdir(exist_ok=True)
-        pairs = _Pairs(settings, folders, labels or {}, out, seed, EmbeddingStore(store))
+        opened = {model: folders.get(model, model) for model in needed.models}
+        pairs = _Pairs(settings, opened, labels or {}, out, seed, EmbeddingStore(store))
         rows: list[Row] = []
         for place, split in needed.collections:
             collection = Collection.read(Path(place), split)
@@ -88,7 +89,8 @@ class _Pairs:
     """The pairs of the models with a collection, each measured once."""
 
     settings: EvaluateSettings
-    folders: Mapping[str, Path]
+    opened: Mapping[str, Path | str]
+    """Model → its folder, or its address on a server."""
     labels: Mapping[str, str]
     out: Path
     seed: int
@@ -126,8 +128,8 @@ class _Pairs:
     ) -> Iterator[Row]:
         """Rank, write the runs, measure: a row for each width, and one for the fusion."""
         bm25 = None if baseline is None else baseline.ranked
-        folder, documents = self.folders.get(model), len(collection.documents)
-        for ranked in rank_collection(model, folder, label, collection, self.settings, self.store, bm25):
+        opened, documents = self.opened.get(model), len(collection.documents)
+        for ranked in rank_collection(model, opened, label, collection, self.settings, self.store, bm25):
             traits = [name for name in ("smoothed", "fused") if getattr(ranked, name)]
             tag = "-".join([BM25_NAME if ranked.dim is None else str(ranked.dim), *traits])
             run = self.out / "runs" / f"{slug}-{tag}.trec"
@@ -147,7 +149,7 @@ class _Pairs:
                 "documents": documents,
                 "seconds": round(ranked.seconds, 3),
                 "documents_per_second": round(documents / max(ranked.seconds, 1e-9), 2),
-                "path": str(folder or model),
+                "path": str(opened or model),
                 "fingerprint": ranked.made_by,
                 "run": str(run.relative_to(self.out)),
                 "settings": self.settings.model_dump(mode="json", exclude={"models", "collections"}),

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from drama.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from drama.llm.address import is_server, is_vllm, model_of, server_address
+    from drama.llm.address import is_vllm, model_of
     from drama.llm.answer import BROKEN, CUT_OFF, REFUSED, THINKING, TOO_LONG, Answer
     from drama.llm.cache import AnswerCache
     from drama.llm.cached import cached_answers
     from drama.llm.chat import ChatModel, Messages, Sampling, Usage, chunks
-    from drama.llm.client import ServerClient, ServerSettings
+    from drama.llm.client import ServerClient
     from drama.llm.engine import Engine, load_engine
     from drama.llm.open import open_chat
     from drama.llm.score import answer_log_likelihoods, next_token_log_probs
@@ -29,19 +29,16 @@ __all__ = [
     "Messages",
     "Sampling",
     "ServerClient",
-    "ServerSettings",
     "Usage",
     "VLLMEngine",
     "answer_log_likelihoods",
     "cached_answers",
     "chunks",
-    "is_server",
     "is_vllm",
     "load_engine",
     "model_of",
     "next_token_log_probs",
     "open_chat",
-    "server_address",
 ]
 
 __getattr__ = lazy_names(__name__)

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from drama.compute import Precision
-from drama.llm.address import is_server, is_vllm
+from drama.llm.address import is_vllm
 from drama.llm.chat import LONGEST_PROMPT, ChatModel
-from drama.llm.client import ServerClient, ServerSettings
+from drama.llm.client import ServerClient
+from drama.servers import is_server
+from drama.servers.connection import ServerSettings
 from drama.workers import RaySettings
 
 

@@ -1,5 +1,5 @@
 """Where models come from: a name becomes a local folder, and `drama.models.open` opens it."""
 
-from drama.models.resolve import resolve
+from drama.models.resolve import resolve, resolve_local
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "resolve_local"]

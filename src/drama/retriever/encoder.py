@@ -9,10 +9,13 @@ from drama.models import resolve
 from drama.retriever.kinds import check_embeds, for_sentence_transformers
 from drama.retriever.settings import read_settings
 from drama.retriever.vectors import Array
+from drama.servers import is_server
+from drama.servers.connection import ServerSettings
 
 if TYPE_CHECKING:
     from drama.retriever.model import Retriever
     from drama.retriever.sentence_transformer import SentenceTransformerEncoder
+    from drama.retriever.server import ServerEncoder
 
 
 class Encoder(Protocol):
@@ -40,19 +43,30 @@ class Encoder(Protocol):
 
 
 def load_encoder(
-    name: str | Path, max_length: int | None = None, precision: Precision = "fp32"
-) -> "Retriever | SentenceTransformerEncoder":
-    """Open a retriever folder, a sentence-transformers model, or a plain LLM or encoder (mean-pooled).
+    name: str | Path,
+    max_length: int | None = None,
+    precision: Precision = "fp32",
+    server: ServerSettings | None = None,
+) -> "Retriever | SentenceTransformerEncoder | ServerEncoder":
+    """Open a retriever folder, a sentence-transformers model, a plain LLM or encoder (mean-pooled), or an
+    embeddings API.
 
     Args:
-        name: a folder, a short name of the catalog, a GGUF file, or a hub id.
-        max_length: cut texts to this many tokens instead of the model's own limit.
+        name: a folder, a short name of the catalog, a GGUF file, a hub id, or a server's address (see
+            `drama.servers.embeddings_address`).
+        max_length: cut texts to this many tokens instead of the model's own limit; a server's, to this many
+            words.
         precision: type of matrix products; `auto` is bf16 if the processor has it, and the encoder's
-            `precision` says which it is.
+            `precision` says which it is. A server has its own.
+        server: how requests are sent to a server.
 
     Raises:
         DramaError: no such model, one that can't be loaded, or one that can't read texts of this length.
     """
+    if is_server(str(name)):
+        from drama.retriever.server import ServerEncoder
+
+        return ServerEncoder(str(name), max_length, server)
     folder = resolve(name)
     settings = read_settings(folder)
     if settings is None:

@@ -50,7 +50,13 @@ class LexicalBranch(NamedTuple):
 
     @classmethod
     def fit(
-        cls, tokenizer: Any, tokens: Iterable[Sequence[int]], lang: str, settings: LexicalSettings, seed: int
+        cls,
+        tokenizer: Any,
+        tokens: Iterable[Sequence[int]],
+        lang: str,
+        settings: LexicalSettings,
+        seed: int,
+        prefixes: Sequence[str] = (),
     ) -> Self:
         """Count in how many documents each word occurs; they are read once and not kept.
 
@@ -60,6 +66,7 @@ class LexicalBranch(NamedTuple):
             lang: of most documents (ISO 639-1), for its stemmer; empty: none.
             settings: the width.
             seed: of the directions.
+            prefixes: what queries and documents begin with; its words say nothing, and weigh nothing.
 
         Raises:
             DramaError: no document has a token.
@@ -75,6 +82,9 @@ class LexicalBranch(NamedTuple):
         if not total:
             raise DramaError("train.retriever.lexical: the passages hold no tokens")
         idf_R = np.log(1 + (documents - count_R + 0.5) / (count_R + 0.5)).astype(np.float32)
+        for prefix in prefixes:
+            of_prefix = direction_V[tokenizer(prefix, add_special_tokens=False)["input_ids"]]
+            idf_R[of_prefix[of_prefix != _NONE]] = 0.0
         bits_RK = np.random.default_rng([seed, 7]).integers(
             0, 2, (len(count_R), settings.dims), dtype=np.int8
         )

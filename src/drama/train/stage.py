@@ -204,4 +204,7 @@ def _lexical(retriever: Retriever, settings: LexicalSettings, passages: Passages
     texts = iter(track(Texts(passages), "lexical: passages"))
     blocks = iter(lambda: list(islice(texts, _BLOCK)), [])
     tokens = (ids for block in blocks for ids in retriever.tokens(block, "document"))
-    return LexicalBranch.fit(retriever.tokenizer, tokens, corpus_language(passages), settings, seed)
+    how = retriever.settings
+    prefixes = [prefix for prefix in (how.query_prefix, how.document_prefix) if prefix]
+    lang = corpus_language(passages)
+    return LexicalBranch.fit(retriever.tokenizer, tokens, lang, settings, seed, prefixes)

@@ -13,9 +13,9 @@ from drama.augment import SynthesizeSettings
 from drama.augment.context import Context
 from drama.augment.queries import synthesize as module
 from drama.augment.queries.synthesize import _choose
-from drama.llm import ServerSettings
 from drama.llm import cached as cached_module
 from drama.records import Document
+from drama.servers.connection import ServerSettings
 
 Serving = Callable[..., AbstractContextManager[Any]]
 

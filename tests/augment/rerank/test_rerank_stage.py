@@ -14,8 +14,8 @@ from drama.augment.context import Context
 from drama.augment.rerank.examples import rerank_examples
 from drama.augment.rerank.reranker import Reranked
 from drama.errors import DramaError
-from drama.llm import ServerSettings
 from drama.records import Document, Hit, Passages, read_examples, write_passages
+from drama.servers.connection import ServerSettings
 from drama.workspace import VectorReader
 
 

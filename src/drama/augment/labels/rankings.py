@@ -16,6 +16,7 @@ from drama.console import track
 from drama.records import Documents, Hit
 from drama.retriever import Blocks
 from drama.search import BM25, BM25_NAME, exact_search, fuse
+from drama.servers.connection import ServerSettings
 from drama.workers import Make, RaySettings, work_through
 
 _QUERIES = 65536
@@ -63,6 +64,7 @@ def rank_corpus(
     settings: LabelSettings,
     store: Path | None,
     ray: RaySettings | None = None,
+    server: ServerSettings | None = None,
 ) -> tuple[list[RankedQuery], TeacherVectors]:
     """Rank the corpus for every query by each retriever; several are fused with equal weights.
 
@@ -76,6 +78,7 @@ def rank_corpus(
         settings: retrievers, and how they encode.
         store: a folder that keeps vectors by content.
         ray: where models run; None: in this process.
+        server: how a server's models are asked.
     """
     embedded = [*queries, *(complete if settings.keep_vectors else ())]
     ids = [d.id for d in documents]
@@ -89,7 +92,7 @@ def rank_corpus(
         rankings.append(_searched(make, texts, ray))
     for name in settings.retrievers:
         if name != BM25_NAME:
-            model = embed(name, embedded, documents, settings, store, ray)
+            model = embed(name, embedded, documents, settings, store, ray, server)
             vectors.models.append(model)
             documents_ND = model.documents_ND if ray is None else model.documents_ND.loaded()
             exact = partial(_by_vectors, name, ids, documents_ND, settings.depth)

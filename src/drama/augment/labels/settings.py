@@ -1,11 +1,12 @@
 """The section `augment.label`."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.search import BM25_NAME
+from drama.servers import check_embeddings, embeddings_address, is_server
 from drama.settings import Names, Section
 
 
@@ -13,7 +14,8 @@ class LabelSettings(Section):
     """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
 
     retrievers: Names = ["bm25"]
-    """`bm25`, `lsa` and models; several are fused with equal weights."""
+    """`bm25`, `lsa` and models, also a server's (see docs/retriever.md); several are fused with equal
+    weights."""
     depth: int = Field(default=50, ge=2)
     """Length of the rankings."""
     positive_ranks: tuple[int, int] | None = (1, 10)
@@ -27,7 +29,7 @@ class LabelSettings(Section):
     origin_is_positive: bool = True
     """The document a query was made from is always a positive, even outside the ranks."""
     max_length: int | None = Field(default=None, ge=4)
-    """Cut texts to this many tokens for the dense models."""
+    """Cut texts to this many tokens for the dense models; for a server's, to this many words."""
     precision: Precision = "auto"
     """Precision of the dense models: `fp32`, `bf16`, or `auto` (bf16 where the processor has it)."""
     keep_vectors: bool = False
@@ -43,4 +45,10 @@ class LabelSettings(Section):
             raise ValueError("negative_ranks must begin after the last of positive_ranks")
         if self.keep_vectors and {*self.retrievers} == {BM25_NAME}:
             raise ValueError("keep_vectors needs a dense model among the retrievers: 'lsa', or a model")
+        check_embeddings(self.retrievers)
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Of a server only the model, and what it is sent: the same model elsewhere is the same."""
+        names = [embeddings_address(n)[1:] if is_server(n) else n for n in self.retrievers]
+        return super().identity() | {"retrievers": names}

@@ -16,6 +16,8 @@ from drama.augment.labels.settings import LabelSettings
 from drama.records import Documents, Texts
 from drama.retriever import Blocks, EmbeddingStore, Encoder, RayEncoding, load_encoder
 from drama.search import LSA, LSA_NAME
+from drama.servers import is_server
+from drama.servers.connection import ServerSettings
 from drama.workers import RaySettings
 from drama.workspace import write_vectors
 
@@ -46,6 +48,7 @@ def embed(
     settings: LabelSettings,
     store_folder: Path | None,
     ray: RaySettings | None,
+    server: ServerSettings | None,
 ) -> ModelVectors:
     """Encode the queries, the corpus, and the passages that were written with queries."""
     encoder: Encoder
@@ -53,8 +56,8 @@ def embed(
     if name == LSA_NAME:
         encoder = LSA.build(documents)
     else:
-        encoder = model = load_encoder(name, settings.max_length, settings.precision)
-        if ray is not None:
+        encoder = model = load_encoder(name, settings.max_length, settings.precision, server)
+        if ray is not None and not is_server(name):
             how = settings.max_length, model.precision, model.fingerprint
             actors = RayEncoding(name, *how, ray)
     store = EmbeddingStore(store_folder, actors)

@@ -11,8 +11,9 @@ from drama.augment.rerank.methods import METHODS
 from drama.augment.rerank.reranker import OK, Reranker
 from drama.augment.rerank.settings import RerankSettings
 from drama.language import cut_words
-from drama.llm import AnswerCache, ServerSettings
+from drama.llm import AnswerCache
 from drama.records import Documents, Example, Hit
+from drama.servers.connection import ServerSettings
 from drama.workers import RaySettings
 
 ASKED = "rerank, LLM"

@@ -10,7 +10,8 @@ from drama.augment.context import LLMSettings
 from drama.augment.kinds import RERANKABLE
 from drama.augment.prompts.prompt_file import prompt_inputs
 from drama.augment.rerank.methods import METHODS
-from drama.llm import is_server, is_vllm
+from drama.llm import is_vllm
+from drama.servers import is_server
 from drama.settings import Names
 
 
