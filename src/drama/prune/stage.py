@@ -1,5 +1,5 @@
-"""The stage: parent + passages → `out/model`, a smaller causal LM, or an encoder with fewer layers, which
-plain transformers loads."""
+"""The stage: parent + passages → `out/model`, a smaller causal LM, an encoder with fewer layers, or a table
+of token vectors, which plain transformers loads."""
 
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from drama.prune.parts import EVENTS, Parts, scratch
 from drama.prune.planning import planned_rounds, with_budget
 from drama.prune.pruning_round import PruningRound, Setup
 from drama.prune.settings import PruneSettings
+from drama.prune.static import take_table
 from drama.prune.text.corpus import Corpus, Domains
 from drama.prune.vocabulary.cut import cut_parent
 from drama.workspace import EventLog, Manifest, StageRun, read_events
@@ -58,11 +59,12 @@ def prune(settings: PruneSettings, passages: Path, out: Path, seed: int = 0) -> 
         spare=["round-1/sliced"],
     )
     with opened as run:
-        if not run.done and is_encoder(open_config(parent)):
+        if not run.done and (settings.shape.layers == 0 or is_encoder(open_config(parent))):
             (shape,) = planned_rounds(settings)
             if world.is_main:
                 run.figures |= weights_of({"parent": parent})
-                run.figures |= cut_encoder(parent, shape, out / "model")
+                made = take_table(parent, out / "model") if not shape.layers else None
+                run.figures |= made or cut_encoder(parent, shape, out / "model")
         elif not run.done:
             shapes = planned_rounds(settings)
             parts = Parts(out, settings, run.manifest.inputs, seed, REVISION, world.is_main)

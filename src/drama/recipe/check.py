@@ -36,7 +36,7 @@ def check(recipe: Recipe) -> None:
     needs = _needs(recipe, problems)
     with problems.collect():
         check_inputs(recipe.corpus.inputs, Path(recipe.run))
-    for rule in (_check_distillation, _check_sources, _check_known_items):
+    for rule in (_check_distillation, _check_static, _check_sources, _check_known_items):
         with problems.collect():
             rule(recipe)
     _check_libraries(needs, problems)
@@ -53,7 +53,7 @@ def check(recipe: Recipe) -> None:
 def _needs(recipe: Recipe, problems: Problems) -> list[Needs]:
     """The needs of each stage, less what the run makes itself."""
     found = [s.needs() for s in (recipe.corpus, recipe.prune, recipe.train)]
-    if recipe.train.steps > 0:
+    if recipe.train.reads_labels:
         found.append(recipe.augment.needs())
     if recipe.evaluate.collections:
         with problems.collect():
@@ -94,9 +94,18 @@ def _once(lists: Iterable[Iterable[T]]) -> Iterable[T]:
 
 def _check_distillation(recipe: Recipe) -> None:
     if recipe.train.needs_vectors and not recipe.augment.label.keep_vectors:
+        key = "static" if recipe.train.static else "loss.distill"
         raise DramaError(
-            "train.loss.distill needs the labelling model's vectors",
+            f"train.{key} needs the labelling model's vectors",
             hint="set augment.label.keep_vectors: true",
+        )
+
+
+def _check_static(recipe: Recipe) -> None:
+    if recipe.train.static is not None and recipe.prune.shape.layers != 0:
+        raise DramaError(
+            "train.static: the student has layers, and a static one has none",
+            hint="set prune.shape.layers: 0, or leave train.static out",
         )
 
 
@@ -141,11 +150,13 @@ def _check_widths(recipe: Recipe) -> None:
 
 def _student_width(recipe: Recipe, hidden: int) -> int:
     """The pruned hidden size; in the teacher's space at most the sum of the teachers' widths, which are
-    loaded for it."""
-    if recipe.train.loss.distill.space == "own":
+    loaded for it; of a static student, this sum."""
+    static = recipe.train.static is not None
+    if recipe.train.loss.distill.space == "own" and not static:
         return hidden
     dense = [name for name in recipe.augment.label.retrievers if name != BM25_NAME]
-    return min(hidden, sum(LSA_DIMENSIONS if n == LSA_NAME else load_encoder(n).dim for n in dense))
+    of_teachers = sum(LSA_DIMENSIONS if n == LSA_NAME else load_encoder(n).dim for n in dense)
+    return of_teachers if static else min(hidden, of_teachers)
 
 
 def _warn_of_validation(recipe: Recipe) -> None:

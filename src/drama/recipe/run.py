@@ -95,13 +95,13 @@ def _judged(recipe: Recipe, folder: Path) -> list[str]:
 
 
 def _augmented(recipe: Recipe, passages: Path, out: Path, store: Path) -> tuple[Path | None, Path | None]:
-    """The examples, and the folder of the teacher's vectors where they are kept; neither where nothing is
-    trained."""
-    if recipe.train.steps == 0:
+    """The examples, where any are trained on, and the folder of the teacher's vectors where they are kept."""
+    if not recipe.train.reads_labels:
         note("augment: train.steps is 0, skipped")
         return None, None
     augment.augment(recipe.augment, passages, out, recipe.seed, store)
-    return out / "examples.parquet", out / "teacher" if recipe.augment.label.keep_vectors else None
+    examples = out / "examples.parquet" if recipe.train.steps > 0 else None
+    return examples, out / "teacher" if recipe.augment.label.keep_vectors else None
 
 
 def _warn_of_leaks(recipe: Recipe, collections: list[str], examples: Path | None) -> None:

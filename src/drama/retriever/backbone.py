@@ -12,6 +12,7 @@ from transformers import AutoModel
 
 from drama.errors import DramaError
 from drama.models.open import open_model, opening
+from drama.models.static import is_static
 
 
 def load_backbone(folder: Path, bidirectional: bool | None) -> Any:
@@ -34,6 +35,8 @@ def load_backbone(folder: Path, bidirectional: bool | None) -> Any:
     model.config.use_cache = False
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # BERT's: we pool ourselves
+    if is_static(model.config):
+        return model  # nothing attends
     with opening(folder, "model"):
         if bidirectional is False and _always_bidirectional(model):
             raise DramaError(

@@ -11,6 +11,7 @@ from drama.settings import SAME_RESULT, SameResult, Section
 from drama.train.batches.settings import BatchSettings
 from drama.train.examples import LeakSettings
 from drama.train.losses.settings import LossSettings
+from drama.train.static_settings import StaticSettings
 from drama.train.validation.settings import ValidationSettings
 from drama.workspace import Needs
 
@@ -130,7 +131,10 @@ class TrainSettings(Section):
     retriever: RetrieverSettings = RetrieverSettings()
     """How texts become vectors; saved with the model."""
     steps: int = Field(default=200, ge=0)
-    """Number of updates. 0: the model is the start with its lexical branch, and nothing is augmented."""
+    """Number of updates. 0: the model is the start, with `static` or `lexical` where they are set."""
+    static: StaticSettings | None = None
+    """Fit a student without layers (`prune.shape.layers: 0`) to the teacher's vectors in closed form; with
+    `steps: 0`."""
     batch: BatchSettings = BatchSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: LossSettings = LossSettings()
@@ -158,6 +162,12 @@ class TrainSettings(Section):
         if isinstance(values, dict) and isinstance(values.get("phases"), list):
             return values | {"phases": [_completed(phase, values) for phase in values["phases"]]}
         return values
+
+    @model_validator(mode="after")
+    def _static_takes_no_steps(self) -> Self:
+        if self.static is not None and self.steps > 0:
+            raise ValueError(f"static: fitted in closed form, and steps is {self.steps}; set steps: 0")
+        return self
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> Self:
@@ -226,8 +236,13 @@ class TrainSettings(Section):
 
     @property
     def needs_vectors(self) -> bool:
-        """Whether any phase needs the teacher's vectors."""
-        return any(phase.loss.distill.needs_vectors for phase in self.run_phases)
+        """Whether the closed form, or any phase, needs the teacher's vectors."""
+        return self.static is not None or any(phase.loss.distill.needs_vectors for phase in self.run_phases)
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether anything that augmentation makes is used."""
+        return self.steps > 0 or self.static is not None
 
     def needs(self) -> Needs:
         """Optional libraries, the collection to validate on, and judgments that must not be trained on."""

@@ -10,6 +10,7 @@ from drama.compute import World, check_finite, check_sharding, open_stage_togeth
 from drama.console import track
 from drama.errors import DramaError, FileError
 from drama.models.files import weights_of
+from drama.models.static import is_static, static_model
 from drama.records import WRITTEN, Example, Passages, Texts, corpus_language
 from drama.retriever import Retriever
 from drama.retriever.forward.positions import check_length
@@ -22,6 +23,8 @@ from drama.train.lora import merge_factors
 from drama.train.losses.teacher import TeacherVectors
 from drama.train.phases import TrainData, plan_phases
 from drama.train.settings import TrainSettings
+from drama.train.static import table_of_teacher
+from drama.train.static_settings import StaticSettings
 from drama.train.tokens import document_tokens
 from drama.train.validation.validator import Validator
 from drama.workspace import Manifest, StageRun, read_events
@@ -54,7 +57,8 @@ def train(
             are next to it, in `written.parquet`. None with `steps: 0`.
         out: `model/`, `checkpoints/`, `events.jsonl` and the manifest go here.
         seed: for batches and draws.
-        teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation.
+        teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation and
+            `static`.
 
     Raises:
         DramaError: settings, inputs or processes that do not fit each other, or a loss that is not finite.
@@ -68,6 +72,8 @@ def train(
         )
     if settings.steps == 0:
         inputs = {"backbone": backbone, "passages": passages}
+        if settings.static is not None:
+            inputs["teacher"] = _needed(teacher)
     else:
         inputs = _inputs(settings, backbone, passages, _required(examples), teacher)
     scratch = (CHECKPOINTS, BEST, TOKENS)
@@ -84,7 +90,10 @@ def train(
             run.figures |= weights_of({"backbone": backbone})
         if settings.steps == 0:
             if world.is_main:
-                _save(Retriever.from_llm(backbone, settings.retriever), out, passages, seed)
+                retriever = Retriever.from_llm(backbone, settings.retriever)
+                if settings.static is not None:
+                    run.figures |= _make_static(retriever, settings.static, passages, inputs["teacher"])
+                _save(retriever, out, passages, seed)
             world.leave()
             return run.manifest
         examples = _required(examples)
@@ -109,12 +118,8 @@ def _inputs(
     settings: TrainSettings, backbone: Path, passages: Path, examples: Path, teacher: Path | None
 ) -> dict[str, Path]:
     """Name → file or folder that the stage reads."""
-    if settings.needs_vectors and teacher is None:
-        raise DramaError(
-            "train.loss.distill: there are no teacher vectors with the examples",
-            hint="label with exactly one embedding model and augment.label.keep_vectors: true, "
-            "or leave train.loss.distill out",
-        )
+    if settings.needs_vectors:
+        _needed(teacher)
     inputs = {"backbone": backbone, "passages": passages, "examples": examples}
     written = examples.with_name(WRITTEN)
     if written.is_file():
@@ -128,6 +133,36 @@ def _inputs(
             inputs[f"queries of {place}"] = Path(place) / "queries.jsonl"
             inputs[f"judgments of {place}"] = Path(place) / "qrels" / f"{settings.leaks.split}.tsv"
     return inputs
+
+
+def _needed(teacher: Path | None) -> Path:
+    if teacher is None:
+        raise DramaError(
+            "train: there are no teacher vectors with the examples",
+            hint="set augment.label.keep_vectors: true, or leave train.loss.distill and train.static out",
+        )
+    return teacher
+
+
+def _make_static(
+    retriever: Retriever, settings: StaticSettings, passages: Path, teacher: Path
+) -> dict[str, float]:
+    """Give a retriever without layers its fitted table, which has the teacher's width. Returns figures.
+
+    Raises:
+        DramaError: the backbone has layers, or the teacher's vectors are of other passages.
+    """
+    config = retriever.backbone.config
+    if not is_static(config):
+        raise DramaError(
+            f"train.static: the backbone has {config.num_hidden_layers} layers, and a static student none",
+            hint="set prune.shape.layers: 0, or leave train.static out",
+        )
+    fitted = table_of_teacher(retriever, passages, teacher, settings)
+    table_VE = torch.from_numpy(fitted.table_VE)
+    retriever.backbone = static_model(table_VE, config.max_position_embeddings).to(retriever.backbone.device)
+    retriever.check_trainable_dims()
+    return {"static_documents": fitted.documents, "static_cosine": round(fitted.cosine, 4)}
 
 
 def _tokenised(

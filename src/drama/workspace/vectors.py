@@ -112,7 +112,7 @@ class VectorReader:
             raise FileError(folder, "holds no vectors", hint="make them with `drama encode`")
         info = read_sealed_json(folder / INFO, hint=_AGAIN)
         self.dim: int = info["dim"]
-        self._folder = folder
+        self.folder = folder
         self._sums = [_Sums(*sums) for sums in info["shards"]]
         for number in range(len(self._sums)):
             for file in _files(folder, number):
@@ -130,7 +130,7 @@ class VectorReader:
 
     def _map(self, number: int) -> tuple[Sequence[str], Array]:
         """Map a shard; on first use its checksum is compared."""
-        vectors, ids = _files(self._folder, number)
+        vectors, ids = _files(self.folder, number)
         sums = self._sums[number]
         try:
             if number not in self._checked and checksum(vectors) != sums.vectors:

@@ -68,8 +68,8 @@ def head_dim_of(config: Any) -> int:
 class ShapeSettings(Section):
     """The child's shape. A size that is not given stays the parent's."""
 
-    layers: int | None = Field(default=None, ge=1)
-    """Decoder layers."""
+    layers: int | None = Field(default=None, ge=0)
+    """Layers. 0: only the table of token embeddings stays, and `method` is `first`."""
     hidden: int | None = Field(default=None, ge=1)
     """Width of the residual stream."""
     heads: int | None = Field(default=None, ge=1)
