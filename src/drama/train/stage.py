@@ -95,23 +95,34 @@ def train(
                     run.figures |= _make_static(retriever, settings.static, passages, inputs["teacher"])
                 _save(retriever, out, passages, seed)
             world.leave()
-            return run.manifest
-        examples = _required(examples)
-        share = settings.validation.share if settings.validation is not None else 0.0
-        rows, held = training_examples(examples, settings.leaks, share, seed, run)
-        retriever = Retriever.from_llm(backbone, settings.retriever)
-        check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
-        data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, run)
-        validator = _validator(retriever, settings, held_data, seed, world)
-        phases = plan_phases(settings.run_phases, settings.steps, data, seed, world.size)
-        loop = Loop(retriever, phases, settings, seed, world, out, validator)
-        weights, ending = loop.run()
-        world.leave()
-        if world.is_main:
-            finished = _finished(loop, weights, backbone)
-            _save(finished, out, passages, seed)
-            run.figures |= figures(read_events(out / EVENTS), finished, settings.steps) | ending
+        else:
+            _learn(settings, backbone, inputs, run, seed, world)
     return run.manifest
+
+
+def _learn(
+    settings: TrainSettings,
+    backbone: Path,
+    inputs: Mapping[str, Path],
+    run: StageRun,
+    seed: int,
+    world: World,
+) -> None:
+    """Take all steps and save the model."""
+    share = settings.validation.share if settings.validation is not None else 0.0
+    rows, held = training_examples(inputs["examples"], settings.leaks, share, seed, run)
+    retriever = Retriever.from_llm(backbone, settings.retriever)
+    check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
+    data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, run)
+    validator = _validator(retriever, settings, held_data, seed, world)
+    phases = plan_phases(settings.run_phases, settings.steps, data, seed, world.size)
+    loop = Loop(retriever, phases, settings, seed, world, run.folder, validator)
+    weights, ending = loop.run()
+    world.leave()
+    if world.is_main:
+        finished = _finished(loop, weights, backbone)
+        _save(finished, run.folder, inputs["passages"], seed)
+        run.figures |= figures(read_events(run.folder / EVENTS), finished, settings.steps) | ending
 
 
 def _inputs(
