@@ -151,6 +151,20 @@ def shearing(
 
 
 @bench.command()
+def speed(
+    model: Annotated[list[str], typer.Argument(help="Names or folders; the ratios are to the last.")],
+    corpus: Annotated[Path, typer.Option(help="corpus.jsonl of a BEIR folder.")],
+    documents: Annotated[int, typer.Option(help="Drawn from the corpus.", min=1)] = 512,
+    out: Out = RESULTS,
+    rounds: Rounds = 3,
+) -> None:
+    """Documents/s and time of one query, of several models on the same texts."""
+    from drama_bench.speed import bench_speed
+
+    typer.echo(str(bench_speed(model, corpus, out, rounds, documents)))
+
+
+@bench.command()
 def student(
     data: Annotated[Path, typer.Option(help="A folder with collections/ (BEIR folders) and corpora/.")],
     work: Annotated[Path, typer.Option(help="Corpora, runs and vectors: large, outside the repository.")],

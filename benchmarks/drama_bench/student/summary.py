@@ -27,7 +27,7 @@ def summarise(out: Path, size: str, names: Sequence[str]) -> Path:
     summary["best_teacher"] = _means(_best({name: free[name] for name in teachers}))
     summary["teacher_plus_bm25"] = _means(_best({name: free[f"{name} + bm25"] for name in teachers}))
     if arms:
-        chosen = _chosen(students)
+        chosen = _chosen(students, names)
         summary["chosen"] = chosen
         summary["alone"] = _unseen(students, chosen, SMOOTHED, names)
         summary["hybrid"] = _unseen(students, chosen, HYBRID, names)
@@ -77,9 +77,18 @@ def _best(rows: Mapping[str, dict[str, dict[str, float]]]) -> dict[str, dict[str
     return max(rows.values(), key=lambda of: mean(_means(of).values()))
 
 
-def _chosen(students: Mapping[str, Table]) -> dict[str, str]:
-    """Half → the arm whose hybrid is best on it, to be reported on the other."""
-    return {half: max(students, key=lambda arm: _mean(students[arm][HYBRID], HALVES[half])) for half in "ab"}
+def _chosen(students: Mapping[str, Table], names: Sequence[str]) -> dict[str, str]:
+    """Half → the arm whose hybrid is best on it, to be reported on the other. Collections that are in no half
+    are one of their own, and the arm is the best one there."""
+    halves = _halves(names)
+    return {
+        half: max(students, key=lambda arm: _mean(students[arm][HYBRID], halves[half])) for half in halves
+    }
+
+
+def _halves(names: Sequence[str]) -> dict[str, list[str]]:
+    found = {half: [name for name in names if name in HALVES[half]] for half in "ab"}
+    return found if all(found.values()) else {"all": list(names)}
 
 
 def _unseen(
@@ -87,8 +96,9 @@ def _unseen(
 ) -> dict[str, float]:
     """Each collection by the arm that was chosen on the other half."""
     found: dict[str, float] = {}
-    for half, other in (("a", "b"), ("b", "a")):
-        found |= {n: v for n, v in _means(students[chosen[other]][row]).items() if n in HALVES[half]}
+    others = {"a": "b", "b": "a", "all": "all"}
+    for half, own in _halves(names).items():
+        found |= {n: v for n, v in _means(students[chosen[others[half]]][row]).items() if n in own}
     return {name: found[name] for name in names if name in found}
 
 
@@ -115,13 +125,15 @@ def _tests(free: Table, students: Mapping[str, Table], teachers: Sequence[str]) 
 def _markdown(free: Table, students: Mapping[str, Table], names: Sequence[str]) -> str:
     """One table: rows × collections, and the means of both halves and of all."""
     named = [name for name in names if name in next(iter(free.values()))]
-    lines = ["| nDCG@10 | " + " | ".join([*named, "half a", "half b", "mean"]) + " |"]
-    lines.append("|---" * (len(named) + 4) + "|")
+    halves = [own for half, own in _halves(named).items() if half != "all"]
+    heads = ["half a", "half b"] if halves else []
+    lines = ["| nDCG@10 | " + " | ".join([*named, *heads, "mean"]) + " |"]
+    lines.append("|---" * (len(named) + len(heads) + 2) + "|")
     for arm, table in [("", free), *students.items()]:
         for row, of in table.items():
             values = _means(of)
-            halves = [_mean(of, [n for n in HALVES[half] if n in values] or named) for half in "ab"]
-            cells = [*(values[name] for name in named), *halves, mean(values[name] for name in named)]
+            of_halves = [_mean(of, own) for own in halves]
+            cells = [*(values[name] for name in named), *of_halves, mean(values[name] for name in named)]
             lines.append(
                 f"| {f'{arm}: {row}' if arm else row} | " + " | ".join(f"{v:.3f}" for v in cells) + " |"
             )
