@@ -14,8 +14,10 @@ def pull(
     from drama.models.files import check_files
 
     if name is None:
+        width = max(map(len, CATALOG))
         for short, entry in CATALOG.items():
-            typer.echo(f"{short:18} {entry.about}\n{'':18} weights: {entry.weights}; from {entry.original}")
+            about = f"{short:{width}}  {entry.about}"
+            typer.echo(f"{about}\n{'':{width}}  weights: {entry.weights}; from {entry.original}")
         return
     folder = resolve(name)
     check_files(folder)
