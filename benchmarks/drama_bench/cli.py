@@ -155,13 +155,14 @@ def speed(
     model: Annotated[list[str], typer.Argument(help="Names or folders; the ratios are to the last.")],
     corpus: Annotated[Path, typer.Option(help="corpus.jsonl of a BEIR folder.")],
     documents: Annotated[int, typer.Option(help="Drawn from the corpus.", min=1)] = 512,
+    max_length: Annotated[int, typer.Option(help="Cut texts to this many tokens.", min=4)] = 256,
     out: Out = RESULTS,
     rounds: Rounds = 3,
 ) -> None:
     """Documents/s and time of one query, of several models on the same texts."""
     from drama_bench.speed import bench_speed
 
-    typer.echo(str(bench_speed(model, corpus, out, rounds, documents)))
+    typer.echo(str(bench_speed(model, corpus, out, rounds, documents, max_length)))
 
 
 @bench.command()

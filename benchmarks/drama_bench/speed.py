@@ -17,7 +17,9 @@ _WARM_UP = 32
 _QUERIES = 50
 
 
-def bench_speed(models: Sequence[str], corpus: Path, out: Path, rounds: int, documents: int) -> Path:
+def bench_speed(
+    models: Sequence[str], corpus: Path, out: Path, rounds: int, documents: int, max_length: int = 256
+) -> Path:
     """Write `speed.json`: each model's documents/s and milliseconds of a query in each round, and the ratios
     to the last model.
 
@@ -27,6 +29,7 @@ def bench_speed(models: Sequence[str], corpus: Path, out: Path, rounds: int, doc
         out: folder of the result.
         rounds: the models take turns, in the other order every other round.
         documents: drawn from the corpus.
+        max_length: cut texts to this many tokens.
 
     Raises:
         DramaError: no such model or corpus, or too few documents.
@@ -35,7 +38,7 @@ def bench_speed(models: Sequence[str], corpus: Path, out: Path, rounds: int, doc
     if len(texts) < documents:
         raise DramaError(f"{corpus}: {len(texts)} documents, of {documents} that were asked")
     texts = random.Random(0).sample(texts, documents)
-    encoders: dict[str, Encoder] = {name: load_encoder(name, 256) for name in models}
+    encoders: dict[str, Encoder] = {name: load_encoder(name, max_length) for name in models}
     for encoder in encoders.values():
         encoder.encode_documents(texts[:_WARM_UP])
     raw = [_round(encoders, texts, bool(number % 2)) for number in range(rounds)]
