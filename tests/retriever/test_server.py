@@ -147,6 +147,9 @@ def test_a_server_that_is_down_and_broken_addresses() -> None:
         name = f"http://127.0.0.1:{unused.getsockname()[1]}/v1#m"
     with pytest.raises(DramaError, match="answers nothing"):
         ServerEncoder(name, settings=QUICK).encode_queries(["a"])
+    with pytest.raises(DramaError, match="no connection") as caught:
+        _ = ServerEncoder(name, settings=QUICK).fingerprint
+    assert caught.value.hint == "is the server up?"
     for broken, problem in {
         "http://host/v1": "names no model",
         "http://host/v1?api_key=abc#m": "must not contain a key",

@@ -60,9 +60,13 @@ class ServerEncoder:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the models' names, what the server says about them, and what texts are sent with: not of
-        the host, since another one may serve the same model. A server does not show its weights."""
+        the host, since another one may serve the same model. A server does not show its weights.
+
+        Raises:
+            DramaError: there is no connection, so that nobody can say.
+        """
         _, models, fields, prefixes = self._address
-        said = [self._connection.described(model) for model in dict.fromkeys(models)]
+        said = [self._connection.described(model, must_answer=True) for model in dict.fromkeys(models)]
         return fingerprint(["embeddings", models, dict(fields), prefixes, self._max_length, said])
 
     @cached_property

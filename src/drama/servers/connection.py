@@ -123,13 +123,22 @@ class Connection:
             follow_redirects=False,
         )
 
-    def described(self, model: str) -> str:
+    def described(self, model: str, must_answer: bool = False) -> str:
         """What the server's list of models says about one, as far as its name does not say it; empty where it
-        lists none."""
+        lists none.
+
+        Raises:
+            DramaError: there is no connection, and the server `must_answer`.
+        """
         try:
             with self.open() as http:
                 response = http.get(f"{self.url}/models", timeout=_ABOUT_MODELS)
             return described_model(parse_json(response.text), model) if response.is_success else ""
+        except httpx.TransportError as error:
+            if must_answer:
+                problem = f"no connection: {_NUMBER.sub('', self._safe(str(error)))}"
+                raise DramaError(f"{self.url}: {problem}", hint="is the server up?") from None
+            return ""
         except (httpx.HTTPError, ValueError):
             return ""
 
