@@ -65,8 +65,13 @@ def augment(
         to_search, with_passages = _made(settings, documents, context, run.counts)
         written = _write_passages(with_passages, out / WRITTEN)
         ranked, vectors = rank_corpus(
-            to_search, with_passages, documents, settings.label, store, settings.ray, settings.server
+            to_search, with_passages, documents, settings.label, store, settings.ray, settings.server, seed
         )
+        if vectors.found is not None:
+            run.figures["teachers"] = {
+                "weights": vectors.found.weights,
+                "reciprocal_ranks": vectors.found.ranks,
+            }
         k = settings.synthesize.round_trip
         kept = [query for query in ranked if survives_round_trip(query, k, run.count, scores)]
         chosen = choose(kept, settings.rerank, seed)

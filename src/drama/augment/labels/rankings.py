@@ -4,15 +4,16 @@ Legend: N documents, Q queries, D dimensions.
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from drama.augment.candidate import Candidate
 from drama.augment.labels.settings import LabelSettings
-from drama.augment.labels.teacher import Array, TeacherVectors, embed
-from drama.console import track
+from drama.augment.labels.teacher import Array, ModelVectors, TeacherVectors, embed
+from drama.augment.labels.weights import HeldOut, Weights, find_weights, hold_out
+from drama.console import note, track, warn
 from drama.records import Documents, Hit
 from drama.retriever import Blocks
 from drama.search import BM25, BM25_NAME, exact_search, fuse
@@ -65,8 +66,10 @@ def rank_corpus(
     store: Path | None,
     ray: RaySettings | None = None,
     server: ServerSettings | None = None,
+    seed: int = 0,
 ) -> tuple[list[RankedQuery], TeacherVectors]:
-    """Rank the corpus for every query by each retriever; several are fused with equal weights.
+    """Rank the corpus for every query by each retriever; several are fused, dense models with equal weights
+    or those that `find_weights` finds. BM25 counts as much as a model would among equal ones.
 
     With `ray`, actors embed by the models and search; LSA's vectors are made here.
 
@@ -79,31 +82,55 @@ def rank_corpus(
         store: a folder that keeps vectors by content.
         ray: where models run; None: in this process.
         server: how a server's models are asked.
+        seed: of the sentences that weights are found with.
     """
     embedded = [*queries, *(complete if settings.keep_vectors else ())]
     ids = [d.id for d in documents]
-    vectors = TeacherVectors([], ids, [d.id for candidate in complete for d in candidate.written])
+    written = [d.id for candidate in complete for d in candidate.written]
     if not embedded:
-        return [], vectors
+        return [], TeacherVectors([], ids, written, [])
     texts = [query.query for query in queries]
     rankings: list[list[HitList]] = []
+    weights: list[float] = []
     if BM25_NAME in settings.retrievers:
         make = partial(_by_bm25, BM25.build(documents), settings.depth)
         rankings.append(_searched(make, texts, ray))
-    for name in settings.retrievers:
-        if name != BM25_NAME:
-            model = embed(name, embedded, documents, settings, store, ray, server)
-            vectors.models.append(model)
-            documents_ND = model.documents_ND if ray is None else model.documents_ND.loaded()
-            exact = partial(_by_vectors, name, ids, documents_ND, settings.depth)
-            rankings.append(_searched(exact, model.queries_QD[: len(texts)], ray))
+        weights.append(1.0 / len(settings.retrievers))
+    dense = [name for name in settings.retrievers if name != BM25_NAME]
+    held = hold_out(documents, seed) if settings.weights == "auto" and len(dense) > 1 else []
+    models = {name: embed(name, embedded, documents, settings, store, ray, server, held) for name in dense}
+    found = _weights(models, held) if settings.weights == "auto" and len(dense) > 1 else None
+    of_models = found.weights if found else dict.fromkeys(dense, 1.0 / max(1, len(dense)))
+    used = [name for name in dense if of_models[name] > 0]
+    for name in used:
+        model = models[name]
+        documents_ND = model.documents_ND if ray is None else model.documents_ND.loaded()
+        exact = partial(_by_vectors, name, ids, documents_ND, settings.depth)
+        rankings.append(_searched(exact, model.queries_QD[: len(texts)], ray))
+        weights.append((1.0 - sum(weights[: BM25_NAME in settings.retrievers])) * of_models[name])
+    shares = found.scales if found else of_models
+    vectors = TeacherVectors(
+        [models[name] for name in used], ids, written, [shares[name] for name in used], found
+    )
     fused = rankings[0]
     if len(rankings) > 1:
-        weights = [1.0 / len(rankings)] * len(rankings)
         lists = ([ranking.hits() for ranking in each] for each in zip(*rankings, strict=True))
         fused = [HitList.of(fuse(each, weights, settings.depth)) for each in lists]
-    found = enumerate(zip(queries, fused, strict=True))
-    return [RankedQuery(query, row, hits) for row, (query, hits) in found], vectors
+    rows = enumerate(zip(queries, fused, strict=True))
+    return [RankedQuery(query, row, hits) for row, (query, hits) in rows], vectors
+
+
+def _weights(models: Mapping[str, ModelVectors], held: Sequence[HeldOut]) -> Weights | None:
+    """The dense models' weights; None, and a warning, where too few sentences can be held out."""
+    probes = {name: model.probe for name, model in models.items() if model.probe is not None}
+    if not probes:
+        warn("augment.label.weights: too few documents of three sentences to compare teachers: equal weights")
+        return None
+    found = find_weights(probes, held)
+    said = (f"{name} {weight:.2f} (alone {found.ranks[name]:.3f})" for name, weight in found.weights.items())
+    together = f"together {found.ranks['all']:.3f}"
+    note(f"label: weights by {len(held)} held-out sentences: {', '.join(said)}; {together}")
+    return found
 
 
 def _searched(

@@ -1,6 +1,6 @@
 """The section `augment.label`."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,8 +14,10 @@ class LabelSettings(Section):
     """Which documents are positives and hard negatives of a query: windows of a retriever's ranking."""
 
     retrievers: Names = ["bm25"]
-    """`bm25`, `lsa` and models, also a server's (see docs/retriever.md); several are fused with equal
-    weights."""
+    """`bm25`, `lsa` and models, also a server's (see docs/retriever.md); several are fused."""
+    weights: Literal["equal", "auto"] = "equal"
+    """Of several dense models: equal, or found from the corpus itself, 0 for one that is of no use (see
+    docs/augment.md)."""
     depth: int = Field(default=50, ge=2)
     """Length of the rankings."""
     positive_ranks: tuple[int, int] | None = (1, 10)
@@ -34,7 +36,7 @@ class LabelSettings(Section):
     """Precision of the dense models: `fp32`, `bf16`, or `auto` (bf16 where the processor has it)."""
     keep_vectors: bool = False
     """Keep the dense models' vectors in `teacher/`, for distillation; those of several are concatenated, so
-    that the cosine of two texts is the mean of the models' cosines."""
+    that the cosine of two texts is the weighted mean of the models' cosines."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
