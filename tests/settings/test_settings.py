@@ -21,7 +21,7 @@ from drama.settings import apply_overrides, read_yaml
         ({"train": {"compile": True}}, r"train\.compile: this key was removed\n.*leave it out"),
         ({"trian": {}}, r"trian: unknown key\n.*'train'"),
         ({"train": {"steps": "many"}}, r"train\.steps: expected a whole number"),
-        ({"train": {"steps": 0}}, r"train\.steps: must be at least 1"),
+        ({"train": {"steps": -1}}, r"train\.steps: must be at least 0"),
         ({"preset": "tinny"}, r"no preset 'tinny'\n.*'tiny'"),
     ],
 )

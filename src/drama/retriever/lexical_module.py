@@ -1,7 +1,7 @@
 """The lexical branch of a DRAMA retriever as a module of sentence-transformers, without any import of drama.
 
-`drama` copies this file into a retriever's folder as drama_lexical.py; sentence-transformers runs it with
-`SentenceTransformer(folder, trust_remote_code=True)`. The same vectors as `drama.retriever.lexical`.
+`drama` copies this file into a retriever's folder as drama_lexical.py; sentence-transformers runs it if it is
+told to trust the folder's code. The same vectors as `drama.retriever.lexical`.
 """
 
 import json
