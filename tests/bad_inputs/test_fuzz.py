@@ -107,6 +107,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(edits=[("replace", 0, b"[" * 200_000)])
 @example(edits=[("replace", 0, b"\xff\xfe\x00")])
 @example(edits=[("cut", 0, b"")])
+@example(edits=[("cut", 0, b""), ("insert", 0, b"\xef\xbb\xbf")])
+@example(edits=[("cut", 0, b""), ("insert", 0, b"\xc2\xa0\n")])
 def test_a_damaged_file(
     name: str, read: Callable[[Path], Any], edits: list[tuple[str, int, bytes]], folders: Path
 ) -> None:

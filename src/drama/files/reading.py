@@ -56,8 +56,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     with open_bytes(path) as handle:
         for number, raw in enumerate(handle, start=1):
-            if raw.strip():
-                yield number, decode(raw, path, number).rstrip("\r\n")
+            if raw.strip() and (line := decode(raw, path, number)).strip():  # a byte order mark is no text
+                yield number, line.rstrip("\r\n")
 
 
 def parse_json(text: str) -> Any:
