@@ -84,9 +84,9 @@ def test_every_family_is_cut_at_its_layers(family: str, bert: Path, passages: Pa
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"method": "importance"}, r"prune\.method: importance.*\n.*method: first"),
+        ({"method": "importance"}, r"prune\.method: importance is for an LLM.*\n.*method: first"),
         ({"shape": {"layers": 4}}, r"prune\.shape\.layers: 4 is above the parent's 3"),
-        ({"shape": {"hidden": 16}}, r"prune\.shape\.hidden: of an encoder"),
+        ({"shape": {"hidden": 16}}, r"prune\.shape\.hidden is for an LLM, and the parent is an encoder"),
         ({"recovery": {"steps": 4}}, r"prune\.recovery is for an LLM"),
         ({"vocabulary": {}}, r"prune\.vocabulary is for an LLM"),
         ({"schedule": [0.5]}, r"prune\.schedule is for an LLM"),

@@ -67,7 +67,7 @@ def test_only_the_table_stays(
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"method": "uniform"}, r"prune\.method: uniform, but prune\.shape\.layers is 0"),
+        ({"method": "uniform"}, r"prune\.method: uniform is for layers, and prune\.shape\.layers is 0"),
         ({"tokens": 50_000}, r"prune\.tokens is for layers"),
         ({"shape": {"layers": 0, "hidden": 16}}, r"prune\.shape\.hidden is for layers"),
     ],

@@ -34,25 +34,7 @@ def encoder_shape(settings: PruneSettings, config: Any) -> Shape:
         DramaError: more layers than the parent has, or a setting that is for an LLM.
     """
     parent, layers = parent_shape(config), settings.shape.layers
-    if settings.method != "first":
-        raise DramaError(
-            f"prune.method: {settings.method}, but the parent is an encoder ({config.model_type}), of which "
-            "the lowest layers are kept",
-            hint="set prune.method: first",
-        )
-    only = PruneSettings(parent=settings.parent, method="first")
-    for name in PruneSettings.model_fields:
-        if name not in ("parent", "method", "shape") and getattr(settings, name) != getattr(only, name):
-            raise DramaError(
-                f"prune.{name} is for an LLM, and the parent is an encoder ({config.model_type})",
-                hint=f"leave prune.{name} out",
-            )
-    for name, size in settings.shape:
-        if name != "layers" and size is not None:
-            raise DramaError(
-                f"prune.shape.{name}: of an encoder ({config.model_type}) only layers can be cut",
-                hint=f"leave prune.shape.{name} out",
-            )
+    settings.refuse_beyond_layers("an LLM", f"the parent is an encoder ({config.model_type})")
     if layers is not None and layers > parent.layers:
         raise DramaError(
             f"prune.shape.layers: {layers} is above the parent's {parent.layers}", hint="pruning only removes"

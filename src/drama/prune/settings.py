@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drama.errors import DramaError
 from drama.prune.learn.settings import DomainSettings, RecoverySettings
 from drama.prune.methods import METHODS
 from drama.prune.methods.shearing.settings import ShearingSettings
@@ -79,3 +80,25 @@ class PruneSettings(Section):
     def needs(self) -> Needs:
         """The parent."""
         return Needs(models=[self.parent])
+
+    def refuse_beyond_layers(self, whose: str, because: str) -> None:
+        """Refuse every setting but the parent and the number of its lowest layers.
+
+        Args:
+            whose: what such settings are for: `an LLM`.
+            because: why there is none: `the parent is an encoder (bert)`.
+
+        Raises:
+            DramaError: another method, or a setting that is not the default.
+        """
+        if self.method != "first":
+            raise DramaError(
+                f"prune.method: {self.method} is for {whose}, and {because}", hint="set prune.method: first"
+            )
+        default = type(self)(parent=self.parent, method="first")
+        set_here = [n for n in type(self).model_fields if getattr(self, n) != getattr(default, n)]
+        beyond = [name for name in set_here if name != "shape"]
+        beyond += [f"shape.{name}" for name, size in self.shape if name != "layers" and size is not None]
+        if beyond:
+            name = beyond[0]
+            raise DramaError(f"prune.{name} is for {whose}, and {because}", hint=f"leave prune.{name} out")

@@ -7,7 +7,6 @@ import torch
 from transformers import AutoModel
 
 from drama.console import note
-from drama.errors import DramaError
 from drama.files import atomic_folder
 from drama.models.files import write_sums
 from drama.models.open import open_model, open_tokenizer
@@ -22,23 +21,7 @@ def static_shape(settings: PruneSettings, config: Any) -> Shape:
     Raises:
         DramaError: a setting that is for layers.
     """
-    if settings.method != "first":
-        raise DramaError(
-            f"prune.method: {settings.method}, but prune.shape.layers is 0, which leaves nothing to choose",
-            hint="set prune.method: first",
-        )
-    only = PruneSettings(parent=settings.parent, method="first")
-    for name in PruneSettings.model_fields:
-        if name not in ("parent", "method", "shape") and getattr(settings, name) != getattr(only, name):
-            raise DramaError(
-                f"prune.{name} is for layers, and prune.shape.layers is 0", hint=f"leave prune.{name} out"
-            )
-    for name, size in settings.shape:
-        if name != "layers" and size is not None:
-            raise DramaError(
-                f"prune.shape.{name} is for layers, and prune.shape.layers is 0",
-                hint=f"leave prune.shape.{name} out",
-            )
+    settings.refuse_beyond_layers("layers", "prune.shape.layers is 0")
     return parent_shape(config)._replace(layers=0)
 
 
