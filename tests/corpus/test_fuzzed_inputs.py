@@ -21,6 +21,16 @@ GOOD = {
     "a.tsv": b"id\ttext\n1\tone\n2\ttwo\n",
     "a.txt": "Café 日本\n".encode(),
     "a.html": b"<!doctype><html lang=de><meta charset=gb2312><title>T</title><nav>x</nav><p>a<![b]>&amp;<p>c",
+    "a.md": b"---\ntitle: T\n---\n# A\n\nB [c](http://d)\n```py\ne\n```\n",
+    "a.rst": b"A\n=\n\n.. note:: b\n\n   c\n\n::\n\n   d\n\n:ref:`e <f>`\n",
+    "a.adoc": b"= A\n:lang: en\n\n----\nb\n----\n\nhttp://c[d]\n",
+    "a.org": b"#+TITLE: A\n* B :c:\n#+BEGIN_SRC sh\nd\n#+END_SRC\n[[e][f]]\n",
+    "a.1": b'.TH A 1\n.SH NAME\na \\- b\n.BR \\-c " d"\n.nf\ne\n.fi\n.TS\nl l.\na\tb\n.TE\n',
+    "b.8": b".Dd x\n.Dt B 8\n.Sh NAME\n.Nm b\n.Nd c\n.Op Fl d Ar e\n.Bd -literal\nf\n.Ed\n.Xr a 1 .\n",
+    "a.tex": b"\\title{A}\\begin{document}\\section{B}c \\emph{d} $x^2$"
+    b"\\begin{verbatim}e\\end{verbatim}\\end{document}",
+    "a.ipynb": b'{"cells": [{"cell_type": "markdown", "source": ["# A"]}], "metadata": {}, "nbformat": 4}',
+    "a.py": b"def a():\n    return 1\n",
     "queries.jsonl": b'{"_id": "q", "text": "one"}\n',
     "test.tsv": b"query-id\tcorpus-id\tscore\nq\td\t1\nq\te\t0\n",
     "run.trec": b"q\tQ0\td\t1\t0.5\tt\nq Q0 e 2 0.25 t\n",
@@ -121,3 +131,22 @@ def test_parquet_files(changes: list[tuple[int, int, bytes]], start: int, tmp_pa
     path.write_bytes(data[:at] + changed(data[at:], changes))
     check(lambda p: read_input(str(p)), path)
     check(read_passages, path)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "docx", "epub"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES, start=st.integers(0, 40000))
+def test_documents(
+    kind: str,
+    changes: list[tuple[int, int, bytes]],
+    start: int,
+    made: Callable[[str, Path], None],
+    tmp_path: Path,
+) -> None:
+    good, path = tmp_path / f"good.{kind}", tmp_path / f"a.{kind}"
+    if not good.is_file():
+        made(kind, good)
+    data = good.read_bytes()
+    at = start % len(data)
+    path.write_bytes(data[:at] + changed(data[at:], changes))
+    check(lambda p: read_input(str(p)), path)

@@ -96,12 +96,14 @@ def test_broken_parquet_files_are_named(columns: dict[str, list[str]], message: 
 
 def test_files_of_another_kind_are_counted(tmp_path: Path) -> None:
     (tmp_path / "in/.git").mkdir(parents=True)
-    names = ("A.TXT", "b.md", "c.HTML", "d.pdf", "e.rst", ".git/f.txt")
+    names = ("A.TXT", "b.md", "c.HTML", "d.bin", "e.xyz", ".git/f.txt")
     for name in names:
         (tmp_path / "in" / name).write_text(f"\ufeffThe text of {name}.", encoding="utf-8")
     settings = CorpusSettings(inputs=[str(tmp_path / "in")], languages=["en"])
     manifest = build_corpus(settings, tmp_path / "out")
-    assert manifest.counts["files of another kind, left out"] == 2
+    assert {".bin files, which no reader knows, left out", ".xyz files, which no reader knows, left out"} <= {
+        *manifest.counts
+    }
     found = {d.id: d.text for d in read_passages(tmp_path / "out/passages.parquet")}
     assert found == {name: f"The text of {name}." for name in names[:3]}
 
@@ -112,8 +114,8 @@ def test_web_pages(tmp_path: Path) -> None:
         "<nav><ul><li>Home</ul></nav><h1>Chá</h1><p>Uma <b>folh</b>a&nbsp;seca.<br>Fim.<script>x()</script>"
         "<table><tr><td>a<td>b</table><pre>x = 1\n  y = 2</pre><svg><title>t</title></svg>"
     )
-    assert (page.title, page.lang) == ("Chá & café", "pt")
-    assert page.text.split("\n\n")[:2] == ["Chá", "Uma folha seca.\nFim."]
+    assert (page.title, page.lang) == ("Chá", "pt")
+    assert page.text.split("\n\n")[0] == "Uma folha seca.\nFim."
     assert "x = 1\n  y = 2" in page.text
     assert not re.search(r"Home|x\(\)|\bt\b|p \{", page.text)
     (tmp_path / "sub").mkdir()
@@ -124,17 +126,16 @@ def test_web_pages(tmp_path: Path) -> None:
     found = {d.id: d for d in read_input(str(tmp_path))}
     assert set(found) == {"sub/a.html", "b.md"}
     assert (found["sub/a.html"].title, found["sub/a.html"].text) == ("a", "Café d'été")
-    (tmp_path / "broken.html").write_bytes(b"<p>Caf\xe9")
-    with pytest.raises(FileError, match=r"broken\.html: not UTF-8"):
-        list(read_input(str(tmp_path)))
+    (tmp_path / "guessed.html").write_bytes("<p>Ein Café in der Straße".encode("cp1252"))
+    assert {d.id: d.text for d in read_input(str(tmp_path))}["guessed.html"] == "Ein Café in der Straße"
 
 
 def test_an_unclosed_nav_does_not_swallow_the_page() -> None:
     rest = "<h1>Tea</h1><p>Green tea is <i>not</i> fermented.<footer>End</footer>"
     links = "<nav><ul><li><a href=/>Home</a></ul>"
-    assert parse_web_page(f"{links}</nav>{rest}").text == "Tea\n\nGreen tea is not fermented.\n\nEnd"
+    assert parse_web_page(f"{links}</nav>{rest}").text == "Green tea is not fermented.\n\nEnd"
     for html in (links + rest, f"<main>{links}{rest}</main>", f"<nav>More</nav>{links}{rest}"):
-        assert parse_web_page(html).text.endswith("Tea\n\nGreen tea is not fermented.\n\nEnd")
+        assert parse_web_page(html).text.endswith("Green tea is not fermented.\n\nEnd")
 
 
 def test_deeply_nested_pages_are_read() -> None:
@@ -148,11 +149,11 @@ def test_the_registry_of_formats_names_readers_and_is_what_users_are_told(tmp_pa
         assert callable(corpus_reader(path) or page_reader(path))
         assert suffix in KNOWN_INPUTS
         assert f"`{suffix}`" in page
-    assert corpus_reader(Path("a.pdf")) is page_reader(Path("a.pdf")) is None
+    assert corpus_reader(Path("a.odt")) is page_reader(Path("a.odt")) is None
     assert corpus_reader(Path("a.parquet.gz")) is None
-    (tmp_path / "a.pdf").write_bytes(b"")
-    with pytest.raises(DramaError, match=r"a\.pdf: unknown kind of file") as caught:
-        read_input(str(tmp_path / "a.pdf"))
+    (tmp_path / "a.odt").write_bytes(b"")
+    with pytest.raises(DramaError, match=r"a\.odt: unknown kind of file") as caught:
+        read_input(str(tmp_path / "a.odt"))
     assert caught.value.hint == f"give {KNOWN_INPUTS}"
 
 

@@ -11,13 +11,13 @@ from drama.files.folders import walk
 def names(folder: Path, hidden: bool = True) -> tuple[list[str], dict[str, int]]:
     counts: Counter[str] = Counter()
 
-    def count(outcome: str) -> None:
+    def count(path: Path, outcome: str) -> None:
         counts[outcome] += 1
 
     return [str(p.relative_to(folder)) for p in walk(folder, hidden, count)], dict(counts)
 
 
-ANYWAY = "links to folders that are read anyway, left out"
+ANYWAY = "link to a folder that is read anyway"
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     os.mkfifo(root / "pipe")
     found, counts = names(root, hidden=False)
     assert found == ["b/x.txt", "b.txt", "c/sub/z.txt", "file", "now/w"]
-    assert counts == {ANYWAY: 4, "broken links, left out": 2, "neither files nor folders, left out": 1}
+    assert counts == {ANYWAY: 4, "broken link": 2, "neither a file nor a folder": 1}
     assert len(names(root)[0]) == 6  # .v1/w instead of now/w, and .git/y
     assert fingerprint_path(root) != before
     changed = fingerprint_path(root)

@@ -28,6 +28,9 @@ def corpus(
     near_duplicates: Annotated[
         float | None, typer.Option(help="Drop near-duplicates above this Jaccard similarity, e.g. 0.8.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first file in a folder that can't be read.")
+    ] = False,
     max_documents: Annotated[
         int | None, typer.Option(help="Keep a random sample of at most this many passages.")
     ] = None,
@@ -41,6 +44,7 @@ def corpus(
         "inputs": inputs,
         "languages": language or [],
         "chunk": {"tokens": chunk_tokens, "tokenizer": tokenizer},
+        "strict": strict,
         "near_duplicates": near_duplicates,
         "max_documents": max_documents,
     }

@@ -27,6 +27,7 @@ def encode(
     from drama.console import note
     from drama.corpus.duplicates import with_text
     from drama.corpus.readers.inputs import check_outside, read_input
+    from drama.corpus.readers.tally import Tally
     from drama.errors import DramaError
     from drama.search import SmoothingSettings, encode_for_index
 
@@ -38,7 +39,8 @@ def encode(
     def count(outcome: str) -> None:
         left_out[outcome] += 1
 
-    documents = with_text(read_input(corpus, count), count)
+    tally = Tally(count)
+    documents = with_text(read_input(corpus, tally), tally)
     smoothing = SmoothingSettings() if smooth else None
     counts = encode_for_index(model, documents, out, dim, dtype, max_length, smoothing=smoothing)
     for outcome, n in left_out.items():

@@ -2,51 +2,52 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from drama.corpus.readers.tally import Tally
 from drama.records import Document
 
 _SHINGLE = 5
 _PERMUTATIONS = 128
 _HIGHEST_IN_TABLES = 0.9
 """datasketch can't make tables for 0.98 and above; the threshold itself is checked afterwards."""
-Count = Callable[[str], object]
-"""Counts an outcome by its name."""
 
 
-def with_text(documents: Iterable[Document], count: Count) -> Iterator[Document]:
+def with_text(documents: Iterable[Document], tally: Tally) -> Iterator[Document]:
     """The documents with text."""
     for document in documents:
         if document.full_text:
             yield document
         else:
-            count("empty, left out")
+            tally.pass_over(document.id, "empty")
 
 
-def unique(documents: Iterable[Document], count: Count) -> Iterator[Document]:
+def unique(documents: Iterable[Document], tally: Tally) -> Iterator[Document]:
     """The documents with text, each text once (white space aside)."""
-    seen: set[bytes] = set()
-    for document in with_text(documents, count):
+    seen: dict[bytes, str] = {}
+    for document in with_text(documents, tally):
         digest = hashlib.blake2b(" ".join(document.full_text.split()).encode(), digest_size=12).digest()
         if digest in seen:
-            count("exact duplicate, left out")
+            tally.pass_over(document.id, "exact duplicate", f"of {seen[digest]}")
             continue
-        seen.add(digest)
+        seen[digest] = document.id
         yield document
 
 
 def without_near_duplicates(
-    documents: Iterable[Document], threshold: float | None, count: Count
+    documents: Iterable[Document], threshold: float | None, tally: Tally
 ) -> Iterator[Document]:
     """The documents that are not almost the same as an earlier one; without a threshold, all of them."""
     seen = None if threshold is None else NearDuplicates(threshold)
     for document in documents:
         near = seen is not None and seen.add(document.full_text)
-        count("near-duplicate, left out" if near else "ok")
-        if not near:
+        if near:
+            tally.pass_over(document.id, "near-duplicate")
+        else:
+            tally.count("ok")
             yield document
 
 

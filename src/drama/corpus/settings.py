@@ -21,6 +21,8 @@ class CorpusSettings(Section):
     languages: list[Language] = []
     """The languages of documents that name none; an empty list: any that can be detected; one: that one,
     without detection."""
+    strict: bool = False
+    """Stop at the first file in a folder that can't be read; off: leave out, count and list such files."""
     chunk: ChunkSettings = ChunkSettings()
     near_duplicates: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Leave out texts that are this similar to an earlier one (Jaccard); None keeps them."""

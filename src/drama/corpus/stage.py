@@ -3,16 +3,20 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
-from drama.console import track, warn
+from drama.console import note, track, warn
 from drama.corpus.chunks import chunked
 from drama.corpus.duplicates import unique, without_near_duplicates
 from drama.corpus.readers.inputs import check_inputs, hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
+from drama.corpus.readers.tally import Tally
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
+from drama.files.atomic import atomic_file
+from drama.files.reading import legible
 from drama.language.guess import LanguageGuesser
 from drama.language.sentences import AT_SPACES
 from drama.records import (
@@ -26,9 +30,10 @@ from drama.records import (
 )
 from drama.workspace import Manifest, open_stage
 
-REVISION = 1
+REVISION = 2
 """Raised when the same inputs and settings give other results."""
 PASSAGES = "passages.parquet"
+LEFT_OUT = "left-out.tsv"
 Count = Callable[..., None]
 """Counts an outcome by its name; a second argument is how many times."""
 
@@ -36,6 +41,7 @@ Count = Callable[..., None]
 def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest:
     """Read all inputs into `out/passages.parquet`; empty texts and duplicates are left out and counted.
 
+    What is left out, files that can't be read among it, is listed in `out/left-out.tsv`.
     Documents that name no language get one; long ones become chunks where the settings ask for it. With
     several inputs, ids are `<input>/<id>`. `python-docs` also leaves `out/known-items/`, a BEIR folder of
     judged known items over the same passages; its entries are short and never chunked.
@@ -54,10 +60,12 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
         files = [name for name in settings.inputs if name != SOURCE]
         if files:
             guesser = LanguageGuesser(settings.languages)
-            documents = _with_languages(_read(files, len(settings.inputs) > 1, run.count), guesser)
-            chunks = chunked(documents, settings.chunk, tokenizer, run.count)
-            kept = without_near_duplicates(unique(chunks, run.count), settings.near_duplicates, run.count)
-            write_passages(out / PASSAGES, kept)
+            with _listing(out / LEFT_OUT) as listed:
+                tally = Tally(run.count, listed, settings.strict)
+                documents = _with_languages(_read(files, len(settings.inputs) > 1, tally), guesser)
+                chunks = chunked(documents, settings.chunk, tokenizer, run.count)
+                kept = without_near_duplicates(unique(chunks, tally), settings.near_duplicates, tally)
+                write_passages(out / PASSAGES, kept)
             _without_rare_languages(out / PASSAGES, guesser, run.count)
             _sample(out / PASSAGES, settings.max_documents, seed, run.count)
         if SOURCE in settings.inputs:
@@ -81,13 +89,33 @@ def _hashed_inputs(inputs: list[str], out: Path) -> dict[str, Path]:
     return found | ({f"input {SOURCE}": release_file()} if SOURCE in inputs else {})
 
 
-def _read(inputs: list[str], prefixed: bool, count: Count) -> Iterator[Document]:
+def _read(inputs: list[str], prefixed: bool, tally: Tally) -> Iterator[Document]:
     """The documents of all inputs, with the input's name before their ids if `prefixed`."""
     for name in inputs:
         before = f"{input_name(name)}/" if prefixed else ""
-        for d in track(read_input(name, count), f"read {input_name(name)}"):
+        for d in track(read_input(name, tally), f"read {input_name(name)}"):
             chunk_of = before + d.chunk_of if d.chunk_of else ""
             yield d._replace(id=before + d.id, chunk_of=chunk_of)
+
+
+@contextmanager
+def _listing(path: Path) -> Iterator[Callable[[str, str, str], None]]:
+    """Lists what is left out, in a file that is there only if something was."""
+    reasons: Counter[str] = Counter()
+    with atomic_file(path) as place, place.open("w", encoding="utf-8") as file:
+        file.write("name\treason\tdetail\n")
+
+        def listed(name: str, reason: str, detail: str) -> None:
+            reasons[reason] += 1
+            file.write("\t".join(" ".join(legible(cell).split()) for cell in (name, reason, detail)) + "\n")
+
+        yield listed
+    if not reasons:
+        path.unlink()
+        return
+    most = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common(6))
+    more = f", {len(reasons) - 6} other reasons" if len(reasons) > 6 else ""
+    note(f"corpus: left out: {most}{more}; listed in {path}")
 
 
 def _with_languages(documents: Iterable[Document], guesser: LanguageGuesser) -> Iterator[Document]:

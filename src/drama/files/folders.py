@@ -5,14 +5,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
-def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str) -> Iterator[Path]:
+def _ignore(path: Path, reason: str) -> None:
+    """Take no note of what is left out."""
+
+
+def walk(
+    folder: Path, hidden: bool = True, leave_out: Callable[[Path, str], object] = _ignore
+) -> Iterator[Path]:
     """The files in a folder and below, by name; links to folders are followed, no folder is read twice.
 
     Args:
         folder: where to begin.
         hidden: also files and folders whose names begin with a dot.
-        count: called with an outcome for each link that leads nowhere or to a folder that is read anyway,
-            and for each device or pipe; default: not counted.
+        leave_out: called with the path and a reason for each link that leads nowhere or to a folder that is
+            read anyway, and for each device or pipe; default: they are silently left out.
     """
     root = Path(os.path.realpath(folder))
     seen = {_inode(root)}
@@ -22,13 +28,13 @@ def walk(folder: Path, hidden: bool = True, count: Callable[[str], object] = str
         if path is None:
             waiting.pop()
         elif path.is_symlink() and not path.exists():
-            count("broken links, left out")
+            leave_out(path, "broken link")
         elif path.is_file():
             yield path
         elif not path.is_dir():
-            count("neither files nor folders, left out")
+            leave_out(path, "neither a file nor a folder")
         elif _inode(path) in seen or (path.is_symlink() and _read_anyway(path, root, hidden)):
-            count("links to folders that are read anyway, left out")
+            leave_out(path, "link to a folder that is read anyway")
         else:
             seen.add(_inode(path))
             waiting.append(iter(_entries(path, hidden)))

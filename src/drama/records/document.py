@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from drama.errors import DramaError
+from drama.errors import DramaError, FileError
 from drama.language.codes import normalise_language
 from drama.records.columns import document_columns
 from drama.records.fields import Fields
@@ -63,6 +63,10 @@ class Reading:
     """What comes before the number of a row that is its id."""
 
 
+class NoTextError(FileError):
+    """A table in which no column holds a text."""
+
+
 class DocumentRows:
     """Makes documents of the rows of one file or table; the rules are the same in every format.
 
@@ -91,7 +95,7 @@ class DocumentRows:
         hint: str = "ids must be unique",
     ) -> None:
         self.fields = Fields(place, "document", unit, hint, reading.seen)
-        self._reading = reading
+        self._place, self._reading = place, reading
 
     def columns(
         self, names: Sequence[str], number: int | None = None, ragged: bool = False
@@ -109,6 +113,9 @@ class DocumentRows:
         found = document_columns(names, self._reading.columns)
         for wanted in ("text", *(() if ragged else self._reading.columns)):
             if wanted not in found:
+                if wanted == "text" and not ragged:
+                    problem, hint = self._missing(wanted, names)
+                    raise NoTextError(self._place, problem, line=number, hint=hint)
                 raise self.missing(wanted, names, number)
         twice = [name for name in found.values() if list(names).count(name) > 1]
         if twice:
@@ -117,11 +124,13 @@ class DocumentRows:
 
     def missing(self, wanted: str, names: Iterable[str], number: int | None = None) -> DramaError:
         """The error for a field without a column or key."""
+        return self.fields.error(number, *self._missing(wanted, names))
+
+    def _missing(self, wanted: str, names: Iterable[str]) -> tuple[str, str]:
+        """Message and hint."""
         name = self._reading.columns.get(wanted, wanted)
         hint = "name it after a question mark: papers.jsonl?text=abstract&id=doi"
-        return self.fields.error(
-            number, f"'{name}' is missing (there are: {', '.join(names) or 'none'})", hint
-        )
+        return f"'{name}' is missing (there are: {', '.join(names) or 'none'})", hint
 
     def document(self, number: int, values: Mapping[str, object], row: int | None = None) -> Document:
         """The document in a row.

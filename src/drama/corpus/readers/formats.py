@@ -1,5 +1,6 @@
 """The registry of corpus formats: a file's suffix → the function that reads it, imported on first use."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from pkgutil import resolve_name
@@ -19,16 +20,43 @@ CORPUS_FILES = {
 }
 """Files with a document in each line or row."""
 
-SHARDS = (".jsonl", ".parquet")
-"""Those that are read from a folder too."""
-
+_TEXT = "drama.corpus.readers.page:read_plain_page"
+_MARKUP = "drama.corpus.readers.markup:read_markup"
+_WEB = "drama.corpus.readers.web_page:read_web_page"
 PAGES = {
-    ".txt": "drama.corpus.readers.page:read_plain_page",
-    ".md": "drama.corpus.readers.page:read_plain_page",
-    ".html": "drama.corpus.readers.web_page:read_web_page",
-    ".htm": "drama.corpus.readers.web_page:read_web_page",
+    ".txt": _TEXT,
+    ".text": _TEXT,
+    ".md": _MARKUP,
+    ".markdown": _MARKUP,
+    ".mdown": _MARKUP,
+    ".qmd": _MARKUP,
+    ".rmd": _MARKUP,
+    ".rst": _MARKUP,
+    ".rest": _MARKUP,
+    ".adoc": _MARKUP,
+    ".asciidoc": _MARKUP,
+    ".org": _MARKUP,
+    ".html": _WEB,
+    ".htm": _WEB,
+    ".xhtml": _WEB,
+    ".tex": "drama.corpus.readers.latex:read_latex",
+    ".ipynb": "drama.corpus.readers.notebook:read_notebook",
+    ".pdf": "drama.corpus.readers.pdf:read_pdf",
+    ".docx": "drama.corpus.readers.office:read_docx",
+    ".epub": "drama.corpus.readers.office:read_epub",
 }
-"""Files that are one document each."""
+"""Files that are one document each. Source code, manual pages and files without a suffix are too."""
+
+CODE = set(
+    """.bash .bat .c .cc .clj .cpp .cs .css .cxx .dart .el .erl .ex .exs .f .f90 .fish .go .groovy .h
+    .hh .hpp .hs .hxx .java .jl .js .jsx .kt .kts .lisp .lua .m .mjs .ml .mli .nix .pas .php .pl .pm
+    .proto .ps1 .py .pyi .pyx .r .rb .rs .scala .scm .sh .sql .svelte .swift .tcl .tf .ts .tsx .vb
+    .vim .vue .zig .zsh""".split()  # noqa: SIM905
+)
+"""Suffixes of source code."""
+
+_MANUAL = re.compile(r"\.(?:[1-8](?:[a-z]{1,4})?|man|mdoc)\Z", re.IGNORECASE)
+"""Suffixes of manual pages: their sections."""
 
 
 def corpus_reader(path: Path) -> "Callable[[Path, Reading], Iterator[Document]] | None":
@@ -37,20 +65,40 @@ def corpus_reader(path: Path) -> "Callable[[Path, Reading], Iterator[Document]] 
 
 
 def page_reader(path: Path) -> "Callable[[Path], Page] | None":
-    """The reader of a file that is one document; None for an unknown suffix."""
-    return _reader(PAGES, path)
+    """The reader of a file that is one document; None for an unknown suffix.
+
+    >>> [page_reader(Path(name)).__name__ for name in ("ls.1.gz", "README", "main.rs")]
+    ['read_man_page', 'read_plain_page', 'read_code']
+    """
+    found = _reader(PAGES, path)
+    if found is not None:
+        return found
+    suffix = Path(uncompressed_name(path.name)).suffix.lower()
+    if suffix in CODE:
+        return _resolved("drama.corpus.readers.page:read_code")
+    if _MANUAL.fullmatch(suffix):
+        return _resolved("drama.corpus.readers.man_page:read_man_page")
+    return None if suffix else _resolved(_TEXT)
 
 
-def is_shard(path: Path) -> bool:
-    """Whether a file in a folder is read as a file of documents."""
-    return _suffix(CORPUS_FILES, path) in SHARDS
+def kind(path: Path) -> str:
+    """How files of this kind are called where they have no reader.
+
+    >>> kind(Path("a/cat.JPG")), kind(Path("b.tar.gz"))
+    ('.jpg files', '.tar.gz files')
+    """
+    plain = uncompressed_name(path.name)
+    compression = path.name[len(plain) :]
+    return f"{Path(plain).suffix}{compression} files".lower()
 
 
 def _reader(readers: dict[str, str], path: Path) -> Callable[..., Any] | None:
     suffix = _suffix(readers, path)
-    if suffix is None:
-        return None
-    reader: Callable[..., Any] = resolve_name(readers[suffix])
+    return None if suffix is None else _resolved(readers[suffix])
+
+
+def _resolved(name: str) -> Callable[..., Any]:
+    reader: Callable[..., Any] = resolve_name(name)
     return reader
 
 
@@ -75,7 +123,7 @@ def listed(suffixes: Iterable[str], last: str) -> str:
 
 KNOWN_INPUTS = (
     f"a BEIR folder, a {listed([*CORPUS_FILES, *PAGES], 'or')} file, "
-    f"a folder of {listed([*PAGES, *SHARDS], 'and')} files, or hf://owner/name?split=train&text=body; "
+    "source code, a manual page, a folder of such files, or hf://owner/name?split=train&text=body; "
     f"text files may be compressed ({listed(COMPRESSIONS, 'or')}), "
     "and fields with other names follow a question mark: papers.csv?text=abstract&id=doi"
 )

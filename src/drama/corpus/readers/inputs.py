@@ -4,43 +4,35 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from drama.corpus.readers.formats import (
-    KNOWN_INPUTS,
-    PAGES,
-    SHARDS,
-    corpus_reader,
-    is_shard,
-    listed,
-    page_reader,
-)
+from drama.corpus.readers.formats import KNOWN_INPUTS, corpus_reader, kind, listed, page_reader
 from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_dataset
 from drama.corpus.readers.options import split_options
-from drama.corpus.readers.page import Page
+from drama.corpus.readers.page import Page, UnreadableError
 from drama.corpus.readers.python_docs import SOURCE
+from drama.corpus.readers.tally import Tally
 from drama.errors import DramaError, FileError, Problems
 from drama.files.compression import find_file, uncompressed_name
 from drama.files.folders import walk
 from drama.files.reading import legible
-from drama.records import Document, DocumentRows, Reading
+from drama.records import Document, DocumentRows, NoTextError, Reading
 from drama.records.columns import NAMED
 
 _BEIR = "corpus.jsonl"
 _CORPORA = (_BEIR, "passages.parquet")
 """Files that make a folder a corpus, the first that exists."""
-Count = Callable[[str], object]
-"""Counts an outcome by its name."""
 
 
-def read_input(name: str, count: Count = str) -> Iterator[Document]:
+def read_input(name: str, tally: Tally | None = None) -> Iterator[Document]:
     """Stream the documents of a corpus; `KNOWN_INPUTS` says of which kinds.
 
     Args:
         name: the input.
-        count: called with the outcome of each file that is not read; default: not counted.
+        tally: takes note of files in folders that can't be read, which are left out; default: no note.
 
     Raises:
         DramaError: missing, broken, or of an unknown kind.
     """
+    tally = tally or Tally()
     if name.startswith(SCHEME):
         return read_hub_dataset(name, input_name(name))
     path, columns = _split(name)
@@ -49,7 +41,7 @@ def read_input(name: str, count: Count = str) -> Iterator[Document]:
     reading = Reading(input_name(name), columns)
     file = _corpus_file(path)
     if file is None:
-        return _read_folder(path, reading, count)
+        return _read_folder(path, reading, tally)
     reader, read_page = corpus_reader(file), page_reader(file)
     if reader is not None and file is not path and uncompressed_name(file.name).lower() == _BEIR:
         # The name of a BEIR folder is what its judgments know its documents by.
@@ -57,7 +49,7 @@ def read_input(name: str, count: Count = str) -> Iterator[Document]:
     if reader is not None:
         return reader(file, reading)
     if read_page is not None:
-        return _read_page(read_page, file, file.name, reading)
+        return _read_page(read_page, file, file.name, reading, tally)
     raise DramaError(f"{file}: unknown kind of file", hint=f"give {KNOWN_INPUTS}")
 
 
@@ -149,27 +141,48 @@ def _corpus_file(path: Path) -> Path | None:
     return corpus
 
 
-def _read_folder(folder: Path, reading: Reading, count: Count) -> Iterator[Document]:
-    """The documents of all pages and shards; their ids must differ."""
+def _read_folder(folder: Path, reading: Reading, tally: Tally) -> Iterator[Document]:
+    """The documents of all files that can be read; their ids must differ."""
+
+    def named(path: Path) -> str:
+        return legible(str(path.relative_to(folder)))
+
     known = False
-    for file in walk(folder, hidden=False, count=count):
-        name = legible(str(file.relative_to(folder)))
-        if is_shard(file) and (reader := corpus_reader(file)):
-            known = True
-            yield from reader(file, Reading(reading.source, reading.columns, reading.seen, f"{name}:"))
-        elif read_page := page_reader(file):
-            known = True
-            yield from _read_page(read_page, file, name, reading)
-        else:
-            count("files of another kind, left out")
+    passed: Counter[str] = Counter()
+    for file in walk(folder, False, lambda path, reason: tally.leave_out(named(path), reason)):
+        name = named(file)
+        try:
+            if reader := corpus_reader(file):
+                rows = Reading(reading.source, reading.columns, reading.seen, f"{name}:")
+                for document in reader(file, rows):
+                    known = True
+                    yield document
+            elif read_page := page_reader(file):
+                for document in _read_page(read_page, file, name, reading, tally):
+                    known = True
+                    yield document
+            else:
+                passed[kind(file)] += 1
+                tally.leave_out(name, f"{kind(file)}, which no reader knows")
+        except UnreadableError as error:
+            passed[error.reason] += 1
+            tally.leave_out(name, error.reason, error.message)
+        except NoTextError as error:
+            passed["without a column of text"] += 1
+            tally.leave_out(name, "table without a column of text", error.message)
     if not known:
-        problem = f"holds no {listed(_CORPORA, 'or')}, and no {listed([*PAGES, *SHARDS], 'or')} files"
-        raise FileError(folder, problem, hint=f"give {KNOWN_INPUTS}")
+        there = ", ".join(f"{n} {reason}" for reason, n in passed.most_common(5))
+        problem = f"holds no {listed(_CORPORA, 'or')}, and no file that can be read"
+        raise FileError(folder, problem + (f" ({there})" if there else ""), hint=f"give {KNOWN_INPUTS}")
 
 
-def _read_page(read: Callable[[Path], Page], file: Path, name: str, reading: Reading) -> Iterator[Document]:
+def _read_page(
+    read: Callable[[Path], Page], file: Path, name: str, reading: Reading, tally: Tally
+) -> Iterator[Document]:
     """The document in a file; without a title of its own it has the file's name, if it has text."""
     page = read(file)
+    if page.encoding:
+        tally.count(f"not UTF-8, read as {page.encoding}")
     title = page.title or (legible(Path(uncompressed_name(file.name)).stem) if page.text.strip() else "")
-    values = {"id": name, "title": title, "text": page.text, "lang": page.lang}
+    values = {"id": name, "title": title if page.text.strip() else "", "text": page.text, "lang": page.lang}
     yield DocumentRows(file, reading).document(1, values)
