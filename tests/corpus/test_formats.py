@@ -94,6 +94,24 @@ def test_manual_pages() -> None:
     assert "pot(1),\ncup(5)" in page.text
 
 
+def test_manual_pages_of_generators() -> None:
+    lines = [
+        "'\\\" t",
+        r'.TH "GIT\-TEA" 1',
+        r".ie \n(.g .ds Aq \(aq",
+        r".el .ds Aq '",
+        *(".de URL", "no", ".."),
+        r".if \n[.g] \{\ ".rstrip(),
+        *(".  am URL", ".    ad l", ".  ."),
+        r".\}",
+        ".SH NAME",
+        r"git\-tea \- steep",
+        *(".if n yes", ".if t no"),
+    ]
+    page = manual("\n".join(lines))
+    assert (page.title, page.text) == ("git-tea(1)", "# NAME\n\ngit-tea - steep\nyes")
+
+
 def test_files_without_a_suffix_and_compressed_manuals(tmp_path: Path) -> None:
     (tmp_path / "README").write_text(TEXT)
     (tmp_path / "tea.1.gz").write_bytes(gzip.compress(f".TH TEA 1\n.SH NAME\n{TEXT}\n".encode()))

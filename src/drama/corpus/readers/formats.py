@@ -55,7 +55,7 @@ CODE = set(
 )
 """Suffixes of source code."""
 
-_MANUAL = re.compile(r"\.(?:[1-8](?:[a-z]{1,4})?|man|mdoc)\Z", re.IGNORECASE)
+_MANUAL = re.compile(r"\.(?:[1-8](?:[a-z]{1,10})?|man|mdoc)\Z", re.IGNORECASE)
 """Suffixes of manual pages: their sections."""
 
 

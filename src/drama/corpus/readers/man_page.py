@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from drama.corpus.readers.page import Page, UnreadableError, fenced, read_bytes, text_of
@@ -20,6 +20,7 @@ _ESCAPE = re.compile(
     r"\\(?:f(?:\[[^\]]*\]|\([^ ]{2}|.)|s(?:[+-]?\d{1,2}|\[[^\]]*\]|\([^ ]{2})|\*(?:\[[^\]]*\]|\([^ ]{2}|.)"
     r"|[hvwlLbD]'[^']*'|[mMn](?:\[[^\]]*\]|\([^ ]{2}|.)|\[u([0-9A-F]{4,5})\]|\[([^\]]*)\]|(\(..|.))"
 )
+_CONDITION = re.compile(r"[.']\s*(?:(el)|i[fe]\s+(\S+))\s*(.*)")
 _COMMENT = re.compile(r'\\["#].*')
 _FONTS = {"B", "I", "BI", "BR", "IB", "IR", "RB", "RI", "SB", "SM"}
 _BREAKS = set("PP P LP HP TP TQ IP sp br Pp Lp RS RE Ed El ti in".split())  # noqa: SIM905
@@ -56,15 +57,15 @@ def manual(text: str) -> Page:
     parts: list[str] = []
     code: list[str] | None = None
     until = ""
-    lines = iter(text.split("\n"))
+    lines = _for_terminals(text.split("\n"))
     for line in lines:
         macro, words = _macro(line)
         if macro in ("de", "am", "ig"):
             for skipped in lines:
-                if skipped.strip() == f".{words[1] if len(words) > 1 else '.'}":
+                if skipped.replace(" ", "") == f".{words[1] if len(words) > 1 else '.'}":
                     break
         elif macro in ("TH", "Dt") and len(words) > 1:
-            name, section = words[0], words[1]
+            name, section = _unescaped(words[0]), words[1]
         elif code is not None and macro == until:
             parts += ["", fenced("\n".join(code)), ""] if "".join(code).strip() else []
             code = None
@@ -91,7 +92,33 @@ def manual(text: str) -> Page:
     named = re.search(r"#+ [^\n]+\n\s*([\w.:+@-]+)[^\n]{0,200}?\s[-–—] ", body)
     if named and named[1].lower() == name.lower():
         name = named[1]  # .TH is often in capitals
-    return Page(f"{_unescaped(name)}({section})" if name else "", body)
+    return Page(f"{name}({section})" if name else "", body)
+
+
+def _for_terminals(lines: Iterable[str]) -> Iterator[str]:
+    r"""The lines without what is meant for printers or other versions of roff: of conditions, only `n` holds.
+
+    >>> list(_for_terminals([".if n Bash", ".if t no", ".ie t \\{", "no", ".\\}", ".el .B yes"]))
+    ['Bash', '.B yes']
+    """
+    waiting = iter(lines)
+    holds = False
+    for line in waiting:
+        found = _CONDITION.match(line)
+        if not found:
+            yield line
+            continue
+        holds = not holds if found[1] else found[2] in ("n", "!t")
+        rest = found[3]
+        if rest.startswith("\\{"):
+            if not holds:
+                depth = rest.count("\\{") - rest.count("\\}")
+                while depth > 0 and (skipped := next(waiting, None)) is not None:
+                    depth += skipped.count("\\{") - skipped.count("\\}")
+                continue
+            rest = rest[2:].strip("\\ ")
+        if holds and rest:
+            yield rest
 
 
 def _macro(line: str) -> tuple[str, list[str]]:

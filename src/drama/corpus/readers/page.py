@@ -18,7 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\b\x1b"}) + b"\x7f"
-"""Control bytes that no text has; backspaces and escapes are in printed manual pages and logs."""
+"""Control bytes that texts hardly have; backspaces and escapes are in printed manual pages and logs."""
 _SAMPLE = 65536
 _FEW = 0.01
 """Share of bytes above 127 below which a text counts as Western European; so does one with up to three."""
@@ -70,7 +70,8 @@ def text_of(data: bytes, path: Path) -> tuple[str, str]:
         if data.startswith(mark):
             with suppress(UnicodeDecodeError):
                 return data.decode(encoding).removeprefix("\ufeff"), ""
-    if len(data[:_SAMPLE].translate(None, _CONTROLS)) < len(data[:_SAMPLE]):
+    sample = data[:_SAMPLE]
+    if b"\0" in sample or len(sample.translate(None, _CONTROLS)) < (1 - _FEW) * len(sample):
         raise UnreadableError(path, "binary")
     try:
         return data.decode("utf-8"), ""
