@@ -48,12 +48,19 @@ PAGES = {
 """Files that are one document each. Source code, manual pages and files without a suffix are too."""
 
 CODE = set(
-    """.bash .bat .c .cc .clj .cpp .cs .css .cxx .dart .el .erl .ex .exs .f .f90 .fish .go .groovy .h
-    .hh .hpp .hs .hxx .java .jl .js .jsx .kt .kts .lisp .lua .m .mjs .ml .mli .nix .pas .php .pl .pm
-    .proto .ps1 .py .pyi .pyx .r .rb .rs .scala .scm .sh .sql .svelte .swift .tcl .tf .ts .tsx .vb
-    .vim .vue .zig .zsh""".split()  # noqa: SIM905
+    """.awk .bash .bat .c .cc .cfg .clj .conf .cpp .cs .css .cxx .dart .el .erl .ex .exs .f .f90 .fish
+    .go .groovy .h .hh .hpp .hs .hxx .ini .java .jl .js .jsx .kt .kts .lisp .lua .m .mjs .ml .mli
+    .nix .pas .perl .php .pl .pm .proto .ps1 .py .pyi .pyx .r .rb .rs .scala .scm .sh .sql .svelte
+    .swift .tcl .tf .toml .ts .tsx .vb .vim .vue .yaml .yml .zig .zsh""".split()  # noqa: SIM905
 )
-"""Suffixes of source code."""
+"""Suffixes of source code and of settings."""
+
+_NOTES = re.compile(
+    r"(?:readme|news|changes|changelog|history|licen[cs]e|copying|copyright|authors|todo|install|faq|notice"
+    r"|contributing)[._-]",
+    re.IGNORECASE,
+)
+"""Beginnings of names that are texts, whatever their suffix: `README.Debian`."""
 
 _MANUAL = re.compile(r"\.(?:[1-8](?:[a-z]{1,10})?|man|mdoc)\Z", re.IGNORECASE)
 """Suffixes of manual pages: their sections."""
@@ -67,8 +74,8 @@ def corpus_reader(path: Path) -> "Callable[[Path, Reading], Iterator[Document]] 
 def page_reader(path: Path) -> "Callable[[Path], Page] | None":
     """The reader of a file that is one document; None for an unknown suffix.
 
-    >>> [page_reader(Path(name)).__name__ for name in ("ls.1.gz", "README", "main.rs")]
-    ['read_man_page', 'read_plain_page', 'read_code']
+    >>> [page_reader(Path(name)).__name__ for name in ("ls.1.gz", "README", "NEWS.Debian.gz", "main.rs")]
+    ['read_man_page', 'read_plain_page', 'read_plain_page', 'read_code']
     """
     found = _reader(PAGES, path)
     if found is not None:
@@ -78,7 +85,7 @@ def page_reader(path: Path) -> "Callable[[Path], Page] | None":
         return _resolved("drama.corpus.readers.page:read_code")
     if _MANUAL.fullmatch(suffix):
         return _resolved("drama.corpus.readers.man_page:read_man_page")
-    return None if suffix else _resolved(_TEXT)
+    return _resolved(_TEXT) if not suffix or _NOTES.match(path.name) else None
 
 
 def kind(path: Path) -> str:
