@@ -1,6 +1,7 @@
 """Every stage by the command line, on a small real model and a small corpus; then again; then broken."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,26 @@ def test_a_second_run_does_nothing(ran: Path, run_drama: RunDrama) -> None:
     assert done.stderr.count("unchanged, skipped") == 7
     assert before == {p: p.stat().st_mtime_ns for p in (ran / "out").rglob("*.safetensors")}
     assert time.monotonic() - begin < 120
+
+
+def test_a_run_goes_on_by_its_folder_wherever_it_was_moved(
+    ran: Path, run_drama: RunDrama, tmp_path: Path
+) -> None:
+    done = run_drama("run", ran / "out")
+    assert done.code == 0, done.stderr
+    assert done.stderr.count("unchanged, skipped") == 7
+    moved = shutil.copytree(ran / "out", tmp_path / "moved")
+    shutil.rmtree(moved / "search")
+    before = (ran / "out/search/examples.json").read_bytes()
+    done = run_drama("run", moved)
+    assert done.code == 0, done.stderr
+    skipped = {line.split(":")[0] for line in done.stderr.splitlines() if "unchanged, skipped" in line}
+    assert skipped >= {"corpus", "prune", "augment", "train", "index"}
+    assert json.loads((moved / "search/examples.json").read_bytes()) == json.loads(before)
+    assert yaml.safe_load((moved / "recipe.yaml").read_text())["run"] == str(moved)
+    assert run_drama("run", moved, "--set", "run=elsewhere").code == 2
+    (tmp_path / "empty").mkdir()
+    assert run_drama("run", tmp_path / "empty").code == 2
 
 
 def test_a_change_redoes_only_what_reads_it(ran: Path, run_drama: RunDrama) -> None:

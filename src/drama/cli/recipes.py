@@ -13,7 +13,8 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe."
     if name is not None:
         from drama.files.reading import read_text
 
-        typer.echo(read_text(recipe_file(name)), nl=False)
+        path = recipe_file(name)
+        typer.echo(read_text(path / "recipe.yaml" if path.is_dir() else path), nl=False)
         return
     for path in sorted(RECIPES.glob("*.yaml")):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
@@ -21,7 +22,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe."
 
 
 def recipe_file(name: str) -> Path:
-    """The file of a recipe, given by its name in the package or by a path.
+    """The file of a recipe, given by its name in the package or by a path; or the folder of a run.
 
     >>> recipe_file("quickstart").name
     'quickstart.yaml'
@@ -34,7 +35,7 @@ def recipe_file(name: str) -> Path:
     packaged = RECIPES / f"{name}.yaml"
     if Path(name).name == name and packaged.is_file():
         return packaged
-    if Path(name).is_file():
+    if Path(name).is_file() or (Path(name) / "recipe.yaml").is_file():
         return Path(name)
     names = ", ".join(path.stem for path in sorted(RECIPES.glob("*.yaml")))
     hint = f"recipes in the package: {names}; or give the path of a YAML file"

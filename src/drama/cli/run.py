@@ -7,7 +7,10 @@ import typer
 
 def run(
     recipe: Annotated[
-        str, typer.Argument(help="Name of a recipe (`drama recipes` lists them), or a YAML file.")
+        str,
+        typer.Argument(
+            help="Name of a recipe (`drama recipes` lists them), a YAML file, or the folder of a run."
+        ),
     ],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key: --set train.steps=50. Repeatable.")

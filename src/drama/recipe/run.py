@@ -5,7 +5,7 @@ from pathlib import Path
 from drama import augment, corpus, evaluate, prune, train
 from drama.console import note, warn
 from drama.corpus import CorpusSettings
-from drama.errors import FileError
+from drama.errors import DramaError, FileError
 from drama.evaluate import EvaluateSettings
 from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
@@ -22,13 +22,14 @@ _RECIPE, _MARK = "recipe.yaml", "The recipe as `drama run` read it; it marks the
 def run_recipe(path: Path, overrides: list[str]) -> Path:
     """Run a recipe from its corpus to its index. Returns the run's folder.
 
+    The folder of a run is its recipe too: the run goes on where it is now, whatever it was called before.
     After a kill the same call resumes; if nothing has changed, it does nothing.
 
     Raises:
         DramaError: any mistake in the recipe; every section is checked before the first stage starts. The
             run's folder holds other files, or another run is writing to it.
     """
-    recipe = load_recipe(path, overrides)
+    recipe = _own_recipe(path, overrides) if path.is_dir() else load_recipe(path, overrides)
     folder = Path(recipe.run)
     _refuse_foreign(folder)
     check(recipe)
@@ -36,6 +37,18 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
         write_yaml(folder / _RECIPE, recipe.model_dump(mode="json"), _MARK)
         _run_stages(recipe, folder)
     return folder
+
+
+def _own_recipe(run: Path, overrides: list[str]) -> Recipe:
+    """The recipe of a run that was begun, for this folder."""
+    if not (run / _RECIPE).is_file():
+        raise FileError(run, f"holds no {_RECIPE}", hint="give a recipe, or the folder of a run")
+    if any(override.partition("=")[0].strip() == "run" for override in overrides):
+        raise DramaError(
+            "--set run: the run is the folder that was named", hint=f"give {run / _RECIPE} instead"
+        )
+    recipe = load_recipe(run / _RECIPE, overrides)
+    return recipe.model_copy(update={"run": str(run)})
 
 
 def _refuse_foreign(folder: Path) -> None:
