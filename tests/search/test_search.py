@@ -292,3 +292,26 @@ def test_an_encoding_that_was_cut_off_is_no_index(model: Path, texts: list[str],
         encode_for_index(model, breaks(), tmp_path)
     with pytest.raises(FileError, match="was not finished"):
         build_index(tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["dense", "bm25", "hybrid"])
+def test_a_document_in_chunks_is_found_once_by_its_best(mode: str, tiny_llm: Path, tmp_path: Path) -> None:
+    chunks = [
+        Document(f"book#{n}", "", f"bees dance, and wing number {n} lifts", "en", "", "book")
+        for n in range(9)
+    ]
+    others = [Document(f"d{n}", "", f"bread rises; bees sleep at {n}", "en") for n in range(4)]
+    encode_for_index(str(tiny_llm), [*chunks, *others], tmp_path / "index")
+    build_index(tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    found = index.search("bees dance wing 3", 4, mode)
+    assert [f.hit.rank for f in found] == [1, 2, 3, 4]
+    names = [f.hit.document_id for f in found]
+    assert len({*names}) == 4
+    assert "book" in names
+    best = found[names.index("book")]
+    assert best.document.chunk_of == "book"
+    everything = index.search("bees dance wing 3", 99, mode)
+    assert sorted(f.hit.document_id for f in everything) == ["book", "d0", "d1", "d2", "d3"]
+    if mode == "bm25":
+        assert best.document.id == "book#3"

@@ -23,7 +23,10 @@ def search(
 
     found = Index.open(index).search(query, k, mode)
     if json:
-        rows = [{**f.hit._asdict(), "title": f.document.title, "text": f.document.text} for f in found]
+        rows = [
+            {**f.hit._asdict(), "passage": f.document.id, "title": f.document.title, "text": f.document.text}
+            for f in found
+        ]
         typer.echo(json_module.dumps({"query": query, "hits": rows}, ensure_ascii=False))
         return
     for f in found:

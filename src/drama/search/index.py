@@ -31,7 +31,7 @@ _AGAIN = "run `drama encode` and `drama index` again; what is in the embedding s
 
 
 class Found(NamedTuple):
-    """A hit with its document."""
+    """A hit with its document; where that was cut into chunks, with its best chunk."""
 
     hit: Hit
     document: Document
@@ -135,7 +135,8 @@ class Index:
         return len(self._vectors)
 
     def search(self, query: str, k: int = 10, mode: str | None = None) -> list[Found]:
-        """The k best documents, best first.
+        """The k best documents, best first; one cut into chunks counts by its best chunk (MaxP, Dai and
+        Callan 2019), and has the id that it had before.
 
         Args:
             query: a text.
@@ -152,16 +153,35 @@ class Index:
         mode = mode or ("dense" if self._bm25 is None else "hybrid")
         if mode not in MODES:
             raise DramaError(f"no mode '{mode}'", hint=f"modes: {', '.join(MODES)}")
+        depth = k
+        while True:
+            hits = self._passages(query, depth, mode)
+            found = self._by_document(hits)
+            if len(found) >= k or len(hits) < depth:
+                return found[:k]
+            depth *= 4
+
+    def _passages(self, query: str, k: int, mode: str) -> list[Hit]:
+        """The k best passages."""
         if mode == "dense":
-            hits = self._dense(query, k)
-        elif self._bm25 is None:
+            return self._dense(query, k)
+        if self._bm25 is None:
             raise DramaError(f"mode {mode}: the index holds no BM25", hint="make it again by `drama index`")
-        else:
-            (hits,) = self._bm25.search([query], k if mode == "bm25" else max(k, _DEPTH))
-            if mode == "hybrid":
-                (bound,) = self._bm25.bounds([query])
-                hits = hybrid(self._dense(query, max(k, _DEPTH)), hits, bound, self._dense_share, k)
-        return [Found(hit, self._documents[hit.document_id]) for hit in hits]
+        (hits,) = self._bm25.search([query], k if mode == "bm25" else max(k, _DEPTH))
+        if mode == "bm25":
+            return hits
+        (bound,) = self._bm25.bounds([query])
+        return hybrid(self._dense(query, max(k, _DEPTH)), hits, bound, self._dense_share, k)
+
+    def _by_document(self, hits: list[Hit]) -> list[Found]:
+        """The best passage of each document among the hits."""
+        best: dict[str, Found] = {}
+        for hit in hits:
+            passage = self._documents[hit.document_id]
+            name = passage.chunk_of or passage.id
+            if name not in best:
+                best[name] = Found(hit._replace(document_id=name, rank=len(best) + 1), passage)
+        return list(best.values())
 
     def _dense(self, query: str, k: int) -> list[Hit]:
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)

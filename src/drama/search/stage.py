@@ -11,7 +11,7 @@ from drama.search.settings import IndexSettings, SearchSettings
 from drama.workspace import Manifest, open_stage
 
 INDEX_REVISION = 2
-SEARCH_REVISION = 2
+SEARCH_REVISION = 3
 """Raised when the same inputs and settings give other results."""
 
 
