@@ -41,7 +41,7 @@ def markdown(text: str) -> Page:
     """A Markdown text; title and language come from its front matter (YAML or TOML), else its first heading.
 
     >>> markdown("---\\ntitle: Tea\\nlang: en-GB\\n---\\nSteep [it](http://x.org).\\n\\nFor how long?\\n---")
-    Page(title='Tea', text='Steep it.\\n\\n## For how long?', lang='en', encoding='')
+    Page(title='Tea', text='Steep it.\\n\\n## For how long?', lang='en-GB', encoding='')
     """
     about, body = front_matter(text)
     lines: list[str] = []
@@ -109,7 +109,7 @@ def _page(text: str, title: str = "", lang: str = "") -> Page:
         if heading[2] == title and not "".join(lines[:at]).strip():
             text = "\n".join(lines[at + 1 :])
         break
-    return Page(title, text.strip(), re.split("[-_]", lang)[0].lower())
+    return Page(title, text.strip(), lang)
 
 
 # --- reStructuredText ---------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def _properties(archive: zipfile.ZipFile, name: str) -> tuple[str, str]:
         return "", ""
     tree = ElementTree.fromstring(archive.read(name))
     title, lang = (" ".join((tree.findtext(f".//{_DC}{n}") or "").split()) for n in ("title", "language"))
-    return title, lang.partition("-")[0].lower()
+    return title, lang
 
 
 def _chapters(archive: zipfile.ZipFile, package: str, path: Path) -> Iterator[str]:
