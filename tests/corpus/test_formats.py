@@ -186,6 +186,10 @@ def test_what_is_left_out_is_listed_with_its_reason(made: Made, tmp_path: Path) 
     assert manifest.counts["ok"] + len(rows) == len(files)
     assert manifest.counts["not UTF-8, read as cp1252"] == 1
     assert manifest.counts["damaged, left out"] == 2
+    (tmp_path / "other.txt").write_text("Coffee.")
+    two = CorpusSettings(inputs=[str(folder), str(tmp_path / "other.txt")], languages=["en"])
+    build_corpus(two, tmp_path / "two")
+    assert "\nin/cat.jpg\t" in (tmp_path / "two/left-out.tsv").read_text()
     with pytest.raises(DramaError, match="--strict"):
         build_corpus(settings.model_copy(update={"strict": True}), tmp_path / "strict")
     with pytest.raises(FileError, match="locked with a password"):

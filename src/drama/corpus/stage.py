@@ -93,7 +93,7 @@ def _read(inputs: list[str], prefixed: bool, tally: Tally) -> Iterator[Document]
     """The documents of all inputs, with the input's name before their ids if `prefixed`."""
     for name in inputs:
         before = f"{input_name(name)}/" if prefixed else ""
-        for d in track(read_input(name, tally), f"read {input_name(name)}"):
+        for d in track(read_input(name, tally.inside(before)), f"read {input_name(name)}"):
             chunk_of = before + d.chunk_of if d.chunk_of else ""
             yield d._replace(id=before + d.id, chunk_of=chunk_of)
 

@@ -35,6 +35,10 @@ class Tally:
         self._listed = listed
         self._strict = strict
 
+    def inside(self, before: str) -> "Tally":
+        """The same, for names that are listed with `before` in front of them."""
+        return Tally(self.count, lambda name, *about: self._listed(before + name, *about), self._strict)
+
     def leave_out(self, name: str, reason: str, detail: str = "") -> None:
         """Take note of a file that can't be read.
 
