@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from drama.corpus import CorpusSettings, build_corpus
-from drama.corpus.chunks import Chunker
+from drama.corpus.passages.chunks import Chunker
 from drama.language import AT_SPACES
 from drama.records import Document, read_passages, write_documents_jsonl
 

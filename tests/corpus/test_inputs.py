@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drama.corpus import CorpusSettings, build_corpus
-from drama.corpus.chunks import Chunker
+from drama.corpus.passages.chunks import Chunker
 from drama.corpus.readers import formats
 from drama.corpus.readers.formats import (
     CORPUS_FILES,
@@ -263,7 +263,7 @@ def test_a_corpus_of_several_languages_in_chunks(model: Path, tmp_path: Path) ->
     with pytest.raises(DramaError, match="no model is named"):
         build("f", chunk={"tokens": 64})
     with pytest.raises(DramaError, match="set tokens"):
-        build("g", chunk={"tokenizer": str(model)})
+        build("g", chunk={"tokens": None, "tokenizer": str(model)})
     write_documents_jsonl(path, [*rows, Document("a#1", "", "Another text.")])
     with pytest.raises(DramaError, match="both called 'a#1'"):
         build("h", chunk={"tokens": 64, "tokenizer": str(model)})

@@ -18,6 +18,7 @@ from ir_measures import parse_measure
 from typer.testing import CliRunner
 
 from drama.cli import _app
+from drama.corpus.passages.settings import ChunkSettings
 from drama.errors import DramaError
 from drama.evaluate import EvaluateSettings, evaluate, significance
 from drama.evaluate.settings import FusionSettings
@@ -36,7 +37,7 @@ from drama.records import (
 from drama.records.measures import DEPTH, MEASURES, means, per_query
 from drama.report import print_results
 from drama.retriever import Retriever, RetrieverSettings
-from drama.search import FusionMethod
+from drama.search import FusionMethod, Index, build_index, encode_for_index
 
 
 @pytest.fixture
@@ -252,6 +253,46 @@ def test_widths_and_fusion_have_rows_of_their_own(collection: Path, tiny_llm: Pa
         assert not any(query in scores for query, scores in run.items())  # nor in what was fused
         again = per_query({q: rank(s) for q, s in run.items()}, Collection.read(collection).qrels)
         assert means(again) == pytest.approx(row["metrics"], abs=1e-5)
+
+
+def test_documents_in_passages_count_by_the_best_one(tiny_llm: Path, tmp_path: Path) -> None:
+    """Judgments stay with documents, and `drama search` finds the same ones with the same scores."""
+    sentences = {
+        d: [f"The {d} number {n} is here to stay." for n in range(40)] for d in ("wing", "bee", "tea")
+    }
+    documents = [Document(d, d, " ".join(lines), "en") for d, lines in sentences.items()]
+    place = tmp_path / "long"
+    write_documents_jsonl(place / "corpus.jsonl", documents)
+    write_queries(
+        place / "queries.jsonl", [Query("q", sentences["bee"][33]), Query("bee", sentences["tea"][9])]
+    )
+    write_qrels(place / "qrels/test.tsv", {"q": {"bee": 1}, "bee": {"tea": 1}})
+    Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64)).save(tmp_path / "model")
+    model = str(tmp_path / "model")
+    section = {
+        "models": ["bm25", model],
+        "collections": [str(place)],
+        "chunk": {"tokens": 64, "tokenizer": model},
+        "fusion": {"models": [model]},
+    }
+    evaluate(EvaluateSettings.parse(section, "evaluate"), tmp_path / "out")
+    rows = results(tmp_path / "out")
+    assert [row["documents"] for row in rows] == [3, 3, 3]
+    runs = [read_trec_run(tmp_path / "out" / row["run"]) for row in rows]
+    assert all(set(run["q"]) <= {"wing", "bee", "tea"} for run in runs)
+    assert rows[0]["metrics"]["nDCG@10"] == 1
+    chunk = ChunkSettings(tokens=64, tokenizer=model)
+    encode_for_index(model, documents, tmp_path / "index", chunk=chunk)
+    build_index(tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    for run, mode in zip(runs, ("bm25", "dense", "hybrid"), strict=True):
+        found = {f.hit.document_id: f.hit.score for f in index.search(sentences["bee"][33], mode=mode)}
+        assert found == pytest.approx(run["q"], abs=1e-5)
+    alone = EvaluateSettings.parse({**section, "exclude_self": True}, "evaluate")
+    evaluate(alone, tmp_path / "alone")
+    for row in results(tmp_path / "alone"):
+        assert "bee" not in read_trec_run(tmp_path / "alone" / row["run"])["bee"]
+    assert results(tmp_path / "alone")[0]["metrics"]["nDCG@10"] == 1
 
 
 def test_the_command_sets_the_precision(collection: Path, tiny_llm: Path, tmp_path: Path) -> None:

@@ -65,6 +65,36 @@ def test_from_corpus_to_index(
         assert (other == (out / "train/model/lexical/model.safetensors").read_bytes()) == same
 
 
+def test_long_documents_are_cut_as_the_student_reads_them(
+    recipe: Path, run_drama: Callable[..., Any], tmp_path: Path
+) -> None:
+    values = yaml.safe_load(recipe.read_text())
+    long = " ".join(f"The wing number {n} lifts the plane over the sea." for n in range(60))
+    file = tmp_path / "own/long.txt"
+    file.parent.mkdir()
+    file.write_text(long)
+    values["corpus"]["inputs"].append(str(file.parent))
+    recipe.write_text(yaml.safe_dump(values))
+    out = tmp_path / "out"
+    done = run_drama("run", recipe, "--set", "evaluate.collections=[]")
+    assert done.code == 0, done.stderr
+    assert "1 documents are longer than 64 tokens: cut into" in " ".join(done.stderr.split())
+    passages = [d for d in read_passages(out / "corpus/passages.parquet") if d.chunk_of]
+    assert {d.chunk_of for d in passages} == {"own/long.txt"}
+    student = load_encoder(out / "train/model")
+    assert isinstance(student, Retriever)
+    assert max(map(len, student.tokens([d.full_text for d in passages], "document", 1000))) <= 64
+    found = Index.open(out / "index").search("wing number 51", 1)
+    assert found[0].hit.document_id == "own/long.txt"
+    assert "number 51" in found[0].document.text
+    whole = run_drama("run", recipe, "--set", "evaluate.collections=[]", "--set", "corpus.chunk.tokens=null")
+    assert whole.code == 0, whole.stderr
+    assert not any(d.chunk_of for d in read_passages(out / "corpus/passages.parquet"))
+    much = run_drama("run", recipe, "--set", "corpus.chunk.overlap=17")
+    assert much.code != 0
+    assert "overlap 17 is more than a quarter of tokens (64)" in much.stderr
+
+
 def test_examples_that_nothing_learns_from_are_refused(bert: Path, tmp_path: Path) -> None:
     settings = TrainSettings.parse({"steps": 0}, "train")
     with pytest.raises(DramaError, match=r"train\.steps: 0 trains nothing"):

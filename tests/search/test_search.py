@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drama.corpus.passages.chunks import CUT
+from drama.corpus.passages.settings import ChunkSettings
 from drama.errors import DramaError, FileError
 from drama.language.terms import analyse
-from drama.records import Document, Passages, rank, write_passages
+from drama.records import Document, Passages, rank, read_passages, write_passages
 from drama.retriever import Retriever, RetrieverSettings
 from drama.search import BM25, LSA, Index, build_index, encode_for_index, exact_search, fuse
 
@@ -233,6 +235,27 @@ def test_index_finds_and_notices_another_model(tiny_llm: Path, texts: list[str],
     Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=32)).save(tmp_path / "model")
     with pytest.raises(DramaError, match="has changed since"):
         Index.open(tmp_path / "index")
+
+
+def test_long_documents_are_encoded_in_passages(tiny_llm: Path, tmp_path: Path) -> None:
+    settings = RetrieverSettings(max_length=64, document_prefix="passage: ")
+    Retriever.from_llm(tiny_llm, settings).save(tmp_path / "model")
+    sentences = [f"The wing number {n} lifts the plane over the sea." for n in range(40)]
+    documents = [
+        Document("long", "Wings", " ".join(sentences), "en"),
+        Document("short", "", "Bees dance.", "en"),
+    ]
+    counts = encode_for_index(tmp_path / "model", documents, tmp_path / "index", chunk=ChunkSettings())
+    assert counts[CUT] == 1
+    passages = list(read_passages(tmp_path / "index/documents.parquet"))
+    assert counts["encoded"] == len(passages) > 10
+    encoder = Retriever.load(tmp_path / "model")
+    lengths = [len(ids) for ids in encoder.tokens([p.full_text for p in passages], "document", 1000)]
+    assert max(lengths) <= 64  # with its prefix, BOS and EOS
+    build_index(tmp_path / "index")
+    (found,) = Index.open(tmp_path / "index").search(sentences[33], mode="bm25")
+    assert found.hit.document_id == "long"
+    assert sentences[33] in found.document.text
 
 
 def test_an_index_moves_together_with_its_model(tiny_llm: Path, texts: list[str], tmp_path: Path) -> None:

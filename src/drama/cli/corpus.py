@@ -20,11 +20,12 @@ def corpus(
     ] = None,
     chunk_tokens: Annotated[
         int | None,
-        typer.Option(
-            help="Split longer documents between sentences into chunks of this size; needs --tokenizer."
-        ),
+        typer.Option(help="Cut longer documents into passages of this many tokens; needs --tokenizer."),
     ] = None,
     tokenizer: Annotated[str | None, typer.Option(help="The model whose tokens are counted.")] = None,
+    overlap: Annotated[
+        int, typer.Option(help="Tokens of whole sentences that a passage repeats from the one before.", min=0)
+    ] = 0,
     near_duplicates: Annotated[
         float | None, typer.Option(help="Drop near-duplicates above this Jaccard similarity, e.g. 0.8.")
     ] = None,
@@ -32,7 +33,7 @@ def corpus(
         bool, typer.Option("--strict", help="Stop at the first file in a folder that can't be read.")
     ] = False,
     max_documents: Annotated[
-        int | None, typer.Option(help="Keep a random sample of at most this many passages.")
+        int | None, typer.Option(help="Keep a random sample of at most this many documents.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.", min=0)] = 0,
 ) -> None:
@@ -43,7 +44,7 @@ def corpus(
     values = {
         "inputs": inputs,
         "languages": language or [],
-        "chunk": {"tokens": chunk_tokens, "tokenizer": tokenizer},
+        "chunk": {"tokens": chunk_tokens, "tokenizer": tokenizer, "overlap": overlap},
         "strict": strict,
         "near_duplicates": near_duplicates,
         "max_documents": max_documents,

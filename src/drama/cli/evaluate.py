@@ -19,6 +19,17 @@ def evaluate(
         list[int] | None, typer.Option(help="Also report at this Matryoshka dimension. Repeatable.")
     ] = None,
     max_length: Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)] = None,
+    chunk_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Cut longer documents into passages of this many tokens; each counts by its best one. "
+            "Default: whole documents, cut off where the model stops reading.",
+            min=16,
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="The model whose tokens are counted; default: MODEL.")
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="Precision of matrix products: fp32, bf16 or auto.")
     ] = "fp32",
@@ -47,6 +58,10 @@ def evaluate(
             "split": split,
             "dims": dim or [],
             "max_length": max_length,
+            "chunk": {
+                "tokens": chunk_tokens,
+                "tokenizer": tokenizer if chunk_tokens is None else tokenizer or model,
+            },
             "precision": precision,
             "exclude_self": exclude_self,
             "fusion": {"models": [model] if fuse_bm25 and model != "bm25" else []},

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from drama.corpus.chunks import ChunkSettings
+from drama.corpus.passages.settings import ChunkSettings
 from drama.corpus.readers.hub_dataset import SCHEME
 from drama.language.codes import Language
 from drama.settings import Section
@@ -27,7 +27,8 @@ class CorpusSettings(Section):
     near_duplicates: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Leave out texts that are this similar to an earlier one (Jaccard); None keeps them."""
     max_documents: int | None = Field(default=None, ge=2)
-    """Keep a seeded sample of this many passages; None keeps all. `python-docs` is sampled separately."""
+    """Keep a seeded sample of this many documents, with all their passages; None keeps all. `python-docs` is
+    sampled separately."""
     known_items: int = Field(default=300, ge=1)
     """Judged queries that are made from `python-docs`."""
 

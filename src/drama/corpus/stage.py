@@ -2,14 +2,16 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 
 from drama.console import note, track, warn
-from drama.corpus.chunks import chunked
 from drama.corpus.duplicates import unique, without_near_duplicates
+from drama.corpus.languages import with_languages
+from drama.corpus.passages.chunks import CUT, chunked
+from drama.corpus.passages.settings import ChunkSettings
 from drama.corpus.readers.inputs import check_inputs, hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
 from drama.corpus.readers.tally import Tally
@@ -21,7 +23,6 @@ from drama.language.guess import LanguageGuesser
 from drama.language.sentences import AT_SPACES
 from drama.records import (
     Document,
-    count_passages,
     read_passages,
     write_documents_jsonl,
     write_passages,
@@ -30,7 +31,7 @@ from drama.records import (
 )
 from drama.workspace import Manifest, open_stage
 
-REVISION = 2
+REVISION = 3
 """Raised when the same inputs and settings give other results."""
 PASSAGES = "passages.parquet"
 LEFT_OUT = "left-out.tsv"
@@ -62,7 +63,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
             guesser = LanguageGuesser(settings.languages)
             with _listing(out / LEFT_OUT) as listed:
                 tally = Tally(run.count, listed, settings.strict)
-                documents = _with_languages(_read(files, len(settings.inputs) > 1, tally), guesser)
+                documents = with_languages(_read(files, len(settings.inputs) > 1, tally), guesser)
                 chunks = chunked(documents, settings.chunk, tokenizer, run.count)
                 kept = without_near_duplicates(unique(chunks, tally), settings.near_duplicates, tally)
                 write_passages(out / PASSAGES, kept)
@@ -75,10 +76,21 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
             (out / PASSAGES).unlink()  # nothing was made: earlier results come back
             raise DramaError(f"corpus: no document with text in {', '.join(settings.inputs)}")
         run.figures["documents"] = languages.total()
+        _say_what_was_cut(run.counts[CUT], settings.chunk, out / PASSAGES)
         if n := run.counts[AT_SPACES]:
             warn(f"corpus: {n} documents: {AT_SPACES}")
         run.figures["languages"] = dict(languages.most_common())
     return run.manifest
+
+
+def _say_what_was_cut(documents: int, settings: ChunkSettings, path: Path) -> None:
+    if not documents:
+        return
+    pieces = sum(bool(d.chunk_of) for d in read_passages(path))
+    note(
+        f"corpus: {documents:,} documents are longer than {settings.tokens} tokens: cut into {pieces:,} "
+        "passages, at headings, paragraphs and sentences; a hit is a document with its best passage"
+    )
 
 
 def _hashed_inputs(inputs: list[str], out: Path) -> dict[str, Path]:
@@ -118,12 +130,6 @@ def _listing(path: Path) -> Iterator[Callable[[str, str, str], None]]:
     note(f"corpus: left out: {most}{more}; listed in {path}")
 
 
-def _with_languages(documents: Iterable[Document], guesser: LanguageGuesser) -> Iterator[Document]:
-    named = ((d, d.lang) for d in documents)
-    for d, lang in guesser.named(named, lambda document: document.full_text):
-        yield d._replace(lang=lang)
-
-
 def _without_rare_languages(path: Path, guesser: LanguageGuesser, count: Count) -> None:
     """Take texts in languages that were hardly ever guessed for texts in a more frequent one; count them."""
     rare = guesser.rare()
@@ -140,12 +146,15 @@ def _without_rare_languages(path: Path, guesser: LanguageGuesser, count: Count) 
 
 
 def _sample(path: Path, size: int | None, seed: int, count: Count) -> None:
-    """Keep `size` passages; None keeps all."""
-    total = count_passages(path)
-    if size is None or total <= size:
+    """Keep `size` documents with all their passages; None keeps all."""
+    if size is None:
+        return
+    total = sum(1 for _ in groupby(read_passages(path), lambda d: d.whole_id))
+    if total <= size:
         return
     chosen = set(random.Random(seed).sample(range(total), size))
-    write_passages(path, (d for row, d in enumerate(read_passages(path)) if row in chosen))
+    grouped = groupby(read_passages(path), lambda d: d.whole_id)
+    write_passages(path, (d for row, (_, pieces) in enumerate(grouped) if row in chosen for d in pieces))
     count("not in the sample", total - size)
 
 

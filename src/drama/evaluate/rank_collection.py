@@ -11,12 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from drama.console import note
+from drama.evaluate.passages import Parents
 from drama.evaluate.settings import EvaluateSettings, FusionSettings
 from drama.records import Collection, Hit
 from drama.records.measures import DEPTH
 from drama.retriever import EmbeddingStore, Encoder, load_encoder, truncate
 from drama.search import BM25, BM25_NAME, LSA, SmoothingSettings, exact_search, fuse, hybrid, smooth
 
+_PASSAGES = 1000
+"""Passages of a ranking, from which documents are taken."""
 Hits = Mapping[str, Sequence[Hit]]
 
 
@@ -46,6 +49,7 @@ def rank_collection(
     settings: EvaluateSettings,
     store: EmbeddingStore,
     bm25: Ranked | None,
+    parents: Parents,
 ) -> list[Ranked]:
     """A model's rankings: one for each width, one with smoothed documents and one fused with BM25 if the
     settings name the model there.
@@ -54,13 +58,15 @@ def rank_collection(
         model: its name in the settings.
         opened: the folder of a model that is loaded, or a server's address; None for BM25 and LSA.
         label: its name in messages.
-        collection: documents and queries.
+        collection: documents (or passages) and queries.
         settings: the recipe's `evaluate` section.
         store: vectors at full width.
         bm25: BM25's ranking, for the fusion.
+        parents: where passages are from; rankings are then of passages.
     """
     fused = settings.fusion.models and model in (BM25_NAME, *settings.fusion.models)
-    depth = (max(DEPTH, settings.fusion.depth) if fused else DEPTH) + settings.exclude_self
+    least = _PASSAGES if parents else DEPTH
+    depth = (max(least, settings.fusion.depth) if fused else least) + settings.exclude_self
     if model == BM25_NAME:
         rankings = [rank_bm25(collection, depth)]
     else:
@@ -74,9 +80,10 @@ def rank_collection(
         if model in settings.smoothing.models:
             rankings.append(_smoothed(encoder, collection, settings.smoothing, depth, store))
     if settings.exclude_self:
-        rankings = [ranked._replace(hits=_without_self(ranked.hits)) for ranked in rankings]
+        rankings = [ranked._replace(hits=_without_self(ranked.hits, parents)) for ranked in rankings]
     if model in settings.fusion.models and bm25 is not None:
-        rankings.append(_fused(settings.fusion, bm25, next((r for r in rankings if r.smoothed), rankings[0])))
+        dense = next((r for r in rankings if r.smoothed), rankings[0])
+        rankings.append(_fused(settings.fusion, bm25, dense, least))
     return rankings
 
 
@@ -125,25 +132,23 @@ def _smoothed(
     return Ranked(encoder.dim, found, documents.seconds, encoder.fingerprint, smoothed=True)
 
 
-def _fused(fusion: FusionSettings, bm25: Ranked, dense: Ranked) -> Ranked:
+def _fused(fusion: FusionSettings, bm25: Ranked, dense: Ranked, k: int) -> Ranked:
     share = fusion.dense_share
 
     def fused(query: str, found: Sequence[Hit]) -> list[Hit]:
         dense_hits, words = found[: fusion.depth], bm25.hits.get(query, [])[: fusion.depth]
         if fusion.method == "hybrid":
             bound = (bm25.bounds or {}).get(query, 0.0)
-            return hybrid(dense_hits, words, bound, share, DEPTH)
-        return fuse([words, dense_hits], [1 - share, share], DEPTH, fusion.method)
+            return hybrid(dense_hits, words, bound, share, k)
+        return fuse([words, dense_hits], [1 - share, share], k, fusion.method)
 
     return dense._replace(hits={q: fused(q, found) for q, found in dense.hits.items()}, fused=True)
 
 
-def _without_self(hits: Hits) -> Hits:
-    """The hits without the document whose id is the query's."""
+def _without_self(hits: Hits, parents: Parents) -> Hits:
+    """The hits without the document whose id is the query's, and without its passages."""
     return {
-        query: [
-            hit._replace(rank=place)
-            for place, hit in enumerate((h for h in found if h.document_id != query), start=1)
-        ]
+        query: [hit._replace(rank=place) for place, hit in enumerate(others, start=1)]
         for query, found in hits.items()
+        for others in [[h for h in found if parents.get(h.document_id, h.document_id) != query]]
     }

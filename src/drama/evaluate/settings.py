@@ -1,8 +1,11 @@
 """The `evaluate` section of a recipe."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field, PositiveInt
 
 from drama.compute import Precision
+from drama.corpus.passages.settings import ChunkSettings
 from drama.errors import DramaError
 from drama.search import BM25_NAME, FITTED, HYBRID_SHARE, FusionMethod, SmoothingSettings
 from drama.settings import Section
@@ -42,6 +45,16 @@ class SmoothedSettings(SmoothingSettings):
     then that of the smoothed ones."""
 
 
+class JudgedChunks(ChunkSettings):
+    """Judged documents in passages; each counts by its best one (MaxP)."""
+
+    tokens: Annotated[int, Field(ge=16)] | Literal["auto"] | None = "auto"
+    """Longest passage, as in `corpus.chunk`. `auto` is as the run's corpus is cut. None keeps documents
+    whole: a model reads as much of them as it can."""
+    tokenizer: str | None = None
+    """The model whose tokens are counted; None is the recipe's LLM, `prune.parent`."""
+
+
 class EvaluateSettings(Section):
     """Retrieval measures of models on judged collections."""
 
@@ -55,6 +68,7 @@ class EvaluateSettings(Section):
     """Widths to report besides the full one, for models that were trained at them."""
     max_length: int | None = Field(default=None, ge=4)
     """Cut texts to this many tokens, a server's to this many words; None: each model's own limit."""
+    chunk: JudgedChunks = JudgedChunks()
     precision: Precision = "fp32"
     """Precision of the dense models: `fp32`, `bf16`, or `auto` (bf16 if the processor has it)."""
     exclude_self: bool = False
@@ -81,7 +95,8 @@ class EvaluateSettings(Section):
                 raise DramaError(
                     f"evaluate.{field}.models: '{unlisted[0]}' is not a dense model of evaluate.models"
                 )
+        counting = [self.chunk.tokenizer] if self.chunk.tokenizer else []
         return Needs(
-            models=[model for model in self.models if model not in FITTED],
+            models=[*dict.fromkeys([*(model for model in self.models if model not in FITTED), *counting])],
             collections=[(place, self.split) for place in self.collections],
         )

@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drama.console import note
-from drama.evaluate.rank_collection import Ranked, rank_collection
+from drama.evaluate.passages import Parents, in_passages
+from drama.evaluate.rank_collection import Hits, Ranked, rank_collection
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.significance import paired_randomisation
 from drama.files import fingerprint, read_json, write_json
 from drama.models import resolve_local
 from drama.models.files import weights_of
-from drama.records import Collection, rank, read_trec_run, write_trec_run
+from drama.records import Collection, by_document, rank, read_trec_run, write_trec_run
 from drama.records.measures import DEPTH, MAIN_MEASURE, MEASURES, means, per_query
 from drama.retriever import EmbeddingStore
 from drama.search import BM25_NAME
 from drama.workspace import Manifest, open_stage
 from drama.workspace.manifest import command, machine, versions
 
-REVISION = 2
+REVISION = 3
 """Raised when the same inputs and settings give other results."""
 Row = dict[str, Any]
 """A line of results.json; `run` is relative to the folder of that file."""
@@ -104,18 +105,22 @@ class _Pairs:
             models.insert(0, BM25_NAME)
         rows: list[Row] = []
         baseline: _Baseline | None = None
+        passages, parents = in_passages(collection, self.settings.chunk)
         for model in models:
             label = self.labels.get(model, model)
             slug = f"{collection.name}-{fingerprint([place, model, label])[:8]}"
             pair = self.out / "runs" / f"{slug}.json"
             if not pair.is_file():
                 note(f"evaluate: {label} on {collection.name}")
-                write_json(pair, list(self._rows(model, label, slug, collection, baseline)))
+                write_json(
+                    pair, list(self._rows(model, label, slug, collection, passages, parents, baseline))
+                )
             done: list[Row] = read_json(pair)
             by_query = [row.pop("by_query") for row in done]
             bounds = [row.pop("bounds") for row in done]
+            kept = [row.pop("kept") for row in done]
             if model == BM25_NAME:
-                run, about = read_trec_run(self.out / done[0]["run"]), done[0]
+                run, about = read_trec_run(self.out / kept[0]), done[0]
                 hits = {q: rank(scores) for q, scores in run.items()}
                 ranked = Ranked(None, hits, about["seconds"], about["fingerprint"], bounds=bounds[0])
                 baseline = _Baseline(ranked, by_query[0])
@@ -124,18 +129,32 @@ class _Pairs:
         return rows
 
     def _rows(
-        self, model: str, label: str, slug: str, collection: Collection, baseline: _Baseline | None
+        self,
+        model: str,
+        label: str,
+        slug: str,
+        collection: Collection,
+        passages: Collection,
+        parents: Parents,
+        baseline: _Baseline | None,
     ) -> Iterator[Row]:
         """Rank, write the runs, measure: a row for each width, and one for the fusion."""
         bm25 = None if baseline is None else baseline.ranked
         opened, documents = self.opened.get(model), len(collection.documents)
-        for ranked in rank_collection(model, opened, label, collection, self.settings, self.store, bm25):
+        for ranked in rank_collection(
+            model, opened, label, passages, self.settings, self.store, bm25, parents
+        ):
             traits = [name for name in ("smoothed", "fused") if getattr(ranked, name)]
             tag = "-".join([BM25_NAME if ranked.dim is None else str(ranked.dim), *traits])
             run = self.out / "runs" / f"{slug}-{tag}.trec"
-            reported = {q: hits[:DEPTH] for q, hits in ranked.hits.items()}
-            kept = ranked.hits if model == BM25_NAME else reported  # fusion reads BM25's hits from its run
-            write_trec_run(run, kept, "drama")
+            reported = {q: hits[:DEPTH] for q, hits in _of_documents(ranked.hits, parents).items()}
+            kept = run  # fusion reads all of BM25's hits from it
+            if model == BM25_NAME and parents:
+                kept = run.with_name(f"{run.stem}-passages.trec")
+            if model == BM25_NAME:
+                write_trec_run(kept, ranked.hits, "drama")
+            if model != BM25_NAME or parents:
+                write_trec_run(run, reported, "drama")
             values = per_query(reported, collection.qrels)
             by_query = values[MAIN_MEASURE]
             yield {
@@ -160,7 +179,15 @@ class _Pairs:
                 "machine": machine(),
                 "by_query": by_query,
                 "bounds": ranked.bounds,
+                "kept": str(kept.relative_to(self.out)),
             }
+
+
+def _of_documents(hits: Hits, parents: Parents) -> Hits:
+    """A ranking of passages as one of documents."""
+    if not parents:
+        return hits
+    return {q: [hit for hit, _ in by_document(found, parents.__getitem__)] for q, found in hits.items()}
 
 
 def _title(label: str, ranked: Ranked) -> str:

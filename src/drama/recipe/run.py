@@ -1,10 +1,12 @@
 """Running a recipe: the stages in order, each in its folder of the run, skipped if unchanged."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from drama import augment, corpus, evaluate, prune, train
 from drama.console import note, warn
-from drama.corpus import CorpusSettings
+from drama.corpus.passages.chunks import room_in
+from drama.corpus.passages.settings import ChunkSettings, tokenizer_in
 from drama.errors import DramaError, FileError
 from drama.evaluate import EvaluateSettings
 from drama.files import LOCK, PARTIAL, writing
@@ -16,6 +18,7 @@ from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train.examples import describe_leaks, judged_texts, leaked
 
+Chunk = TypeVar("Chunk", bound=ChunkSettings)
 _RECIPE, _MARK = "recipe.yaml", "The recipe as `drama run` read it; it marks the folder of a run."
 
 
@@ -72,7 +75,8 @@ def _refuse_foreign(folder: Path) -> None:
 def _run_stages(recipe: Recipe, folder: Path) -> None:
     store = folder / "embeddings"
 
-    corpus.build_corpus(_counted(recipe), folder / "corpus", recipe.seed)
+    recipe = _with_lengths(recipe)
+    corpus.build_corpus(recipe.corpus, folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
     prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
     examples, teacher = _augmented(recipe, passages, folder / "augment", store)
@@ -92,13 +96,30 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     search_examples(recipe.search, folder / "index", folder / "search")
 
 
-def _counted(recipe: Recipe) -> CorpusSettings:
-    """The corpus section; chunks are counted in the LLM's tokens unless a tokenizer is named."""
-    chunk = recipe.corpus.chunk
-    if chunk.tokens is None or chunk.tokenizer is not None:
-        return recipe.corpus
-    own = chunk.model_copy(update={"tokenizer": recipe.prune.parent})
-    return recipe.corpus.model_copy(update={"chunk": own})
+def _with_lengths(recipe: Recipe) -> Recipe:
+    """The recipe with the lengths of passages that are to be found (`auto`), and whose tokens they are."""
+    chunk = _counted(recipe.corpus.chunk, recipe)
+    judged = recipe.evaluate.chunk
+    if judged.tokens == "auto":
+        fields = {name: getattr(chunk, name) for name in ("tokens", "overlap", "tokenizer")}
+        judged = judged.model_copy(update=fields)
+    corpus = recipe.corpus.model_copy(update={"chunk": chunk})
+    evaluate = recipe.evaluate.model_copy(update={"chunk": _counted(judged, recipe)})
+    return recipe.model_copy(update={"corpus": corpus, "evaluate": evaluate})
+
+
+def _counted(chunk: Chunk, recipe: Recipe) -> Chunk:
+    """With tokens of the LLM, unless another tokenizer is named, and at most as many as the student reads."""
+    tokens, tokenizer = chunk.tokens, chunk.tokenizer or recipe.prune.parent
+    if tokens == "auto":
+        retriever = recipe.train.retriever
+        whole = bool(recipe.augment.supervised.collections) and recipe.train.reads_labels
+        file = tokenizer_in(resolve(tokenizer))
+        tokens = None if whole else room_in(retriever.max_length, retriever.document_prefix, file)
+    if tokens is None:
+        return chunk.model_copy(update={"tokens": None, "tokenizer": None, "overlap": 0})
+    counted = {**chunk.model_dump(), "tokens": tokens, "tokenizer": tokenizer}
+    return type(chunk).parse(counted, where="chunk")
 
 
 def _judged(recipe: Recipe, folder: Path) -> list[str]:

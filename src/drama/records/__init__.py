@@ -17,7 +17,7 @@ from drama.records.document import (
     write_passages,
 )
 from drama.records.example import WRITTEN, Example, read_examples, write_examples
-from drama.records.hit import Hit, has_signal, rank, ranked, read_trec_run, write_trec_run
+from drama.records.hit import Hit, by_document, has_signal, rank, ranked, read_trec_run, write_trec_run
 from drama.records.judgment import Qrels, read_qrels, write_qrels
 from drama.records.parquet import open_parquet
 from drama.records.query import Query, read_queries, write_queries
@@ -36,6 +36,7 @@ __all__ = [
     "Query",
     "Reading",
     "Texts",
+    "by_document",
     "corpus_language",
     "count_passages",
     "has_signal",

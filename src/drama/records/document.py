@@ -40,6 +40,11 @@ class Document(NamedTuple):
     chunk_of: str = ""
 
     @property
+    def whole_id(self) -> str:
+        """The id of the document that this is, or is a chunk of."""
+        return self.chunk_of or self.id
+
+    @property
     def full_text(self) -> str:
         """Title and text as one string, as BEIR's models and BM25 read a document."""
         return f"{self.title} {self.text}".strip()

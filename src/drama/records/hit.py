@@ -7,7 +7,7 @@ Legend: N documents, K of them ranked.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,6 +86,25 @@ def float32(scores: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """
     with np.errstate(over="ignore"):
         return np.asarray(scores).astype(np.float32)
+
+
+def by_document(hits: Sequence[Hit], document_of: Callable[[str], str]) -> list[tuple[Hit, str]]:
+    """Documents by their best passage (MaxP, Dai and Callan 2019), each with the id of that passage.
+
+    Args:
+        hits: passages, best first.
+        document_of: a passage's id → its document's.
+
+    >>> passages = rank({"a#1": 0.75, "b": 0.5, "a#2": 0.25})
+    >>> found = by_document(passages, {"a#1": "a", "a#2": "a", "b": "b"}.__getitem__)
+    >>> [(hit.document_id, hit.score, passage) for hit, passage in found]
+    [('a', 0.75, 'a#1'), ('b', 0.5, 'b')]
+    """
+    best: dict[str, Hit] = {}
+    for hit in hits:
+        best.setdefault(document_of(hit.document_id), hit)
+    ordered = rank({document: hit.score for document, hit in best.items()})
+    return [(hit, best[hit.document_id].document_id) for hit in ordered]
 
 
 def has_signal(found: Sequence[Hit]) -> bool:

@@ -124,6 +124,16 @@ class Retriever:
         return tuple(sorted({*self.settings.dims, self.semantic_dim, self.dim}, reverse=True))
 
     @property
+    def longest(self) -> int:
+        """Tokens of the longest text that is read to its end."""
+        return self.settings.max_length
+
+    @property
+    def document_prefix(self) -> str:
+        """What stands before documents."""
+        return self.settings.document_prefix
+
+    @property
     def fingerprint(self) -> str:
         """A hash of weights, settings, config, tokenizer and precision as they are now: equal means equal
         vectors."""

@@ -58,6 +58,18 @@ class SentenceTransformerEncoder:
         return fingerprint(how if self.precision == "fp32" else [*how, self.precision])
 
     @property
+    def longest(self) -> int | None:
+        """Tokens of the longest text that is read to its end; None where it is not known."""
+        longest: int | None = self._model.max_seq_length
+        return longest
+
+    @property
+    def document_prefix(self) -> str:
+        """What stands before documents."""
+        prompts = self._model.prompts
+        return str(prompts.get("document") or prompts.get("passage") or "")
+
+    @property
     def dim(self) -> int:
         """Full width."""
         return int(self._model.get_embedding_dimension())

@@ -1,17 +1,23 @@
 """Encoding a corpus for an index: the embedding store encodes what is missing, shards are copied from it."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from drama.corpus.languages import with_languages
+from drama.corpus.passages.chunks import chunked, room_in
+from drama.corpus.passages.settings import ChunkSettings, tokenizer_in
 from drama.errors import DramaError, FileError, check_list
 from drama.files import LOCK, replace_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
+from drama.language.guess import LanguageGuesser
+from drama.models import resolve
 from drama.records import Document, Passages, Texts, write_passages
-from drama.retriever import EmbeddingStore, check_dim, load_encoder, truncate
+from drama.retriever import EmbeddingStore, Encoder, check_dim, load_encoder, truncate
 from drama.search.smoothing import SmoothingSettings, smooth
 from drama.workspace import VectorReader, read_manifest, write_vectors
 from drama.workspace.manifest import MANIFEST
@@ -37,6 +43,7 @@ def encode_for_index(
     max_length: int | None = None,
     store: Path | None = None,
     smoothing: SmoothingSettings | None = None,
+    chunk: ChunkSettings | None = None,
 ) -> dict[str, int]:
     """Encode a corpus into `out`, with all that `build_index` needs; a rerun encodes what is missing.
 
@@ -51,9 +58,11 @@ def encode_for_index(
         max_length: cut texts to this many tokens.
         store: the folder of an embedding store; None is `embeddings/` in `out`.
         smoothing: moves the vectors towards their neighbours'; the store keeps them as they were.
+        chunk: cuts long documents into passages, `auto` of the longest text that the model reads; None keeps
+            them as they are.
 
     Returns:
-        `{"encoded": …, "reused": …}`, in documents.
+        `{"encoded": …, "reused": …}`, in passages, and what was cut.
 
     Raises:
         DramaError: the model was not trained at this width, the corpus holds no documents, or `out` holds
@@ -75,6 +84,9 @@ def encode_for_index(
                 hint="name another output folder, or remove this one",
             )
         incoming = out / _INCOMING
+        outcomes: Counter[str] = Counter()
+        if chunk is not None:
+            documents = _in_passages(documents, encoder, model, chunk, outcomes)
         total = write_passages(incoming, documents)
         if total == 0:
             incoming.unlink()
@@ -96,7 +108,30 @@ def encode_for_index(
         if Path(where).exists():
             about["model_from_here"] = os.path.relpath(where, out.resolve())
         write_sealed_json(encoded, about)
-        return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded}
+        return {"encoded": embeddings.encoded, "reused": total - embeddings.encoded, **outcomes}
+
+
+def _in_passages(
+    documents: Iterable[Document],
+    encoder: Encoder,
+    model: str | Path,
+    settings: ChunkSettings,
+    outcomes: Counter[str],
+) -> Iterable[Document]:
+    """Long documents cut for this model; whole ones where its tokens are not known (a server's)."""
+    longest = getattr(encoder, "longest", None)
+    if longest is None or settings.tokens is None:
+        return documents
+    tokenizer = tokenizer_in(resolve(settings.tokenizer or model))
+    tokens = settings.tokens
+    if tokens == "auto":
+        tokens = room_in(longest, getattr(encoder, "document_prefix", ""), tokenizer)
+    counted = ChunkSettings.parse({**settings.model_dump(), "tokens": tokens}, where="chunk")
+
+    def count(outcome: str) -> None:
+        outcomes[outcome] += 1
+
+    return chunked(with_languages(documents, LanguageGuesser([])), counted, tokenizer, count)
 
 
 def _smooth(folder: Path, dtype: str, settings: SmoothingSettings) -> None:

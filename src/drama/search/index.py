@@ -15,7 +15,7 @@ from drama.console import note
 from drama.errors import DramaError, FileError, check_list
 from drama.files import atomic_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
-from drama.records import Document, Hit, Passages, read_passages
+from drama.records import Document, Hit, Passages, by_document, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.search.bm25 import BM25
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS, WORDS
@@ -175,13 +175,8 @@ class Index:
 
     def _by_document(self, hits: list[Hit]) -> list[Found]:
         """The best passage of each document among the hits."""
-        best: dict[str, Found] = {}
-        for hit in hits:
-            passage = self._documents[hit.document_id]
-            name = passage.chunk_of or passage.id
-            if name not in best:
-                best[name] = Found(hit._replace(document_id=name, rank=len(best) + 1), passage)
-        return list(best.values())
+        found = by_document(hits, lambda i: self._documents[i].whole_id)
+        return [Found(hit, self._documents[passage]) for hit, passage in found]
 
     def _dense(self, query: str, k: int) -> list[Hit]:
         (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)

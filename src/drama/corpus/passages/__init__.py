@@ -1,0 +1,1 @@
+"""Long documents as passages: their structure, and where to cut."""
