@@ -125,7 +125,13 @@ def test_strange_texts_take_no_time(text: str, tiny_llm: Path) -> None:
     assert "".join("".join(d.text for d in found).split()) == "".join(text.split())
 
 
-def test_a_prefix_takes_room(tiny_llm: Path) -> None:
+def test_a_prefix_takes_room_and_padding_none(tiny_llm: Path, tmp_path: Path) -> None:
     tokenizer = tiny_llm / "tokenizer.json"
     assert room_in(256, "", tokenizer) == 256
-    assert 240 < room_in(256, "passage: ", tokenizer) < 256
+    taken = 256 - room_in(256, "passage: ", tokenizer)
+    assert 0 < taken < 16
+    padding = Tokenizer.from_file(str(tokenizer))
+    padding.enable_padding(length=128)
+    padding.enable_truncation(2)
+    padding.save(str(tmp_path / "tokenizer.json"))
+    assert room_in(256, "passage: ", tmp_path / "tokenizer.json") == 256 - taken

@@ -94,12 +94,16 @@ def room_in(max_length: int, prefix: str, tokenizer: Path) -> int:
 
 
 def _opened(tokenizer: Path) -> Any:
+    """The tokenizer, which some models' files tell to pad and to cut."""
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_file(str(tokenizer))
+        opened = Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # the library raises nothing narrower
         raise FileError(tokenizer, f"can't be read as a tokenizer ({error})") from None
+    opened.no_truncation()
+    opened.no_padding()
+    return opened
 
 
 class Chunker:
@@ -122,8 +126,6 @@ class Chunker:
 
     def __init__(self, tokenizer: Path, tokens: int, overlap: int = 0) -> None:
         self._tokenizer = _opened(tokenizer)
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
         self._room = tokens - _SPECIAL
         self._overlap = overlap
 
