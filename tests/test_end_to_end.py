@@ -70,7 +70,7 @@ def test_a_second_run_does_nothing(ran: Path, run_drama: RunDrama) -> None:
     begin = time.monotonic()
     done = run_drama("run", ran / "recipe.yaml")
     assert done.code == 0
-    assert done.stderr.count("unchanged, skipped") == 7
+    assert done.stderr.count("unchanged, skipped") == 8
     assert before == {p: p.stat().st_mtime_ns for p in (ran / "out").rglob("*.safetensors")}
     assert time.monotonic() - begin < 120
 
@@ -80,7 +80,7 @@ def test_a_run_goes_on_by_its_folder_wherever_it_was_moved(
 ) -> None:
     done = run_drama("run", ran / "out")
     assert done.code == 0, done.stderr
-    assert done.stderr.count("unchanged, skipped") == 7
+    assert done.stderr.count("unchanged, skipped") == 8
     moved = shutil.copytree(ran / "out", tmp_path / "moved")
     shutil.rmtree(moved / "search")
     before = (ran / "out/search/examples.json").read_bytes()

@@ -193,3 +193,19 @@ def student(
     arms = [arm_of(text) for text in arm or []]
     teachers = teacher or ["all-minilm-l6-v2"]
     typer.echo(str(bench_student(data, work, out, arms, names, size, seed or [1], teachers, documents)))
+
+
+@bench.command()
+def quality(
+    data: Annotated[Path, typer.Option(help="A folder with collections/ (BEIR folders).")],
+    work: Annotated[Path, typer.Option(help="Vectors and runs: large, outside the repository.")],
+    collection: Annotated[list[str], typer.Option(help="Collections. Repeatable.")],
+    model: Annotated[list[str] | None, typer.Option(help="Dense models. Repeatable.")] = None,
+    out: Out = RESULTS,
+    seed: Seed = 13,
+) -> None:
+    """The order of systems by pseudo-queries against that by judgments. Resumes."""
+    from drama_bench.quality import bench_quality
+
+    models = model or ["all-minilm-l6-v2", "multilingual-e5-small"]
+    typer.echo(str(bench_quality(data, collection, models, work, out, seed)))

@@ -21,6 +21,8 @@ def in_passages(collection: Collection, settings: JudgedChunks) -> tuple[Collect
         DramaError: no model is named that counts tokens, or a passage has the id of another document.
     """
     tokenizer = settings.tokenizer_file()
+    if any(d.chunk_of for d in collection.documents):  # it is in passages already
+        return collection, {d.id: d.whole_id for d in collection.documents}
     if tokenizer is None:
         return collection, {}
     documents = with_languages(collection.documents, LanguageGuesser([]))

@@ -72,7 +72,7 @@ def evaluate(
         run.figures |= weights_of(folders)
         (out / "runs").mkdir(exist_ok=True)
         opened = {model: folders.get(model, model) for model in needed.models}
-        pairs = _Pairs(settings, opened, labels or {}, out, seed, EmbeddingStore(store))
+        pairs = Pairs(settings, opened, labels or {}, out, seed, EmbeddingStore(store))
         rows: list[Row] = []
         for place, split in needed.collections:
             collection = Collection.read(Path(place), split)
@@ -86,7 +86,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
     """The pairs of the models with a collection, each measured once."""
 
     settings: EvaluateSettings
@@ -140,7 +140,7 @@ class _Pairs:
     ) -> Iterator[Row]:
         """Rank, write the runs, measure: a row for each width, and one for the fusion."""
         bm25 = None if baseline is None else baseline.ranked
-        opened, documents = self.opened.get(model), len(collection.documents)
+        opened, documents = self.opened.get(model), len({d.whole_id for d in collection.documents})
         for ranked in rank_collection(
             model, opened, label, passages, self.settings, self.store, bm25, parents
         ):

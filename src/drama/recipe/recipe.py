@@ -8,6 +8,7 @@ from drama.augment import AugmentSettings
 from drama.corpus import CorpusSettings
 from drama.errors import Problems
 from drama.evaluate import EvaluateSettings
+from drama.evaluate.pseudo import QualitySettings
 from drama.prune import PruneSettings
 from drama.recipe.presets import with_preset
 from drama.search.settings import IndexSettings, SearchSettings
@@ -36,6 +37,7 @@ class Recipe(Section):
     """`models` may name `student`, `untrained` (the pruned LLM) and `llm` (its parent); `collections` may
     name `known-items`. Without collections nothing is evaluated."""
     index: IndexSettings = IndexSettings()
+    quality: QualitySettings = QualitySettings()
     search: SearchSettings = SearchSettings()
 
 

@@ -1,7 +1,7 @@
 """Running a recipe: the stages in order, each in its folder of the run, skipped if unchanged."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from drama import augment, corpus, evaluate, prune, train
 from drama.console import note, warn
@@ -9,11 +9,13 @@ from drama.corpus.passages.chunks import room_in
 from drama.corpus.passages.settings import ChunkSettings, tokenizer_in
 from drama.errors import DramaError, FileError
 from drama.evaluate import EvaluateSettings
+from drama.evaluate.pseudo import make_collection, measure_quality
 from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.records import read_examples
+from drama.search import BM25_NAME, FITTED, LSA_NAME
 from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train.examples import describe_leaks, judged_texts, leaked
@@ -82,8 +84,10 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     examples, teacher = _augmented(recipe, passages, folder / "augment", store)
     judged = _judged(recipe, folder)
     _warn_of_leaks(recipe, judged, examples)
+    pseudo = _pseudo_queries(recipe, passages, examples, folder / "pseudo")
+    held_out = pseudo / "queries.jsonl" if pseudo is not None and examples is not None else None
     start = folder / "prune" / "model"
-    train.train(recipe.train, start, passages, examples, folder / "train", recipe.seed, teacher)
+    train.train(recipe.train, start, passages, examples, folder / "train", recipe.seed, teacher, held_out)
     if judged:
         own = (folder / "train" / "model", folder / "prune" / "model", resolve(recipe.prune.parent))
         places = dict(zip(OWN_MODELS, map(str, own), strict=True))
@@ -93,6 +97,8 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     else:
         note("evaluate: no collections named, skipped")
     index_corpus(recipe.index, folder / "train" / "model", passages, folder / "index", store)
+    if pseudo is not None:
+        _measure_quality(recipe, pseudo, folder, store)
     search_examples(recipe.search, folder / "index", folder / "search")
 
 
@@ -136,6 +142,45 @@ def _augmented(recipe: Recipe, passages: Path, out: Path, store: Path) -> tuple[
     augment.augment(recipe.augment, passages, out, recipe.seed, store)
     examples = out / "examples.parquet" if recipe.train.steps > 0 else None
     return examples, out / "teacher" if recipe.augment.label.keep_vectors else None
+
+
+def _pseudo_queries(recipe: Recipe, passages: Path, examples: Path | None, out: Path) -> Path | None:
+    """The collection of pseudo-queries; None where none are asked for, or the corpus gives none."""
+    if not recipe.quality.queries:
+        return None
+    made = make_collection(recipe.quality, passages, out, recipe.seed, examples)
+    return out if made.figures["queries"] else None
+
+
+def _measure_quality(recipe: Recipe, pseudo: Path, folder: Path, store: Path) -> None:
+    """Figures without judgments: the student as the index has it, against what needs no training."""
+    student = folder / "train" / "model"
+    teachers = recipe.augment.label.retrievers if recipe.train.reads_labels else []
+    others = [m for m in recipe.evaluate.models if m not in OWN_MODELS]
+    models = [*dict.fromkeys([BM25_NAME, LSA_NAME, *teachers, *others]), str(student)]
+    dense = [model for model in models if model not in FITTED]
+    section: dict[str, Any] = {
+        "models": models,
+        "collections": [str(pseudo)],
+        "max_length": recipe.evaluate.max_length,
+        "precision": recipe.evaluate.precision,
+        "chunk": {"tokens": None},
+    }
+    if recipe.index.words:
+        section["fusion"] = {"models": dense, "weight": recipe.index.dense_share}
+    if recipe.index.smoothing is not None:
+        section["smoothing"] = {**recipe.index.smoothing.model_dump(), "models": [str(student)]}
+    measure_quality(
+        recipe.quality,
+        EvaluateSettings.parse(section, "quality"),
+        pseudo,
+        folder / "index",
+        folder / "quality",
+        student,
+        recipe.seed,
+        store,
+        {str(student): "student"},
+    )
 
 
 def _warn_of_leaks(recipe: Recipe, collections: list[str], examples: Path | None) -> None:

@@ -65,7 +65,7 @@ class Collection:
         if not documents:
             raise FileError(corpus, "the corpus is empty")
         named = {document for grades in judged.qrels.values() for document in grades}
-        missing = sorted(named - {d.id for d in documents})
+        missing = sorted(named - {i for d in documents for i in (d.id, d.whole_id)})
         if len(missing) == len(named):
             raise FileError(
                 qrels,

@@ -195,8 +195,10 @@ def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator
 
 def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
     """Write a BEIR `corpus.jsonl`, atomically. Returns how many were written."""
-    rows = ({"_id": d.id, "title": d.title, "text": d.text, "lang": d.lang} for d in documents)
-    return write_jsonl(path, ({k: v for k, v in row.items() if v or k != "lang"} for row in rows))
+    names = ("title", "text", "lang", "chunk_of")
+    rows = ({"_id": d.id} | {name: getattr(d, name) for name in names} for d in documents)
+    optional = ("lang", "chunk_of")
+    return write_jsonl(path, ({k: v for k, v in row.items() if v or k not in optional} for row in rows))
 
 
 def write_passages(path: Path, documents: Iterable[Document]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from drama.files import remove_leftovers, write_text
 from drama.report.plots import bars, heat_maps, histogram, loss_curve, pruning_curves, small_curves, widths
 from drama.report.read import RunFiles, read_run
-from drama.report.tables import result_cells, result_columns
+from drama.report.tables import quality_cells, quality_columns, result_cells, result_columns
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -16,6 +16,7 @@ td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd }
 th { text-align: left } td.n { text-align: right; font-variant-numeric: tabular-nums }
 svg { max-width: 100%; height: auto }
 pre { background: #f5f5f5; padding: 1rem; overflow: auto; font-size: 13px }
+.verdict { font-size: 1.25rem; font-weight: 600 }
 .hit { color: #555; margin-left: 1.2rem }
 """
 
@@ -33,6 +34,7 @@ def write_report(folder: Path) -> Path:
     parts = [
         f"<h1>{html.escape(folder.name)}</h1>",
         f"<p>{html.escape(run.warning)}</p>" if run.warning else "",
+        _quality(run),
         _results(run),
         *_plots(run),
         _languages(run),
@@ -59,6 +61,16 @@ def _results(run: RunFiles) -> str:
     if not run.results:
         return "<p>Nothing was evaluated: the recipe names no collections.</p>"
     return _table("Results", result_columns(), map(result_cells, run.results))
+
+
+def _quality(run: RunFiles) -> str:
+    """What to use, in words, and the table behind it."""
+    if not run.quality:
+        return ""
+    lines = [html.escape(line) for line in run.quality["verdict"]]
+    words = f"<p class='verdict'>{lines[0]}</p>" + "".join(f"<p>{line}</p>" for line in lines[1:])
+    title = "nDCG@10 by pseudo-queries made from the corpus"
+    return words + _table(title, quality_columns(run.quality), quality_cells(run.quality), text_columns=1)
 
 
 def _plots(run: RunFiles) -> list[str]:

@@ -9,7 +9,7 @@ from drama.files.checksums import read_sealed_json
 from drama.files.reading import read_text
 from drama.workspace import Manifest, outdated, read_events, read_manifest
 
-STAGES = ("corpus", "prune", "augment", "train", "evaluate", "index", "search")
+STAGES = ("corpus", "prune", "augment", "pseudo", "train", "evaluate", "index", "quality", "search")
 
 
 class RunFiles(NamedTuple):
@@ -19,6 +19,8 @@ class RunFiles(NamedTuple):
     results: list[dict[str, Any]]
     events: dict[str, list[dict[str, Any]]]
     examples: list[dict[str, Any]]
+    quality: dict[str, Any]
+    """`quality.json`: the verdict, and rows of systems on pseudo-queries."""
     maps: dict[str, list[dict[str, Any]]]
     """Heat maps by the folder that holds them, as `prune/round-1`."""
     recipe: str
@@ -65,6 +67,7 @@ def read_run(folder: Path) -> RunFiles:
         [] if "evaluate" in old else results["results"],
         events,
         [] if "search" in old else _json(folder / "search" / "examples.json", []),
+        {} if "quality" in old else _json(folder / "quality" / "quality.json", {}),
         maps,
         read_text(recipe) if recipe.is_file() else "",
         old,

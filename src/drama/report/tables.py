@@ -1,7 +1,7 @@
 """Tables for the terminal."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,45 @@ def print_summary(folder: Path) -> None:
         for hit in example["hits"]:
             named = one_line(f"{hit['id']}: {hit['text']}"[: len(hit["id"]) + 92])
             out.print(Text(f"  {hit['rank']}. {hit['score']:.3f}  {named}"))
+    if run.quality:
+        print_quality(run.quality)
     seconds = "   ".join(f"{name} {m.seconds:.0f} s" for name, m in run.manifests.items())
     out.print(f"\nstages: {seconds}")
     if run.warning:
         out.print(run.warning)
+    for number, line in enumerate(run.quality.get("verdict", [])):
+        out.print(Text(("\n" if number == 0 else "") + line, style="bold" if number == 0 else ""))
+
+
+def print_quality(quality: Mapping[str, Any]) -> None:
+    """Systems on pseudo-queries made from the corpus, best first."""
+    out = _console()
+    out.print("\nwithout judgments: nDCG@10 by pseudo-queries made from the corpus")
+    table = Table(box=None, header_style="bold")
+    for name in quality_columns(quality):
+        table.add_column(name, justify="left" if name == "system" else "right")
+    for cells in quality_cells(quality):
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    out.print(table)
+
+
+def quality_columns(quality: Mapping[str, Any]) -> list[str]:
+    """The columns of the table of pseudo-queries: a kind each, and the mean of the kinds."""
+    return ["system", *quality["queries"], "mean", "documents/s"]
+
+
+def quality_cells(quality: Mapping[str, Any]) -> list[list[str]]:
+    """Its rows, best first."""
+    rows = sorted(quality["rows"], key=lambda row: -row["all"])
+    return [
+        [
+            short_name(row["model"]),
+            *(f"{row['by_kind'][kind]:.3f}" for kind in quality["queries"]),
+            f"{row['all']:.3f}",
+            f"{row['documents_per_second']:.0f}",
+        ]
+        for row in rows
+    ]
 
 
 def print_results(results: Sequence[dict[str, Any]]) -> None:

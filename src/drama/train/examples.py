@@ -15,7 +15,7 @@ from pydantic import Field
 
 from drama.console import warn
 from drama.errors import DramaError, FileError
-from drama.records import Example, read_examples, read_judged
+from drama.records import Example, read_examples, read_judged, read_queries
 from drama.settings import Section
 from drama.workspace import StageRun
 
@@ -35,9 +35,15 @@ class LeakSettings(Section):
 
 
 def training_examples(
-    path: Path, leaks: LeakSettings | None, share: float, seed: int, run: StageRun
+    path: Path,
+    leaks: LeakSettings | None,
+    share: float,
+    seed: int,
+    run: StageRun,
+    asked_later: Path | None = None,
 ) -> tuple[list[Example], list[Example]]:
-    """The examples to train on and those of a share of the queries, held out; the run counts both.
+    """The examples to train on and those of a share of the queries, held out; the run counts both. Those with
+    a query of `asked_later` (`queries.jsonl`) are neither.
 
     Raises:
         FileError: fewer than 2 examples are left to train on, or the file or a judged collection is broken.
@@ -50,6 +56,10 @@ def training_examples(
         run.count(f"examples: {example.kind}" if usable else "examples: no positive, left out")
         if usable:
             rows.append(example)
+    if asked_later is not None:
+        out = {id(example) for example in leaked(rows, (q.text for q in read_queries(asked_later)))}
+        rows = [example for example in rows if id(example) not in out]
+        run.count("examples: asked later, left out", len(out))
     if leaks is not None:
         rows = without_leaks(rows, leaks, run)
     if share > 0:

@@ -43,7 +43,7 @@ def replay(folder: Path, out: Path) -> Replay | None:
             raise FileError(path, f"has changed since the run, whose input '{name}' it was")
     settings = _with_input_paths(was.settings, paths)
     inputs = (paths["backbone"], paths["passages"], paths["examples"])
-    now = train(settings, *inputs, out, was.seed, paths.get("teacher"))
+    now = train(settings, *inputs, out, was.seed, paths.get("teacher"), paths.get("held_out"))
     if now.status != "complete":
         return None
     losses, again = ([e["loss"] for e in read_events(place / "events.jsonl")] for place in (folder, out))

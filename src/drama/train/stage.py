@@ -43,6 +43,7 @@ def train(
     out: Path,
     seed: int = 0,
     teacher: Path | None = None,
+    held_out: Path | None = None,
 ) -> Manifest:
     """Train a retriever; resumes from its last checkpoint to the same weights as an uninterrupted run. With
     `steps: 0` the start becomes a retriever as it is.
@@ -59,6 +60,7 @@ def train(
         seed: for batches and draws.
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation and
             `static`.
+        held_out: `queries.jsonl` of queries that are asked later: examples with them are left out.
 
     Raises:
         DramaError: settings, inputs or processes that do not fit each other, or a loss that is not finite.
@@ -75,7 +77,7 @@ def train(
         if settings.static is not None:
             inputs["teacher"] = _needed(teacher)
     else:
-        inputs = _inputs(settings, backbone, passages, _required(examples), teacher)
+        inputs = _inputs(settings, backbone, passages, _required(examples), teacher, held_out)
     scratch = (CHECKPOINTS, BEST, TOKENS)
     opened = open_stage_together(
         world, out, "train", settings, inputs, seed, revision=REVISION, scratch=scratch
@@ -110,7 +112,9 @@ def _learn(
 ) -> None:
     """Take all steps and save the model."""
     share = settings.validation.share if settings.validation is not None else 0.0
-    rows, held = training_examples(inputs["examples"], settings.leaks, share, seed, run)
+    rows, held = training_examples(
+        inputs["examples"], settings.leaks, share, seed, run, inputs.get("held_out")
+    )
     retriever = Retriever.from_llm(backbone, settings.retriever)
     check_length(retriever.backbone, "train.retriever.max_length", settings.retriever.max_length)
     data, held_data = _tokenised(retriever, rows, held, inputs, settings, world, run)
@@ -126,7 +130,12 @@ def _learn(
 
 
 def _inputs(
-    settings: TrainSettings, backbone: Path, passages: Path, examples: Path, teacher: Path | None
+    settings: TrainSettings,
+    backbone: Path,
+    passages: Path,
+    examples: Path,
+    teacher: Path | None,
+    held_out: Path | None,
 ) -> dict[str, Path]:
     """Name → file or folder that the stage reads."""
     if settings.needs_vectors:
@@ -137,6 +146,8 @@ def _inputs(
         inputs["written"] = written
     if teacher is not None:
         inputs["teacher"] = teacher
+    if held_out is not None:
+        inputs["held_out"] = held_out
     if settings.validation is not None and settings.validation.collection is not None:
         inputs["validation"] = Path(settings.validation.collection)
     if settings.leaks is not None:
