@@ -18,7 +18,7 @@ from drama.models.library_warnings import listen
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
-    "index", "search", "report",
+    "index", "search", "report", "update", "runs", "clean",
 )  # fmt: skip
 """Each is the function of that name in the module of that name; `--help` lists them in this order."""
 _DEBUG = "--debug"

@@ -13,6 +13,9 @@ def search(
     mode: Annotated[
         str | None, typer.Option(help="hybrid, dense or bm25; hybrid where the index holds BM25.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Where the index's model is now, if it was moved apart from it.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Search an index and show the best documents."""
@@ -21,7 +24,7 @@ def search(
     from drama.console import one_line
     from drama.search import Index
 
-    found = Index.open(index).search(query, k, mode)
+    found = Index.open(index, model).search(query, k, mode)
     if json:
         rows = [
             {**f.hit._asdict(), "passage": f.document.id, "title": f.document.title, "text": f.document.text}

@@ -12,6 +12,7 @@ from drama.evaluate import EvaluateSettings
 from drama.evaluate.pseudo import make_collection, measure_quality
 from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
+from drama.recipe.changes import say_what_changes
 from drama.recipe.check import check
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.records import read_examples
@@ -19,9 +20,10 @@ from drama.search import BM25_NAME, FITTED, LSA_NAME
 from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train.examples import describe_leaks, judged_texts, leaked
+from drama.workspace.runs import RECIPE
 
 Chunk = TypeVar("Chunk", bound=ChunkSettings)
-_RECIPE, _MARK = "recipe.yaml", "The recipe as `drama run` read it; it marks the folder of a run."
+_MARK = "The recipe as `drama run` read it; it marks the folder of a run."
 
 
 def run_recipe(path: Path, overrides: list[str]) -> Path:
@@ -38,21 +40,22 @@ def run_recipe(path: Path, overrides: list[str]) -> Path:
     folder = Path(recipe.run)
     _refuse_foreign(folder)
     check(recipe)
+    say_what_changes(recipe, folder, folder / RECIPE)
     with writing(folder):
-        write_yaml(folder / _RECIPE, recipe.model_dump(mode="json"), _MARK)
+        write_yaml(folder / RECIPE, recipe.model_dump(mode="json"), _MARK)
         _run_stages(recipe, folder)
     return folder
 
 
 def _own_recipe(run: Path, overrides: list[str]) -> Recipe:
     """The recipe of a run that was begun, for this folder."""
-    if not (run / _RECIPE).is_file():
-        raise FileError(run, f"holds no {_RECIPE}", hint="give a recipe, or the folder of a run")
+    if not (run / RECIPE).is_file():
+        raise FileError(run, f"holds no {RECIPE}", hint="give a recipe, or the folder of a run")
     if any(override.partition("=")[0].strip() == "run" for override in overrides):
         raise DramaError(
-            "--set run: the run is the folder that was named", hint=f"give {run / _RECIPE} instead"
+            "--set run: the run is the folder that was named", hint=f"give {run / RECIPE} instead"
         )
-    recipe = load_recipe(run / _RECIPE, overrides)
+    recipe = load_recipe(run / RECIPE, overrides)
     return recipe.model_copy(update={"run": str(run)})
 
 
@@ -60,16 +63,16 @@ def _refuse_foreign(folder: Path) -> None:
     """Refuse a folder with files that no run of ours made: its recipe.yaml would be overwritten."""
     if not folder.is_dir():
         return
-    own = folder / _RECIPE
+    own = folder / RECIPE
     begun = own.is_file() and own.read_bytes().startswith(f"# {_MARK}\n".encode())
-    unfinished = (f"{_RECIPE}.", PARTIAL)  # of a run that was killed as it began
+    unfinished = (f"{RECIPE}.", PARTIAL)  # of a run that was killed as it began
     names = [path.name for path in folder.iterdir() if path.name != LOCK]
     if not begun and not all(
         name.startswith(unfinished[0]) and name.endswith(unfinished[1]) for name in names
     ):
         raise FileError(
             folder,
-            f"the folder of this run is not empty and holds no {_RECIPE} of an earlier run",
+            f"the folder of this run is not empty and holds no {RECIPE} of an earlier run",
             hint="let run name a folder of its own, or empty this one",
         )
 
@@ -77,7 +80,7 @@ def _refuse_foreign(folder: Path) -> None:
 def _run_stages(recipe: Recipe, folder: Path) -> None:
     store = folder / "embeddings"
 
-    recipe = _with_lengths(recipe)
+    recipe = with_lengths(recipe)
     corpus.build_corpus(recipe.corpus, folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
     prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
@@ -102,7 +105,7 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     search_examples(recipe.search, folder / "index", folder / "search")
 
 
-def _with_lengths(recipe: Recipe) -> Recipe:
+def with_lengths(recipe: Recipe) -> Recipe:
     """The recipe with the lengths of passages that are to be found (`auto`), and whose tokens they are."""
     chunk = _counted(recipe.corpus.chunk, recipe)
     judged = recipe.evaluate.chunk

@@ -8,6 +8,7 @@ from drama.files import read_json
 from drama.files.checksums import read_sealed_json
 from drama.files.reading import read_text
 from drama.workspace import Manifest, outdated, read_events, read_manifest
+from drama.workspace.runs import RECIPE
 
 STAGES = ("corpus", "prune", "augment", "pseudo", "train", "evaluate", "index", "quality", "search")
 
@@ -61,7 +62,7 @@ def read_run(folder: Path) -> RunFiles:
         for page in pages
         if page.parts[0] not in old
     }
-    recipe = folder / "recipe.yaml"
+    recipe = folder / RECIPE
     return RunFiles(
         {name: manifest for name, manifest in manifests.items() if name not in old},
         [] if "evaluate" in old else results["results"],

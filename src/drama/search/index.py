@@ -116,17 +116,18 @@ class Index:
             self._bm25 = BM25.load(folder / WORDS, [*self._documents])
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open a folder that `build_index` finished, and load its model."""
+    def open(cls, folder: Path, model: str | Path | None = None) -> Self:
+        """Open a folder that `build_index` finished, and load its model, or the same model from elsewhere."""
         path = folder / INFO
         if not path.is_file():
             raise FileError(folder, "not an index (no index.json)", hint=_way_to(folder))
         about = read_sealed_json(path, hint=_AGAIN)
         _check_parts(folder, about["checksums"])
-        encoder = load_encoder(_model_of(folder, about), about["max_length"])
+        encoder = load_encoder(model or _model_of(folder, about), about["max_length"])
         if encoder.fingerprint != about["fingerprint"]:
             raise DramaError(
-                f"{folder}: the model {about['model']} has changed since these documents were encoded",
+                f"{folder}: the model {model or about['model']} is another one than that which encoded these "
+                "documents, or has changed since",
                 hint="run `drama encode` and `drama index` again",
             )
         return cls(folder, encoder, about, KINDS[about["kind"]].open(folder))
@@ -184,19 +185,22 @@ class Index:
 
 
 def _model_of(folder: Path, about: dict[str, Any]) -> str:
-    """The index's model: where it was, or, where both were moved or copied together, where it is from here.
+    """The index's model: where it is from here, which is right after both were moved or copied, or where it
+    was.
 
     Raises:
         FileError: a folder that is in neither place.
     """
     name: str = about["model"]
-    if "model_from_here" not in about or Path(name).exists():
+    if "model_from_here" not in about:
         return name
     beside = folder.resolve() / about["model_from_here"]
-    if not beside.exists():
-        hint = "put the model back there, or run `drama encode` and `drama index` again with it"
-        raise FileError(folder, f"its model is not there any more: {name}", hint=hint)
-    return str(beside.resolve())
+    if beside.exists():  # first: a copy of both must not read what it was copied from
+        return str(beside.resolve())
+    if Path(name).exists():
+        return name
+    hint = "put it back there, name it with --model, or run `drama encode` and `drama index` again"
+    raise FileError(folder, f"its model is not there any more: {name}", hint=hint)
 
 
 def _way_to(folder: Path) -> str:

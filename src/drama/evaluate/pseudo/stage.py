@@ -49,7 +49,7 @@ def measure_quality(
         labels: model → its name in the table.
     """
     folders = resolve_local(systems.needs().models)
-    inputs = {"collection": collection, "index": index} | {f"model {name}": f for name, f in folders.items()}
+    inputs = {"collection": collection} | {f"model {name}": f for name, f in folders.items()}
     also = systems.model_dump_json()
     with open_stage(out, "quality", settings, inputs, seed, revision=REVISION, also=also) as run:
         if run.done:
