@@ -21,7 +21,7 @@ from drama.language import cut_words
 from drama.llm import AnswerCache
 from drama.records import Collection, Hit
 from drama.records.measures import per_query
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama_bench.result import write_result
 from drama_bench.study import as_file_name, is_done
 

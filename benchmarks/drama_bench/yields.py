@@ -17,7 +17,7 @@ from drama.augment.context import Context
 from drama.console import note
 from drama.errors import DramaError
 from drama.records import Document
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama_bench.result import write_result
 from drama_bench.study import as_file_name, is_done
 from drama_bench.texts import documents

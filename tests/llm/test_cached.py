@@ -13,7 +13,7 @@ from drama.llm import cache as cache_module
 from drama.llm import cached as module
 from drama.llm.cached import cached_answers
 from drama.llm.chat import BatchModel, chunks
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]

@@ -13,7 +13,7 @@ import pytest
 from drama.errors import DramaError
 from drama.llm import Answer, Sampling, ServerClient
 from drama.servers.address import LLM_KEY, server_address
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]

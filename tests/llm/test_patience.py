@@ -18,8 +18,8 @@ import pytest
 
 from drama.errors import DramaError
 from drama.llm import AnswerCache, Sampling, ServerClient, cached_answers
-from drama.servers.connection import ServerSettings
 from drama.servers.reply import retry_after
+from drama.servers.settings import ServerSettings
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]

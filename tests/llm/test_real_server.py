@@ -14,7 +14,7 @@ import pytest
 
 from drama.errors import DramaError
 from drama.llm import Sampling, ServerClient, load_engine
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 for needed in ("fastapi", "uvicorn", "openai"):
     pytest.importorskip(needed)

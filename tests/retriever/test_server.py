@@ -24,7 +24,7 @@ from drama.retriever.server import ServerEncoder
 from drama.search.encode import encode_for_index
 from drama.search.index import Index, build_index
 from drama.servers.address import EMBEDDINGS_KEY
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 Reply = tuple[int, dict[str, str], Any]
 Serving = Callable[..., AbstractContextManager[Any]]

@@ -268,7 +268,7 @@ def test_an_index_moves_together_with_its_model(tiny_llm: Path, texts: list[str]
     assert Index.open(tmp_path / "moved/index").search(texts[3]) == before
     (tmp_path / "moved/train").rename(tmp_path / "elsewhere")
     with pytest.raises(
-        FileError, match=r"its model is not there any more: .*run/train/model\n.*put the model"
+        FileError, match=r"its model is not there any more: .*run/train/model\n.*name it with --model"
     ):
         Index.open(tmp_path / "moved/index")
 

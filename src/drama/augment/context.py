@@ -16,7 +16,7 @@ from drama.llm import AnswerCache, ChatModel, open_chat
 from drama.llm.chat import LONGEST_PROMPT
 from drama.redact import secret_name
 from drama.servers import is_server, server_address
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.settings import Section
 from drama.workers import RaySettings
 

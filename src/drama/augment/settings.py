@@ -15,7 +15,7 @@ from drama.llm import model_of
 from drama.models import resolve_local
 from drama.search import FITTED
 from drama.servers import is_server
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.settings import SAME_RESULT
 from drama.workers import RaySettings
 from drama.workspace import Needs

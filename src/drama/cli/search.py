@@ -24,7 +24,7 @@ def search(
     from drama.console import one_line
     from drama.search import Index
 
-    found = Index.open(index, model).search(query, k, mode)
+    found = Index.open(index, model, dense=mode != "bm25").search(query, k, mode)
     if json:
         rows = [
             {**f.hit._asdict(), "passage": f.document.id, "title": f.document.title, "text": f.document.text}

@@ -18,8 +18,9 @@ from drama.llm.chat import ChatModel, Messages, Sampling, Usage, request_seed
 from drama.llm.escape import escaped
 from drama.llm.reply import read_completion
 from drama.servers.address import LLM_KEY, server_address
-from drama.servers.connection import Connection, RefusedError, ServerSettings
+from drama.servers.connection import Connection, RefusedError
 from drama.servers.pace import Pace
+from drama.servers.settings import ServerSettings
 
 
 class ServerClient(ChatModel):

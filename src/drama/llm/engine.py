@@ -31,7 +31,8 @@ from drama.llm.escape import Shield
 from drama.llm.prefix import Prefix, common_prefix, keeps_prefixes, padded, token_bytes
 from drama.llm.thinking import MARKS
 from drama.models import resolve
-from drama.models.open import open_config, open_model, open_tokenizer, opening
+from drama.models.open import open_config, open_model, open_tokenizer
+from drama.models.opening import opening
 
 LARGEST_CACHE = 1 << 30
 """Bytes of keys and values at once; a batch that needs more is split."""

@@ -9,7 +9,7 @@ from drama.llm.address import is_vllm
 from drama.llm.chat import LONGEST_PROMPT, ChatModel
 from drama.llm.client import ServerClient
 from drama.servers import is_server
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.workers import RaySettings
 
 

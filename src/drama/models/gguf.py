@@ -24,7 +24,7 @@ def dequantise(gguf: Path, out: Path) -> Path:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    from drama.models.open import opening
+    from drama.models.opening import opening
     from drama.models.table import fit_to_table, table_of
     from drama.models.tensors import TELL, check_finite, check_loaded
 

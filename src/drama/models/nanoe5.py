@@ -111,7 +111,7 @@ def convert(packed: Path, out: Path) -> Path:
     import torch
     from transformers import BertConfig, BertModel
 
-    from drama.models.open import opening
+    from drama.models.opening import opening
 
     note(f"unpacking {packed.name}")
     with opening(packed, "file"):

@@ -16,36 +16,11 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from drama.errors import DramaError
 from drama.models.files import check_code, check_files
 from drama.models.library_warnings import replace_handler
+from drama.models.opening import opening
 from drama.models.table import fit_to_table, table_of
 from drama.models.tensors import TELL, check_finite, check_loaded
 
 replace_handler()
-
-_SHOWN = 300
-
-
-@contextmanager
-def opening(folder: Path, what: str) -> Iterator[None]:
-    """Turn any exception of the block into a DramaError that names the folder and the cause.
-
-    Args:
-        folder: the model's.
-        what: what is opened, for the message: `model`, `tokenizer`.
-    """
-    try:
-        yield
-    except DramaError:
-        raise
-    except Exception as error:
-        raise DramaError(f"{folder}: this {what} can't be opened ({cause(error)})") from error
-
-
-def cause(error: Exception) -> str:
-    """An exception in one line."""
-    text = " ".join(str(error).split())
-    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
-    plain = isinstance(error, OSError | ValueError) and bool(text)
-    return short if plain else f"{type(error).__name__}: {short}".removesuffix(": ")
 
 
 def open_config(folder: Path) -> Any:

@@ -11,7 +11,8 @@ import torch
 from transformers import AutoModel
 
 from drama.errors import DramaError
-from drama.models.open import open_model, opening
+from drama.models.open import open_model
+from drama.models.opening import opening
 from drama.models.static import is_static
 
 

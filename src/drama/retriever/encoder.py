@@ -10,7 +10,7 @@ from drama.retriever.kinds import check_embeds, for_sentence_transformers
 from drama.retriever.settings import read_settings
 from drama.retriever.vectors import Array
 from drama.servers import is_server
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 if TYPE_CHECKING:
     from drama.retriever.model import Retriever

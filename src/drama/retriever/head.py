@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from drama.files import write_json
-from drama.models.open import opening
+from drama.models.opening import opening
 from drama.models.tensors import check_finite
 
 FOLDER = "2_Dense"

@@ -13,19 +13,21 @@ Legend: V tokens of the vocabulary, R directions, K dimensions, N texts.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 
 from drama.errors import DramaError
 from drama.language.terms import analyse
-from drama.models.open import opening
+from drama.models.opening import opening
 from drama.retriever.lexical_settings import LexicalSettings
 from drama.retriever.vectors import Array, truncate
+
+if TYPE_CHECKING:
+    import torch
 
 LEXICAL = "lexical"
 """The folder of the branch in a retriever's."""
@@ -112,19 +114,21 @@ class LexicalBranch(NamedTuple):
         used_R = np.unique(weights_NR.indices)  # a batch has few of the vocabulary's words
         return truncate(weights_NR[:, used_R] @ self.signs_RK[used_R].astype(np.float32), None)
 
-    def tensors(self) -> dict[str, torch.Tensor]:
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """All of it, as it is saved."""
-        return {
-            "directions": torch.from_numpy(self.direction_V),
-            "idf": torch.from_numpy(self.idf_R),
-            "signs": torch.from_numpy(self.signs_RK),
-            "length": torch.tensor([self.length], dtype=torch.float64),
-        }
+        length = np.array([self.length], dtype=np.float64)
+        return {"directions": self.direction_V, "idf": self.idf_R, "signs": self.signs_RK, "length": length}
+
+    def tensors(self) -> "dict[str, torch.Tensor]":
+        """The same as tensors."""
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in self.arrays().items()}
 
     def write(self, folder: Path) -> None:
         """Write `lexical/` into a retriever's folder."""
         (folder / LEXICAL).mkdir()
-        save_file(self.tensors(), folder / LEXICAL / _WEIGHTS)
+        save_file(self.arrays(), folder / LEXICAL / _WEIGHTS)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -136,8 +140,8 @@ class LexicalBranch(NamedTuple):
         path = folder / LEXICAL / _WEIGHTS
         with opening(path, "file"):
             found = load_file(path)
-            direction_V, idf_R, signs_RK = (found[name].numpy() for name in ("directions", "idf", "signs"))
-            branch = cls(direction_V, idf_R, signs_RK, float(found["length"]))
+            direction_V, idf_R, signs_RK = (found[name] for name in ("directions", "idf", "signs"))
+            branch = cls(direction_V, idf_R, signs_RK, float(found["length"][0]))
             if len(branch.idf_R) != len(branch.signs_RK) or branch.direction_V.max() >= len(branch.idf_R):
                 raise ValueError("its tensors do not fit each other")
         return branch

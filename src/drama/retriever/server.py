@@ -18,8 +18,9 @@ from drama.files.reading import parse_json
 from drama.language import cut_words
 from drama.retriever.vectors import Array, check_dim, truncate
 from drama.servers.address import EMBEDDINGS_KEY, embeddings_address
-from drama.servers.connection import Connection, RefusedError, ServerSettings
+from drama.servers.connection import Connection, RefusedError
 from drama.servers.pace import Pace
+from drama.servers.settings import ServerSettings
 
 _TEXTS = 64
 _CHARACTERS = 60_000

@@ -1,15 +1,18 @@
 """Finding documents: BM25, LSA, exact dense search, fusion, and the index folder."""
 
-from drama.search.bm25 import BM25, BM25_NAME
-from drama.search.encode import encode_for_index
+from typing import TYPE_CHECKING
+
+from drama.lazy import lazy_names
 from drama.search.fusion import HYBRID_SHARE, FusionMethod, fuse, hybrid
-from drama.search.index import Found, Index, build_index
-from drama.search.indexes.exact import exact_search
-from drama.search.lsa import LSA, LSA_DIMENSIONS, LSA_NAME
+from drama.search.names import BM25_NAME, FITTED, LSA_NAME
 from drama.search.smoothing import SmoothingSettings, smooth
 
-FITTED = (BM25_NAME, LSA_NAME)
-"""Names of models that are fitted to the corpus and not loaded."""
+if TYPE_CHECKING:
+    from drama.search.bm25 import BM25
+    from drama.search.encode import encode_for_index
+    from drama.search.index import Found, Index, build_index
+    from drama.search.indexes.exact import exact_search
+    from drama.search.lsa import LSA, LSA_DIMENSIONS
 
 __all__ = [
     "BM25",
@@ -30,3 +33,5 @@ __all__ = [
     "hybrid",
     "smooth",
 ]
+
+__getattr__ = lazy_names(__name__)

@@ -21,8 +21,6 @@ from drama.language.terms import analyse
 from drama.records import Document, Documents, Hit, corpus_language, ranked
 
 K1, B = 1.5, 0.75
-BM25_NAME = "bm25"
-"""Its name among models, in settings and on the command line."""
 _LANGUAGE = "language.json"
 
 

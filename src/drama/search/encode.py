@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from drama.corpus.languages import with_languages
-from drama.corpus.passages.chunks import chunked, room_in
 from drama.corpus.passages.settings import ChunkSettings, tokenizer_in
 from drama.errors import DramaError, FileError, check_list
 from drama.files import LOCK, replace_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
-from drama.language.guess import LanguageGuesser
 from drama.models import resolve
+from drama.models.files import SUMS
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, Encoder, check_dim, load_encoder, truncate
 from drama.search.smoothing import SmoothingSettings, smooth
@@ -105,6 +103,8 @@ def encode_for_index(
         where = str(Path(model).resolve()) if Path(model).exists() else str(model)
         sums = {part: checksum(out / part) for part in (DOCUMENTS, f"{VECTORS}/{INFO_OF_VECTORS}")}
         about = {"model": where, "max_length": max_length, **made_by, "checksums": sums}
+        if (sums_of_model := Path(where) / SUMS).is_file():
+            about["model_sums"] = checksum(sums_of_model)
         if Path(where).exists():
             about["model_from_here"] = os.path.relpath(where, out.resolve())
         write_sealed_json(encoded, about)
@@ -119,6 +119,11 @@ def _in_passages(
     outcomes: Counter[str],
 ) -> Iterable[Document]:
     """Long documents cut for this model; whole ones where its tokens are not known (a server's)."""
+    # What finds sentences and languages takes time to import, and a search does not need it.
+    from drama.corpus.languages import with_languages
+    from drama.corpus.passages.chunks import chunked, room_in
+    from drama.language.guess import LanguageGuesser
+
     longest = getattr(encoder, "longest", None)
     if longest is None or settings.tokens is None:
         return documents

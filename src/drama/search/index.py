@@ -7,6 +7,7 @@ documents.parquet    what a hit shows
 encoded.json         written when encoding ended: model, its fingerprint, width, type, checksums
 """
 
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -15,8 +16,11 @@ from drama.console import note
 from drama.errors import DramaError, FileError, check_list
 from drama.files import atomic_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
+from drama.models.files import SUMS
 from drama.records import Document, Hit, Passages, by_document, read_passages
 from drama.retriever import Encoder, load_encoder
+from drama.retriever.queries import QueryEncoder
+from drama.retriever.vectors import Array
 from drama.search.bm25 import BM25
 from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS, WORDS
 from drama.search.fusion import HYBRID_SHARE, hybrid
@@ -106,8 +110,11 @@ class Index:
         DramaError: the model has changed since the documents were encoded.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, about: dict[str, Any], vectors: VectorIndex) -> None:
-        self._encoder, self._dim, self._vectors = encoder, about["dim"], vectors
+    def __init__(
+        self, folder: Path, model: str | Path | None, about: dict[str, Any], vectors: VectorIndex
+    ) -> None:
+        self._folder, self._model, self._about = folder, model, about
+        self._dim, self._vectors = about["dim"], vectors
         self._documents = {d.id: d for d in read_passages(folder / DOCUMENTS)}
         self._bm25: BM25 | None = None
         self._dense_share: float = about.get("dense_share", HYBRID_SHARE)
@@ -116,24 +123,45 @@ class Index:
             self._bm25 = BM25.load(folder / WORDS, [*self._documents])
 
     @classmethod
-    def open(cls, folder: Path, model: str | Path | None = None) -> Self:
-        """Open a folder that `build_index` finished, and load its model, or the same model from elsewhere."""
+    def open(cls, folder: Path, model: str | Path | None = None, dense: bool = True) -> Self:
+        """Open a folder that `build_index` finished.
+
+        Args:
+            folder: the index.
+            model: where its model is now, if it was moved apart from it.
+            dense: load the model; else it is loaded by the first search that needs vectors.
+        """
         path = folder / INFO
         if not path.is_file():
             raise FileError(folder, "not an index (no index.json)", hint=_way_to(folder))
         about = read_sealed_json(path, hint=_AGAIN)
         _check_parts(folder, about["checksums"])
-        encoder = load_encoder(model or _model_of(folder, about), about["max_length"])
-        if encoder.fingerprint != about["fingerprint"]:
-            raise DramaError(
-                f"{folder}: the model {model or about['model']} is another one than that which encoded these "
-                "documents, or has changed since",
-                hint="run `drama encode` and `drama index` again",
-            )
-        return cls(folder, encoder, about, KINDS[about["kind"]].open(folder))
+        opened = cls(folder, model, about, KINDS[about["kind"]].open(folder))
+        if dense:
+            opened._encoder  # noqa: B018
+        return opened
 
     def __len__(self) -> int:
         return len(self._vectors)
+
+    @cached_property
+    def _encoder(self) -> QueryEncoder | Encoder:
+        """The model, opened when vectors are first asked for."""
+        name = self._model or _model_of(self._folder, self._about)
+        sums = Path(name) / SUMS
+        known = self._about.get("model_sums")
+        if known is not None and sums.is_file() and checksum(sums) == known:
+            light = QueryEncoder.open(Path(name), self._about["max_length"])
+            if light is not None:
+                return light
+        encoder = load_encoder(name, self._about["max_length"])
+        if encoder.fingerprint != self._about["fingerprint"]:
+            raise DramaError(
+                f"{self._folder}: the model {name} is another one than that which encoded these documents, "
+                "or has changed since",
+                hint="run `drama encode` and `drama index` again",
+            )
+        return encoder
 
     def search(self, query: str, k: int = 10, mode: str | None = None) -> list[Found]:
         """The k best documents, best first; one cut into chunks counts by its best chunk (MaxP, Dai and
@@ -154,34 +182,34 @@ class Index:
         mode = mode or ("dense" if self._bm25 is None else "hybrid")
         if mode not in MODES:
             raise DramaError(f"no mode '{mode}'", hint=f"modes: {', '.join(MODES)}")
-        depth = k
+        vector_1D = None if mode == "bm25" else self._encoder.encode_queries([query], self._dim)
+        depth = 4 * k  # passages of some documents stand side by side
         while True:
-            hits = self._passages(query, depth, mode)
+            hits = self._passages(query, vector_1D, depth, mode)
             found = self._by_document(hits)
             if len(found) >= k or len(hits) < depth:
                 return found[:k]
             depth *= 4
 
-    def _passages(self, query: str, k: int, mode: str) -> list[Hit]:
+    def _passages(self, query: str, vector_1D: Array | None, k: int, mode: str) -> list[Hit]:
         """The k best passages."""
+        dense: list[Hit] = []
+        if vector_1D is not None:
+            (dense,) = self._vectors.search(vector_1D, k if mode == "dense" else max(k, _DEPTH))
         if mode == "dense":
-            return self._dense(query, k)
+            return dense
         if self._bm25 is None:
             raise DramaError(f"mode {mode}: the index holds no BM25", hint="make it again by `drama index`")
         (hits,) = self._bm25.search([query], k if mode == "bm25" else max(k, _DEPTH))
         if mode == "bm25":
             return hits
         (bound,) = self._bm25.bounds([query])
-        return hybrid(self._dense(query, max(k, _DEPTH)), hits, bound, self._dense_share, k)
+        return hybrid(dense, hits, bound, self._dense_share, k)
 
     def _by_document(self, hits: list[Hit]) -> list[Found]:
         """The best passage of each document among the hits."""
         found = by_document(hits, lambda i: self._documents[i].whole_id)
         return [Found(hit, self._documents[passage]) for hit, passage in found]
-
-    def _dense(self, query: str, k: int) -> list[Hit]:
-        (hits,) = self._vectors.search(self._encoder.encode_queries([query], self._dim), k)
-        return hits
 
 
 def _model_of(folder: Path, about: dict[str, Any]) -> str:

@@ -23,9 +23,8 @@ from drama.language.terms import analyse
 from drama.records import Document, Documents, Texts, corpus_language
 from drama.retriever.vectors import Array, check_dim
 from drama.search.bm25 import K1, B
+from drama.search.names import LSA_NAME
 
-LSA_NAME = "lsa"
-"""Its name among models, in settings and on the command line."""
 LSA_DIMENSIONS = 256
 """Width of the vectors, if the corpus has more documents and terms than that."""
 _ROUNDING = 1e-5

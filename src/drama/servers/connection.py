@@ -10,20 +10,18 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
-from pydantic import Field
 
 from drama.console import note
 from drama.errors import DramaError
 from drama.files.reading import parse_json
 from drama.servers.pace import Pace
 from drama.servers.reply import described_model, retry_after
-from drama.settings import Section
+from drama.servers.settings import ServerSettings
 
 T = TypeVar("T")
-NonNegative = Annotated[float, Field(ge=0)]
 _REFUSED = {400, 413, 422}
 """Status of a request that is too long, or that a filter rejects."""
 _TOO_MANY = 429
@@ -37,28 +35,6 @@ _SHOWN = 300
 """Characters of a server's words that a message repeats."""
 _NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _KEPT = "answers so far are kept: start again to resume"
-
-
-class ServerSettings(Section):
-    """How requests are sent to a server."""
-
-    concurrency: int = Field(default=8, ge=1)
-    """Requests at once."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    """None sets no limit. The server's own limit (status 429) is always found and kept to."""
-    timeout: float = Field(default=120.0, gt=0)
-    """Seconds without a byte from the server until a request counts as failed."""
-    retries: int = Field(default=5, ge=0)
-    """Retries of a request that fails at the server: a time-out, a broken connection, or status 408, 425,
-    500, 504."""
-    patience: float = Field(default=15.0, ge=0)
-    """Minutes to wait for a server that answers nothing: no connection, or status 429, 502, 503, 529. These
-    cost no retry."""
-    backoff: float = Field(default=1.0, ge=0)
-    """Seconds before the first retry, doubled each time. A longer Retry-After with status
-    429, 502, 503 or 529 is honoured."""
-    prices: tuple[NonNegative, NonNegative] | None = None
-    """Prices per million tokens of prompts and of answers, in any currency, for the figure `cost`."""
 
 
 class FailedError(Exception):

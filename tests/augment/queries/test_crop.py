@@ -10,7 +10,7 @@ from drama.augment.context import Context
 from drama.augment.queries.crop import CropSettings
 from drama.language import AT_SPACES
 from drama.records import Document
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 
 def test_thai_without_its_library_is_cropped_counted_and_reported_once(

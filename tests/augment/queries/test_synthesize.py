@@ -15,7 +15,7 @@ from drama.augment.queries import synthesize as module
 from drama.augment.queries.synthesize import _choose
 from drama.llm import cached as cached_module
 from drama.records import Document
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 
 Serving = Callable[..., AbstractContextManager[Any]]
 

@@ -15,7 +15,7 @@ from drama.augment.rerank.examples import rerank_examples
 from drama.augment.rerank.reranker import Reranked
 from drama.errors import DramaError
 from drama.records import Document, Hit, Passages, read_examples, write_passages
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.workspace import VectorReader
 
 

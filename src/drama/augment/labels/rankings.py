@@ -17,7 +17,7 @@ from drama.console import note, track, warn
 from drama.records import Documents, Hit
 from drama.retriever import Blocks
 from drama.search import BM25, BM25_NAME, exact_search, fuse
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.workers import Make, RaySettings, work_through
 
 _QUERIES = 65536

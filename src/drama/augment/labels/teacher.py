@@ -18,7 +18,7 @@ from drama.records import Documents, Texts
 from drama.retriever import Blocks, EmbeddingStore, Encoder, RayEncoding, load_encoder
 from drama.search import LSA, LSA_NAME
 from drama.servers import is_server
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.workers import RaySettings
 from drama.workspace import write_vectors
 

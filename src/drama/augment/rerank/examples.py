@@ -13,7 +13,7 @@ from drama.augment.rerank.settings import RerankSettings
 from drama.language import cut_words
 from drama.llm import AnswerCache
 from drama.records import Documents, Example, Hit
-from drama.servers.connection import ServerSettings
+from drama.servers.settings import ServerSettings
 from drama.workers import RaySettings
 
 ASKED = "rerank, LLM"
