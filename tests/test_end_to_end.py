@@ -99,7 +99,7 @@ def test_a_change_redoes_only_what_reads_it(ran: Path, run_drama: RunDrama) -> N
     done = run_drama("run", ran / "recipe.yaml", "--set", "evaluate.dims=[]", "--set", "search.k=1")
     assert done.code == 0, done.stderr
     skipped = {line.split(":")[0] for line in done.stderr.splitlines() if "unchanged, skipped" in line}
-    assert skipped == {"corpus", "prune", "augment", "train", "index"}
+    assert skipped == {"corpus", "prune", "augment", "pseudo", "train", "index"}
     (example,) = json.loads((ran / "out/search/examples.json").read_text())
     assert len(example["hits"]) == 1
 
