@@ -36,4 +36,4 @@ def test_every_stage_states_its_revision() -> None:
         assert type(values[0]) is int, file
         assert values[0] >= 1, file
         stages += 1
-    assert stages == 10  # corpus, prune, augment, preferences, pseudo, train, evaluate, index, quality, search
+    assert stages == 10  # with preferences, pseudo and quality

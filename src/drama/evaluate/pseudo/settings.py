@@ -18,7 +18,7 @@ class QualitySettings(Section):
     """Pseudo-queries of each kind; 0: no figures."""
     passages: int = Field(default=4000, ge=100)
     """Passages among which they are searched: a sample, where the corpus has more."""
-    kinds: list[Kind] = list(KINDS)
-    """`question`: asked by an LLM (`augment.synthesize`); `title`: a document's title; `heading`: a
-    section's; `sentence`: a sentence, for the rest of its document. What is asked is taken out of the
-    document."""
+    kinds: list[Kind] = ["title", "sentence"]
+    """`title`: a document's title; `sentence`: a sentence, for the rest of its document; and two that were not
+    compared with judgments, `heading`: a section's, `question`: asked by an LLM (`augment.synthesize`). What
+    is asked is taken out of the document."""
