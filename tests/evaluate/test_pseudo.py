@@ -9,6 +9,7 @@ import pytest
 from drama.evaluate import EvaluateSettings
 from drama.evaluate.pseudo import QualitySettings, make_collection, measure_quality
 from drama.evaluate.pseudo.queries import pseudo_query
+from drama.evaluate.pseudo.settings import KINDS
 from drama.evaluate.pseudo.verdict import compare, verdict
 from drama.records import (
     Collection,
@@ -105,7 +106,7 @@ def test_a_collection_of_all_kinds(tmp_path: Path) -> None:
     asked = [Example(str(n), f"Why {n}?", [f"d{n}"], [], [], [], "qgen", origin=f"d{n}") for n in range(40)]
     write_examples(tmp_path / "examples.parquet", asked)
     made = make_collection(
-        QualitySettings(queries=25, passages=130),
+        QualitySettings(queries=25, passages=130, kinds=[*KINDS]),
         passages,
         tmp_path / "out",
         1,
@@ -131,7 +132,7 @@ def test_a_collection_of_all_kinds(tmp_path: Path) -> None:
 
 def test_the_run_says_what_to_use(tiny_llm: Path, tmp_path: Path) -> None:
     passages = corpus(tmp_path)
-    make_collection(QualitySettings(queries=30), passages, tmp_path / "pseudo")
+    make_collection(QualitySettings(queries=30, kinds=[*KINDS]), passages, tmp_path / "pseudo")
     model = tmp_path / "model"
     Retriever.from_llm(tiny_llm, RetrieverSettings(max_length=64)).save(model)
     encode_for_index(model, corpus_documents(passages), tmp_path / "index")
@@ -142,7 +143,9 @@ def test_the_run_says_what_to_use(tiny_llm: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     systems = EvaluateSettings.parse(section, "quality")
     places = (tmp_path / "pseudo", tmp_path / "index", tmp_path / "out", model)
-    measure_quality(QualitySettings(queries=30), systems, *places, labels={str(model): "student"})
+    measure_quality(
+        QualitySettings(queries=30, kinds=[*KINDS]), systems, *places, labels={str(model): "student"}
+    )
     found = json.loads((tmp_path / "out/quality.json").read_text())
     assert found["queries"] == {"title": 30, "heading": 30, "sentence": 30}
     rows = {row["model"]: row for row in found["rows"]}

@@ -20,5 +20,5 @@ class QualitySettings(Section):
     """Passages among which they are searched: a sample, where the corpus has more."""
     kinds: list[Kind] = ["title", "sentence"]
     """`title`: a document's title; `sentence`: a sentence, for the rest of its document; and two that were not
-    compared with judgments, `heading`: a section's, `question`: asked by an LLM (`augment.synthesize`). What
-    is asked is taken out of the document."""
+    compared with judgments, `heading`: a section's, and `question`: asked by an LLM (`augment.synthesize`).
+    What is asked is taken out of the document."""
