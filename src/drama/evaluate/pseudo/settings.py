@@ -19,6 +19,6 @@ class QualitySettings(Section):
     passages: int = Field(default=4000, ge=100)
     """Passages among which they are searched: a sample, where the corpus has more."""
     kinds: list[Kind] = ["title", "sentence"]
-    """`title`: a document's title; `sentence`: a sentence, for the rest of its document; and two that were not
-    compared with judgments, `heading`: a section's, and `question`: asked by an LLM (`augment.synthesize`).
-    What is asked is taken out of the document."""
+    """`title`: a document's title; `sentence`: a sentence, for the rest of its document; and two that were
+    not compared with judgments, `heading`: a section's, and `question`: asked by an LLM
+    (`augment.synthesize`). What is asked is taken out of the document."""
