@@ -10,6 +10,7 @@ from drama.corpus.passages.settings import ChunkSettings, tokenizer_in
 from drama.errors import DramaError, FileError
 from drama.evaluate import EvaluateSettings
 from drama.evaluate.pseudo import make_collection, measure_quality
+from drama.evaluate.pseudo.collection import HELD_OUT
 from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
 from drama.recipe.changes import say_what_changes
@@ -88,7 +89,7 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     judged = _judged(recipe, folder)
     _warn_of_leaks(recipe, judged, examples)
     pseudo = _pseudo_queries(recipe, passages, examples, folder / "pseudo")
-    held_out = pseudo / "queries.jsonl" if pseudo is not None and examples is not None else None
+    held_out = pseudo / HELD_OUT if pseudo is not None and examples is not None else None
     start = folder / "prune" / "model"
     train.train(recipe.train, start, passages, examples, folder / "train", recipe.seed, teacher, held_out)
     if judged:

@@ -15,7 +15,8 @@ from pydantic import Field
 
 from drama.console import warn
 from drama.errors import DramaError, FileError
-from drama.records import Example, read_examples, read_judged, read_queries
+from drama.files import read_json
+from drama.records import Example, read_examples, read_judged
 from drama.settings import Section
 from drama.workspace import StageRun
 
@@ -40,10 +41,17 @@ def training_examples(
     share: float,
     seed: int,
     run: StageRun,
-    asked_later: Path | None = None,
+    held_out: Path | None = None,
 ) -> tuple[list[Example], list[Example]]:
-    """The examples to train on and those of a share of the queries, held out; the run counts both. Those with
-    a query of `asked_later` (`queries.jsonl`) are neither.
+    """The examples to train on and those of a share of the queries; the run counts both.
+
+    Args:
+        path: the examples, Parquet.
+        leaks: judged collections whose queries are not trained on.
+        share: of the queries, for validation.
+        seed: of the split.
+        run: counts.
+        held_out: see `without_held_out`.
 
     Raises:
         FileError: fewer than 2 examples are left to train on, or the file or a judged collection is broken.
@@ -56,10 +64,10 @@ def training_examples(
         run.count(f"examples: {example.kind}" if usable else "examples: no positive, left out")
         if usable:
             rows.append(example)
-    if asked_later is not None:
-        out = {id(example) for example in leaked(rows, (q.text for q in read_queries(asked_later)))}
-        rows = [example for example in rows if id(example) not in out]
-        run.count("examples: asked later, left out", len(out))
+    if held_out is not None:
+        left = without_held_out(rows, held_out)
+        run.count("examples: of a document that is asked for later, left out", len(rows) - len(left))
+        rows = left
     if leaks is not None:
         rows = without_leaks(rows, leaks, run)
     if share > 0:
@@ -103,6 +111,19 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
     for example, key in zip(examples, keys, strict=True):
         parts[key in held].append(example)
     return parts
+
+
+def without_held_out(examples: Sequence[Example], held_out: Path) -> list[Example]:
+    """The examples without those that ask a held-out query, or were made of a held-out passage.
+
+    Args:
+        examples: rows.
+        held_out: JSON with `queries` (texts) and `passages` (ids), as `drama.evaluate.pseudo` writes it.
+    """
+    found = read_json(held_out)
+    passages = {*found["passages"]}
+    asked = {id(example) for example in leaked(examples, found["queries"])}
+    return [e for e in examples if e.origin not in passages and id(e) not in asked]
 
 
 def without_leaks(examples: list[Example], settings: LeakSettings, run: StageRun) -> list[Example]:

@@ -60,7 +60,7 @@ def train(
         seed: for batches and draws.
         teacher: folder with the labelling model's `queries/` and `documents/` vectors, for distillation and
             `static`.
-        held_out: `queries.jsonl` of queries that are asked later: examples with them are left out.
+        held_out: queries that are asked later, and passages whose examples are left out (JSON).
 
     Raises:
         DramaError: settings, inputs or processes that do not fit each other, or a loss that is not finite.

@@ -9,6 +9,7 @@ from pathlib import Path
 from drama.console import note
 from drama.evaluate.pseudo.queries import Pseudo, pseudo_query
 from drama.evaluate.pseudo.settings import KINDS, QualitySettings
+from drama.files import write_json
 from drama.records import (
     Document,
     Passages,
@@ -20,11 +21,16 @@ from drama.records import (
 )
 from drama.workspace import Manifest, open_stage
 
-REVISION = 1
+REVISION = 2
 """Raised when the same inputs and settings give other results."""
 FEWEST = 20
 """Queries of a kind below which nothing is said about it."""
+HELD_OUT = "held-out.json"
+"""The queries, and the passages of the documents that gave them: what may not be trained on."""
 _QUESTION = "qgen"
+_SHARE = 0.1
+"""Of the documents: so many at most give queries where examples are made from them too, and are lost to
+them."""
 _MADE = "pseudo-queries: {}"
 
 
@@ -54,14 +60,16 @@ def make_collection(
             questions = {e.origin: e.query for e in read_examples(examples) if e.kind == _QUESTION}
         documents = list(_drawn(Passages(passages), settings.passages, rng))
         queries: list[Query] = []
+        origins: list[str] = []
         qrels: dict[str, dict[str, int]] = {}
         untouched = rng.sample(range(len(documents)), len(documents))
+        most = len(documents) if examples is None else int(_SHARE * len(documents))
         for kind in (kind for kind in KINDS if kind in settings.kinds):
             found: list[tuple[int, Pseudo]] = []
             left: list[int] = []
             for row in untouched:
                 made = None
-                if len(found) < settings.queries:
+                if len(found) < min(settings.queries, most - len(queries)):
                     made = pseudo_query(kind, documents[row], questions, rng)
                 if made is None:
                     left.append(row)
@@ -70,6 +78,7 @@ def make_collection(
             if len(found) < FEWEST:
                 continue
             untouched = left
+            origins += [p.id for row, _ in found for p in documents[row]]
             for row, query in found:
                 identity = documents[row][0].whole_id
                 queries.append(Query(f"{kind}-{len(queries)}", query.text, documents[row][0].lang))
@@ -79,6 +88,7 @@ def make_collection(
         write_documents_jsonl(out / "corpus.jsonl", (p for pieces in documents for p in pieces))
         write_queries(out / "queries.jsonl", queries)
         write_qrels(out / "qrels" / "test.tsv", qrels)
+        write_json(out / HELD_OUT, {"queries": [q.text for q in queries], "passages": origins})
         run.figures["queries"] = len(queries)
         run.figures["passages"] = sum(map(len, documents))
         if not queries:
