@@ -16,6 +16,7 @@ from drama.records import (
     Document,
     Example,
     read_documents_jsonl,
+    read_passages,
     read_qrels,
     read_queries,
     write_examples,
@@ -23,6 +24,7 @@ from drama.records import (
 )
 from drama.retriever import Retriever, RetrieverSettings
 from drama.search import build_index, encode_for_index
+from drama.train.examples import without_held_out
 
 WORDS = [
     "wing",
@@ -51,15 +53,15 @@ def document(number: int, title: str = "", heading: str = "") -> Document:
     return Document(f"d{number}", title, "\n\n".join(filter(None, parts)), "en")
 
 
-def corpus(path: Path) -> Path:
+def corpus(path: Path, size: int = 120) -> Path:
     rows = [
-        document(n, f"All about number {n}" if n % 3 else "a.txt", f"Part of {n} more") for n in range(120)
+        document(n, f"All about number {n}" if n % 3 else "a.txt", f"Part of {n} more") for n in range(size)
     ]
     chunks = [
         d._replace(
             id=f"{d.id}#{i}", title=f"{d.title} > Part of {n} more" if i == 2 else d.title, chunk_of=d.id
         )
-        for n in range(120, 140)
+        for n in range(size, size + 20)
         for d in [document(n, f"All about number {n}", f"Part of {n} more")]
         for i in (1, 2)
     ]
@@ -102,25 +104,20 @@ def test_a_sentence_is_found_over_line_breaks_and_in_all_passages() -> None:
 
 
 def test_a_collection_of_all_kinds(tmp_path: Path) -> None:
-    passages = corpus(tmp_path)
-    asked = [Example(str(n), f"Why {n}?", [f"d{n}"], [], [], [], "qgen", origin=f"d{n}") for n in range(40)]
+    passages = corpus(tmp_path, 1100)
+    asked = [Example(str(n), f"Why {n}?", [f"d{n}"], [], [], [], "qgen", origin=f"d{n}") for n in range(400)]
     write_examples(tmp_path / "examples.parquet", asked)
-    made = make_collection(
-        QualitySettings(queries=25, passages=130, kinds=[*KINDS]),
-        passages,
-        tmp_path / "out",
-        1,
-        tmp_path / "examples.parquet",
-    )
+    settings = QualitySettings(queries=25, passages=1150, kinds=[*KINDS])
+    made = make_collection(settings, passages, tmp_path / "out", 1, tmp_path / "examples.parquet")
     assert made.figures["queries"] == 100
-    queries, qrels = (
-        list(read_queries(tmp_path / "out/queries.jsonl")),
-        read_qrels(tmp_path / "out/qrels/test.tsv"),
-    )
+    queries = list(read_queries(tmp_path / "out/queries.jsonl"))
+    qrels = read_qrels(tmp_path / "out/qrels/test.tsv")
     assert len({i for grades in qrels.values() for i in grades}) == 100  # a document gives one
     left = list(read_documents_jsonl(tmp_path / "out/corpus.jsonl"))
-    assert len(left) == made.figures["passages"] <= 130
-    full = {d: " ".join(p.full_text for p in left if p.whole_id == d) for d in {p.whole_id for p in left}}
+    assert len(left) == made.figures["passages"] <= 1150
+    full: dict[str, str] = {}
+    for p in left:
+        full[p.whole_id] = full.get(p.whole_id, "") + " " + p.full_text
     for query in queries:
         (relevant,) = qrels[query.id]
         assert query.text not in full[relevant]
@@ -128,6 +125,28 @@ def test_a_collection_of_all_kinds(tmp_path: Path) -> None:
     assert not collection.not_in_corpus  # judged are documents, which are there in passages
     few = make_collection(QualitySettings(queries=10), passages, tmp_path / "few")
     assert few.figures["queries"] == 0  # a kind with fewer than 20 says nothing
+    examples = tmp_path / "examples.parquet"
+    small = make_collection(settings, corpus(tmp_path / "small"), tmp_path / "none", 1, examples)
+    assert small.figures["queries"] == 0  # a tenth of its documents is too few to take from training
+
+
+def test_no_example_of_a_document_that_is_asked_for_is_trained_on(tmp_path: Path) -> None:
+    passages = corpus(tmp_path, 400)
+    examples = [
+        Example(f"{p.id}-{kind}", f"{kind} {p.id}", [p.id], [], [], [], "sent", origin=p.id)
+        for p in corpus_documents(passages)
+        for kind in ("first", "second")
+    ]
+    write_examples(tmp_path / "examples.parquet", examples)
+    make_collection(QualitySettings(), passages, tmp_path / "out", 1, tmp_path / "examples.parquet")
+    relevant = {i for grades in read_qrels(tmp_path / "out/qrels/test.tsv").values() for i in grades}
+    assert 20 <= len(relevant) <= 42
+    trained = without_held_out(examples, tmp_path / "out/held-out.json")
+    documents = {p.id: p.whole_id for p in corpus_documents(passages)}
+    assert {documents[e.origin] for e in trained} == {*documents.values()} - relevant
+    (query, *_) = read_queries(tmp_path / "out/queries.jsonl")
+    same = examples[0]._replace(query=query.text.upper(), origin="")
+    assert without_held_out([same], tmp_path / "out/held-out.json") == []
 
 
 def test_the_run_says_what_to_use(tiny_llm: Path, tmp_path: Path) -> None:
@@ -156,8 +175,6 @@ def test_the_run_says_what_to_use(tiny_llm: Path, tmp_path: Path) -> None:
 
 
 def corpus_documents(passages: Path) -> list[Document]:
-    from drama.records import read_passages
-
     return list(read_passages(passages))
 
 

@@ -29,8 +29,7 @@ HELD_OUT = "held-out.json"
 """The queries, and the passages of the documents that gave them: what may not be trained on."""
 _QUESTION = "qgen"
 _SHARE = 0.1
-"""Of the documents: so many at most give queries where examples are made from them too, and are lost to
-them."""
+"""Of the documents, at most, that give queries where examples are made of them too: these are lost."""
 _MADE = "pseudo-queries: {}"
 
 
@@ -41,7 +40,8 @@ def make_collection(
 
     A document gives one query at most, and its passages are written without it. Documents are drawn by the
     seed; all passages of those drawn are in the collection. Of a kind with fewer than 20 queries there are
-    none.
+    none. Where examples are made of the corpus, a tenth of the documents give queries at most:
+    `out/held-out.json` names these, and none of their examples are trained on.
 
     Args:
         settings: the recipe's `quality` section.
