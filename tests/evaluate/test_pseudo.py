@@ -194,6 +194,12 @@ def said(**means: float) -> str:
     return verdict(compare(values, ["student"], 0), "student", COST)[0]
 
 
+def test_a_student_that_was_trained_on_such_queries_is_said_to_be_favoured() -> None:
+    compared = compare({"bm25": {"title-1": 0.5}, "student": {"title-1": 0.6}}, ["student"], 0)
+    assert "favours it" in verdict(compared, "student", COST, trained=True)[-1]
+    assert "favours it" not in verdict(compared, "student", COST)[-1]
+
+
 def test_words_follow_the_figures() -> None:
     better = said(bm25=0.5, minilm=0.55, student=0.6, student_plus=0.7)
     assert better.startswith("Use hybrid search, the default of `drama search`: nDCG@10 0.6")

@@ -184,6 +184,7 @@ def _measure_quality(recipe: Recipe, pseudo: Path, folder: Path, store: Path) ->
         recipe.seed,
         store,
         {str(student): "student"},
+        recipe.train.steps > 0,
     )
 
 

@@ -33,6 +33,7 @@ def measure_quality(
     seed: int = 0,
     store: Path | None = None,
     labels: Mapping[str, str] | None = None,
+    trained: bool = False,
 ) -> Manifest:
     """Measure the systems on a collection of pseudo-queries; `out/quality.json` has a row for each and the
     verdict.
@@ -47,6 +48,7 @@ def measure_quality(
         seed: of the tests.
         store: folder of an embedding store.
         labels: model → its name in the table.
+        trained: the student was trained on queries made of the corpus.
     """
     folders = resolve_local(systems.needs().models)
     inputs = {"collection": collection} | {f"model {name}": f for name, f in folders.items()}
@@ -63,7 +65,7 @@ def measure_quality(
         own = (labels or {}).get(str(student), str(student))
         compared = compare(values, [own], seed)
         cost = _cost(student, index, judged.queries, rows, own)
-        lines = verdict(compared, own, cost)
+        lines = verdict(compared, own, cost, trained)
         result = {
             "verdict": lines,
             "rows": [

@@ -106,13 +106,14 @@ def _interval(
     return round(mean, 4), round(float(low), 4), round(float(high), 4)
 
 
-def verdict(compared: Compared, student: str, cost: Mapping[str, float]) -> list[str]:
+def verdict(compared: Compared, student: str, cost: Mapping[str, float], trained: bool = False) -> list[str]:
     """What to use, in a few lines.
 
     Args:
         compared: all systems.
         student: the name of the run's model.
         cost: see `drama.evaluate.pseudo.stage`.
+        trained: the student was trained on queries made of the corpus.
     """
     own = [system for system in compared.mean if system.startswith(student)]
     fused = [system for system in own if system.endswith(FUSED)]
@@ -130,9 +131,12 @@ def verdict(compared: Compared, student: str, cost: Mapping[str, float]) -> list
         f"takes {cost['ms a search']:.0f} ms."
     )
     made = ", ".join(f"{n} {kind}s" for kind, n in compared.queries.items())
+    favoured = ""
+    if trained:
+        favoured = "The student was trained on such queries of other documents, which favours it. "
     lines.append(
-        f"By pseudo-queries made from your corpus ({made}), none of them trained on. They order systems; "
-        "their absolute figures are not those of real questions (docs/quality.md)."
+        f"By pseudo-queries made from your corpus ({made}), none of them trained on. {favoured}They order "
+        "systems; their absolute figures are not those of real questions (docs/quality.md)."
     )
     return lines
 
