@@ -5,6 +5,7 @@ anybody's: what would control a terminal is shown, not sent.
 """
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -14,6 +15,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 console = Console(stderr=True, highlight=False, emoji=False)
 
+_EVERY = 30.0
+"""Seconds between two lines about a long task, where there is no terminal."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line feed, separators, changes of the writing direction, half characters."""
 
@@ -67,7 +71,7 @@ class Bar(Protocol):
 def progress(title: str, total: float | None) -> Iterator[Bar]:
     """A progress bar with elapsed and remaining time.
 
-    If stderr is not a terminal (CI, a log file), a line at the end takes its place.
+    If stderr is not a terminal (CI, a log file), a line every half minute and one at the end take its place.
     """
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -84,15 +88,42 @@ def progress(title: str, total: float | None) -> Iterator[Bar]:
     task = bar.add_task(one_line(title), total=total, text="")
 
     class _Bar:
+        def __init__(self) -> None:
+            self._said = time.monotonic()
+
         def advance(self, n: float = 1, text: str | None = None) -> None:
             bar.advance(task, n)
             if text is not None:
                 bar.update(task, text=text)
+            if not console.is_terminal and time.monotonic() - self._said >= _EVERY:
+                self._said = time.monotonic()
+                note(_line(title, bar.tasks[0]))
 
     with bar:
         yield _Bar()
     done = bar.tasks[0]
     note(f"{title}: {int(done.completed)} in {done.elapsed or 0:.1f} s {done.fields['text']}".rstrip())
+
+
+def _line(title: str, task: Task) -> str:
+    """How far a task is, and how much time is left at the average speed so far."""
+    done, took = task.completed, task.elapsed or 0.0
+    of, left = "", ""
+    if task.total:
+        of = f" of {int(task.total):,}"
+        left = f", {_duration(took / done * (task.total - done))} left" if done else ""
+    return f"{title}: {int(done):,}{of} in {_duration(took)}{left} {task.fields['text']}".rstrip()
+
+
+def _duration(seconds: float) -> str:
+    """Seconds up to two minutes, then minutes, then hours.
+
+    >>> _duration(90), _duration(600), _duration(9000)
+    ('90 s', '10 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def track(items: Iterable[T], title: str, total: int | None = None) -> Iterator[T]:

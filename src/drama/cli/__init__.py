@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from drama.compute.threads import choose_threads
 from drama.errors import DramaError
 from drama.files import write_error
 from drama.files.reading import is_text, legible
@@ -18,9 +19,13 @@ from drama.models.library_warnings import listen
 
 _COMMANDS = (
     "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
-    "index", "search", "report", "update", "runs", "clean",
+    "index", "search", "report", "judge", "update", "runs", "clean",
 )  # fmt: skip
 """Each is the function of that name in the module of that name; `--help` lists them in this order."""
+_COMPUTING = {
+    "run", "prune", "augment", "teach", "train", "replay", "evaluate", "encode", "update", "bench",
+}  # fmt: skip
+"""Commands that keep all cores busy for long."""
 _DEBUG = "--debug"
 _STOPPED = 130
 _TERMINATED = 143
@@ -100,6 +105,8 @@ def main() -> None:
     try:
         with _ended_by_sigterm():
             _check_arguments(sys.argv[1:])
+            if _COMPUTING & {*sys.argv[1:2]} and "--help" not in sys.argv:
+                choose_threads()
             _app()()
     except (KeyboardInterrupt, SystemExit) as stop:  # typer turns the first into the second, silently
         code = stop.code if isinstance(stop, SystemExit) else _STOPPED

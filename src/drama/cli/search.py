@@ -1,9 +1,13 @@
 """`drama search`: search an index."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from drama.search import Found
+    from drama.search.snippet import Snippet
 
 
 def search(
@@ -21,17 +25,31 @@ def search(
     """Search an index and show the best documents."""
     import json as json_module
 
-    from drama.console import one_line
     from drama.search import Index
+    from drama.search.snippet import snippet
 
     found = Index.open(index, model, dense=mode != "bm25").search(query, k, mode)
     if json:
         rows = [
             {**f.hit._asdict(), "passage": f.document.id, "title": f.document.title, "text": f.document.text}
+            | {"snippet": snippet(f.document, query)._asdict()}
             for f in found
         ]
         typer.echo(json_module.dumps({"query": query, "hits": rows}, ensure_ascii=False))
         return
     for f in found:
-        typer.echo(f"{f.hit.rank:3}  {f.hit.score:.4f}  {one_line(f.hit.document_id)}")
-        typer.echo(f"     {one_line(f.document.full_text[:200])}")
+        _show(f, snippet(f.document, query))
+
+
+def _show(found: "Found", part: "Snippet") -> None:
+    """A hit: rank, score and document; the passage's title; the part of it, with the query's words marked."""
+    from drama.console import one_line, printable
+
+    typer.echo(f"{found.hit.rank:3}  {found.hit.score:.4f}  {one_line(found.hit.document_id)}")
+    if title := one_line(found.document.title):
+        typer.secho(f"     {title}", underline=True)
+    pieces = [
+        typer.style(printable(text), bold=True, fg="green") if marked else printable(text)
+        for text, marked in part.parts()
+    ]
+    typer.echo(f"     {''.join(pieces)}")

@@ -8,6 +8,7 @@ words are stemmed. In English, Lucene's stop words are dropped and words of one 
 """
 
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -62,6 +63,31 @@ def analyse(text: str, lang: str) -> list[str]:
         terms = [t for t in terms if t not in stop]
     stemmer = _stemmer(lang)
     return terms if stemmer is None else list(stemmer.stemWords(terms))
+
+
+def places(text: str, terms: Collection[str], lang: str) -> list[tuple[int, int]]:
+    """Where words of a text have one of these terms, as (start, end), in order and without overlaps.
+
+    >>> places("The wing, and wings.", analyse("Wings", "en"), "en")
+    [(4, 8), (14, 19)]
+    >>> places("私は東京都へ", analyse("東京都", "ja"), "ja")
+    [(2, 5)]
+    """
+    found: list[tuple[int, int]] = []
+    for word in _WORD.finditer(text):
+        start, end = word.span()
+        if not _IN_BIGRAMS.match(word[0]) or end - start == 1:
+            pieces = [(start, end)]
+        else:
+            pieces = [(i, i + 2) for i in range(start, end - 1)]
+        for left, right in pieces:
+            if not any(term in terms for term in analyse(text[left:right], lang)):
+                continue
+            if found and left < found[-1][1]:
+                found[-1] = found[-1][0], right
+            else:
+                found.append((left, right))
+    return found
 
 
 @lru_cache

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from drama.console import track
 from drama.prune.families import Family
 
 
@@ -66,7 +67,7 @@ def measure(family: Family, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
         hooks.append(layer.mlp.down_proj.register_forward_pre_hook(partial(on_neurons, n)))
         hooks.append(layer.register_forward_hook(partial(on_layer, n)))
     try:
-        for tokens_BL, mask in batches:
+        for tokens_BL, mask in track(batches, "prune: scoring, batches of texts"):
             mask_BL = mask.to(device)
             texts += len(tokens_BL)
             family.model.model(input_ids=tokens_BL.to(device), attention_mask=mask_BL, use_cache=False)

@@ -1,11 +1,13 @@
-"""Plots as inline SVG."""
+"""Plots as HTML figures: a caption, and inline SVG whose texts the page's colours reach."""
 
+import html
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,6 +15,8 @@ from drama.records.measures import MAIN_MEASURE
 from drama.report.tables import short_name
 
 _COLOUR = "#2a6f97"
+_WIDE, _SMALL = 4.6, 3.0
+"""Inches: on a phone each is a line of its own, and its letters keep their size."""
 _SMOOTHED = 20
 Event = dict[str, Any]
 
@@ -20,13 +24,13 @@ Event = dict[str, Any]
 def bars(results: Sequence[dict[str, Any]], collection: str) -> str:
     """The main measure of every row of a collection."""
     rows = [r for r in results if r["collection"] == collection]
-    figure, axis = _figure(f"{MAIN_MEASURE} on {collection}", height=0.36 * len(rows) + 0.9)
+    figure, axis = _figure(height=0.3 * len(rows) + 0.6)
     drawn = axis.barh(range(len(rows)), [r["metrics"][MAIN_MEASURE] for r in rows], color=_COLOUR)
     axis.set_yticks(range(len(rows)), [_label(row) for row in rows], parse_math=False)
     axis.bar_label(drawn, fmt="%.3f", padding=3)
     axis.invert_yaxis()
-    axis.set_xlim(0, 1.1)  # room for the label of a full bar
-    return _svg(figure)
+    axis.set_xlim(0, 1.2)  # room for the label of a full bar
+    return _html(figure, f"{MAIN_MEASURE} on {collection}")
 
 
 def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
@@ -38,23 +42,22 @@ def widths(results: Sequence[dict[str, Any]], collection: str) -> str | None:
     several = {m: sorted(points) for m, points in by_model.items() if len(points) > 1}
     if not several:
         return None
-    figure, axis = _figure(f"truncated and renormalised, {collection}", "dimensions", MAIN_MEASURE)
+    figure, axis = _figure("dimensions", MAIN_MEASURE)
     lines = [axis.plot(*zip(*points, strict=True), marker="o")[0] for points in several.values()]
     axis.set_xticks(sorted({dim for points in several.values() for dim, _ in points}))
     _legend(axis, map(short_name, several), lines)
-    return _svg(figure)
+    return _html(figure, f"truncated and renormalised, {collection}")
 
 
 def loss_curve(events: Sequence[Event], stage: str) -> str:
     """Loss by step, with a running mean."""
     points = _points(events, lambda event: float(event["loss"]))
     steps, losses = [step for step, _ in points], [loss for _, loss in points]
-    title = f"{stage} (running mean over {_SMOOTHED} steps)"
-    figure, axis = _figure(title, "step", "loss", height=2.8)
+    figure, axis = _figure("step", "loss", height=2.8)
     axis.plot(steps, losses, color=_COLOUR, alpha=0.3)
     mean = [sum(losses[max(0, i - _SMOOTHED) : i]) / min(i, _SMOOTHED) for i in range(1, len(losses) + 1)]
     axis.plot(steps, mean, color=_COLOUR)
-    return _svg(figure)
+    return _html(figure, f"{stage} (running mean over {_SMOOTHED} steps)")
 
 
 _CURVES: dict[str, Callable[[Event], float]] = {
@@ -68,23 +71,21 @@ _CURVES: dict[str, Callable[[Event], float]] = {
 _MEASURED = {"held_out": "held out", "judged": "judged"}
 
 
-def small_curves(events: Sequence[Event], stage: str) -> str | None:
-    """Everything else that the events record, a small plot each; None if they record nothing."""
+def small_curves(events: Sequence[Event], stage: str) -> list[str]:
+    """Everything else that the events record, a small plot each."""
     lines = {title: _points(events, value) for title, value in _CURVES.items()}
     for part, title in _MEASURED.items():
         measured = [(event["step"], event[part]) for event in events if part in event]
         for name in measured[0][1] if measured else ():
             lines[f"{title}: {name}"] = [(step, values[name]) for step, values in measured]
     drawn = {title: points for title, points in lines.items() if points}
-    if not drawn:
-        return None
-    figure, axes = _grid(f"{stage}, by step", len(drawn), columns=3, height=1.9)
-    for axis, (title, points) in zip(axes, drawn.items(), strict=True):
+    found = []
+    for title, points in drawn.items():
+        figure, axis = _figure("step", " ", height=1.9, width=_SMALL)
         axis.plot(*zip(*points, strict=True), color=_COLOUR, lw=1, marker="." if ":" in title else None)
-        axis.set_title(title, fontsize=9, parse_math=False)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axis.grid(alpha=0.3)
-    return _svg(figure)
+        found.append(_html(figure, f"{stage}: {title}"))
+    return found
 
 
 def _points(events: Sequence[Event], value: Callable[[Event], float]) -> list[tuple[int, float]]:
@@ -98,14 +99,14 @@ def _points(events: Sequence[Event], value: Callable[[Event], float]) -> list[tu
 
 def histogram(counted: dict[str, Any], title: str) -> str:
     """Share of each name's values by bin; names may hold very different numbers of them."""
-    figure, axis = _figure(title, y="share")
+    figure, axis = _figure(y="share")
     names = []
     for name, counts in counted["counts"].items():
         total = sum(counts)
         names.append(f"{name} ({total:,})")
         axis.stairs([n / total for n in counts], counted["edges"], linewidth=1.5)
     _legend(axis, names)
-    return _svg(figure)
+    return _html(figure, title)
 
 
 def pruning_curves(events: Sequence[Event]) -> list[str]:
@@ -132,7 +133,7 @@ def _curves(
 ) -> str:
     """One line for each name, over the steps; gaps where a round does not have it."""
     steps = [e["step"] for e in events]
-    figure, axis = _figure(title, "step")
+    figure, axis = _figure("step")
     lines = []
     names = list(dict.fromkeys(name for values in solid for name in values))
     for name in names:
@@ -141,46 +142,34 @@ def _curves(
             own = [values.get(name, math.nan) for values in dashed]
             axis.plot(steps, own, color=lines[-1].get_color(), linestyle="--", alpha=0.6)
     _legend(axis, names, lines, ncols=2)
-    return _svg(figure)
+    return _html(figure, title)
 
 
-def heat_maps(maps: Sequence[dict[str, Any]], title: str) -> str:
-    """Values from 0 to 1 as colours, two maps in a line."""
-    figure, axes = _grid(title, len(maps), columns=2, height=2.4)
-    for axis, drawn in zip(axes, maps, strict=True):
+def heat_maps(maps: Sequence[dict[str, Any]], title: str) -> list[str]:
+    """Values from 0 to 1 as colours, a plot each."""
+    found = []
+    for drawn in maps:
+        figure, axis = _figure(drawn["columns"], drawn["rows"], height=2.4, grid=False)
         image = axis.imshow(drawn["values"], aspect="auto", interpolation="nearest", vmin=0, vmax=1)
-        axis.set_title(drawn["title"], fontsize=9, parse_math=False)
-        axis.set_xlabel(drawn["columns"], fontsize=8, parse_math=False)
-        axis.set_ylabel(drawn["rows"], fontsize=8, parse_math=False)
         figure.colorbar(image, ax=axis)
-    return _svg(figure)
+        found.append(_html(figure, f"{title}: {drawn['title']}"))
+    return found
 
 
-def _figure(title: str, x: str = "", y: str = "", height: float = 3) -> tuple[Figure, Any]:
-    """A figure with one plot; steps are counted in whole numbers."""
-    figure = Figure(figsize=(7, height))
+def _figure(
+    x: str = "", y: str = "", height: float = 3, width: float = _WIDE, grid: bool = True
+) -> tuple[Figure, Any]:
+    """A figure with one plot, in inches; steps are counted in whole numbers."""
+    figure = Figure(figsize=(width, height))
     axis = figure.subplots()
-    axis.set_title(title, parse_math=False)
-    axis.set_xlabel(x, parse_math=False)
-    axis.set_ylabel(y, parse_math=False)
-    if x or y:
+    axis.tick_params(labelsize=8)
+    axis.set_xlabel(x, fontsize=9, parse_math=False)
+    axis.set_ylabel(y, fontsize=9, parse_math=False)
+    if grid and (x or y):
         axis.grid(alpha=0.3)
     if x == "step":
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, axis
-
-
-def _grid(title: str, plots: int, columns: int, height: float) -> tuple[Figure, list[Any]]:
-    """A figure with several small plots; `height` is a row's."""
-    rows = -(-plots // columns)
-    figure = Figure(figsize=(9, height * rows + 0.4))
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis in axes[plots:]:
-        axis.remove()
-    for axis in axes[:plots]:
-        axis.tick_params(labelsize=7)
-    figure.suptitle(title, fontsize=10, parse_math=False)
-    return figure, axes[:plots]
 
 
 def _legend(axis: Any, names: Iterable[str], lines: Sequence[Any] | None = None, **how: Any) -> None:
@@ -195,9 +184,11 @@ def _label(row: dict[str, Any]) -> str:
     return f"{model} ({row['dim']})" if row["dim"] else model
 
 
-def _svg(figure: Figure) -> str:
+def _html(figure: Figure, title: str) -> str:
     buffer = io.StringIO()
+    figure.patch.set_alpha(0)
     figure.tight_layout()
-    figure.savefig(buffer, format="svg")
+    with rc_context({"svg.fonttype": "none"}):  # letters, not their outlines: small, and found by a search
+        figure.savefig(buffer, format="svg")
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return f"<figure><figcaption>{html.escape(title)}</figcaption>{text[text.index('<svg') :]}</figure>"

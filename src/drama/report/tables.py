@@ -25,7 +25,8 @@ def print_summary(folder: Path) -> None:
     for example in run.examples:
         out.print(Text("\nsearch: ").append(one_line(example["query"]), style="bold"))
         for hit in example["hits"]:
-            named = one_line(f"{hit['id']}: {hit['text']}"[: len(hit["id"]) + 92])
+            title = f"{hit['title']}: " if hit.get("title") else ""
+            named = one_line(f"{hit['id']}: {title}{hit['text']}"[: len(hit["id"]) + 92])
             out.print(Text(f"  {hit['rank']}. {hit['score']:.3f}  {named}"))
     if run.quality:
         print_quality(run.quality)

@@ -7,6 +7,7 @@ documents.parquet    what a hit shows
 encoded.json         written when encoding ended: model, its fingerprint, width, type, checksums
 """
 
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -143,6 +144,15 @@ class Index:
 
     def __len__(self) -> int:
         return len(self._vectors)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it holds BM25."""
+        return self._bm25 is not None
+
+    def documents(self) -> Iterator[Document]:
+        """All passages, in their order."""
+        yield from self._documents.values()
 
     @cached_property
     def _encoder(self) -> QueryEncoder | Encoder:

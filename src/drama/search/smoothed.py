@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from drama.console import track
+from drama.console import progress
 from drama.errors import check_list
 from drama.records import Documents, Hit, Texts, ranked
 from drama.search.bm25 import BM25
@@ -43,10 +43,12 @@ class SmoothedBM25:
         lsa = LSA.build(documents)
         vectors_ND = lsa.encode_documents(list(Texts(documents)))
         count = min(neighbours, len(vectors_ND) - 1)
-        starts = range(0, len(vectors_ND), _BLOCK)
-        near_NK = [
-            nearest(vectors_ND, vectors_ND[i : i + _BLOCK], i, count) for i in track(starts, "neighbours")
-        ]
+        near_NK = []
+        with progress("neighbours", len(vectors_ND)) as bar:
+            for start in range(0, len(vectors_ND), _BLOCK):
+                block_BD = vectors_ND[start : start + _BLOCK]
+                near_NK.append(nearest(vectors_ND, block_BD, start, count))
+                bar.advance(len(block_BD))
         ids = [d.id for d in documents]
         return cls(BM25.build(documents), ids, np.concatenate(near_NK), share)
 

@@ -8,11 +8,14 @@ from drama.records import read_passages
 from drama.search.encode import STORE, encode_for_index
 from drama.search.index import Index, build_index
 from drama.search.settings import IndexSettings, SearchSettings
+from drama.search.snippet import snippet
 from drama.workspace import Manifest, open_stage
 
 INDEX_REVISION = 2
-SEARCH_REVISION = 3
+SEARCH_REVISION = 4
 """Raised when the same inputs and settings give other results."""
+_SHOWN = 200
+"""Characters of a hit's text."""
 
 
 def index_corpus(
@@ -46,7 +49,8 @@ def search_examples(settings: SearchSettings, folder: Path, out: Path) -> Manife
                     "rank": hit.rank,
                     "id": hit.document_id,
                     "score": round(hit.score, 4),
-                    "text": d.full_text[:200],
+                    "title": d.title,
+                    **snippet(d, query, _SHOWN)._asdict(),
                 }
                 for hit, d in index.search(query, settings.k)
             ]

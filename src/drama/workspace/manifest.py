@@ -107,7 +107,7 @@ def versions() -> dict[str, str]:
 
 @lru_cache
 def machine() -> dict[str, Any]:
-    """The processor, its cores available to us, and the memory in GiB."""
+    """The processor, its cores available to us, how many threads compute on them, and the memory in GiB."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -119,7 +119,14 @@ def machine() -> dict[str, Any]:
     memory = None
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
         memory = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
-    return {"processor": model, "cores": cores, "memory_gib": memory, "system": platform.system()}
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return {
+        "processor": model,
+        "cores": cores,
+        "threads": int(threads) if threads.isdigit() else cores,
+        "memory_gib": memory,
+        "system": platform.system(),
+    }
 
 
 def command() -> str:

@@ -6,19 +6,20 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from drama.evaluate.pseudo.searches import good_and_bad
 from drama.evaluate.pseudo.settings import QualitySettings
-from drama.evaluate.pseudo.verdict import compare, verdict
+from drama.evaluate.pseudo.verdict import compare, searched_with, verdict
 from drama.evaluate.settings import EvaluateSettings
 from drama.evaluate.stage import Pairs
 from drama.files import write_json
 from drama.models import resolve_local
-from drama.records import Collection, Query, rank, read_trec_run
+from drama.records import Collection, Hit, Query, rank, read_trec_run
 from drama.records.measures import MAIN_MEASURE, per_query
 from drama.retriever import EmbeddingStore
 from drama.search import Index
 from drama.workspace import Manifest, open_stage
 
-REVISION = 1
+REVISION = 2
 """Raised when the same inputs and settings give other results."""
 _TIMED = 30
 
@@ -35,8 +36,8 @@ def measure_quality(
     labels: Mapping[str, str] | None = None,
     trained: bool = False,
 ) -> Manifest:
-    """Measure the systems on a collection of pseudo-queries; `out/quality.json` has a row for each and the
-    verdict.
+    """Measure the systems on a collection of pseudo-queries; `out/quality.json` has a row for each, the
+    verdict, and some queries with what was found.
 
     Args:
         settings: the recipe's `quality` section.
@@ -61,7 +62,8 @@ def measure_quality(
         pairs = Pairs(systems, opened, labels or {}, out, seed, EmbeddingStore(store))
         judged = Collection.read(collection)
         rows = pairs.measure(str(collection), judged)
-        values = {row["model"]: _by_query(out / row["run"], judged) for row in rows}
+        runs = {row["model"]: _hits(out / row["run"]) for row in rows}
+        values = {name: per_query(hits, judged.qrels)[MAIN_MEASURE] for name, hits in runs.items()}
         own = (labels or {}).get(str(student), str(student))
         compared = compare(values, [own], seed)
         cost = _cost(student, index, judged.queries, rows, own)
@@ -74,6 +76,7 @@ def measure_quality(
             ],
             "differences": [d._asdict() for d in compared.differences],
             "queries": compared.queries,
+            "searches": good_and_bad(judged, runs, searched_with(compared, own)),
             "cost": cost,
         }
         write_json(out / "quality.json", result)
@@ -81,9 +84,8 @@ def measure_quality(
     return run.manifest
 
 
-def _by_query(run: Path, judged: Collection) -> dict[str, float]:
-    hits = {q: rank(scores) for q, scores in read_trec_run(run).items()}
-    return per_query(hits, judged.qrels)[MAIN_MEASURE]
+def _hits(run: Path) -> dict[str, list[Hit]]:
+    return {query: rank(scores) for query, scores in read_trec_run(run).items()}
 
 
 def _cost(

@@ -116,9 +116,8 @@ def verdict(compared: Compared, student: str, cost: Mapping[str, float], trained
         trained: the student was trained on queries made of the corpus.
     """
     own = [system for system in compared.mean if system.startswith(student)]
-    fused = [system for system in own if system.endswith(FUSED)]
     alone = next(system for system in own if not system.endswith(FUSED))
-    hybrid = fused[-1] if fused else alone
+    hybrid = searched_with(compared, student)
     others = [system for system in compared.mean if system not in own and system != BM25_NAME]
     best = max(others, key=lambda system: compared.mean[system], default=None)
     lines = [_advice(compared, hybrid, best)]
@@ -139,6 +138,13 @@ def verdict(compared: Compared, student: str, cost: Mapping[str, float], trained
         "systems; their absolute figures are not those of real questions (docs/quality.md)."
     )
     return lines
+
+
+def searched_with(compared: Compared, student: str) -> str:
+    """What `drama search` does with the student: its fusion with BM25, where there is one."""
+    own = [system for system in compared.mean if system.startswith(student)]
+    fused = [system for system in own if system.endswith(FUSED)]
+    return fused[-1] if fused else own[0]
 
 
 def _advice(compared: Compared, hybrid: str, best: str | None) -> str:

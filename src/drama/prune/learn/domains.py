@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from drama.compute import default_device
+from drama.console import progress
 from drama.errors import DramaError
 from drama.files.checksums import read_sealed_json, write_sealed_json
 from drama.prune.learn.losses import held_out_loss
@@ -57,7 +58,12 @@ class ParentLosses(NamedTuple):
 
 def held_out_losses(model: Any, domains: Sequence[Domain]) -> dict[str, float]:
     """Mean LM loss a token over the held-out rows, domain by domain."""
-    return {domain.name: held_out_loss(model, domain.held_out_RL) for domain in domains}
+    with progress("prune: held-out loss, rows", sum(len(d.held_out_RL) for d in domains)) as bar:
+        found = {}
+        for domain in domains:
+            found[domain.name] = held_out_loss(model, domain.held_out_RL)
+            bar.advance(len(domain.held_out_RL))
+    return found
 
 
 def mean_loss(losses: Mapping[str, float], domains: Sequence[Domain]) -> float:
