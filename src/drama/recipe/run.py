@@ -15,12 +15,14 @@ from drama.files import LOCK, PARTIAL, writing
 from drama.models import resolve
 from drama.recipe.changes import say_what_changes
 from drama.recipe.check import check
+from drama.recipe.languages import warn_of_languages
 from drama.recipe.recipe import KNOWN_ITEMS, OWN_MODELS, Recipe, load_recipe
 from drama.records import read_examples
 from drama.search import BM25_NAME, FITTED, LSA_NAME
 from drama.search.stage import index_corpus, search_examples
 from drama.settings import write_yaml
 from drama.train.examples import describe_leaks, judged_texts, leaked
+from drama.workspace import read_manifest
 from drama.workspace.runs import RECIPE
 
 Chunk = TypeVar("Chunk", bound=ChunkSettings)
@@ -82,8 +84,10 @@ def _run_stages(recipe: Recipe, folder: Path) -> None:
     store = folder / "embeddings"
 
     recipe = with_lengths(recipe)
-    corpus.build_corpus(recipe.corpus, folder / "corpus", recipe.seed)
+    made = corpus.build_corpus(recipe.corpus, folder / "corpus", recipe.seed)
     passages = folder / "corpus" / "passages.parquet"
+    if read_manifest(folder / "prune") is None:
+        warn_of_languages(recipe, passages, made.figures["languages"])
     prune.prune(recipe.prune, passages, folder / "prune", recipe.seed)
     examples, teacher = _augmented(recipe, passages, folder / "augment", store)
     judged = _judged(recipe, folder)

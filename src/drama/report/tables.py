@@ -51,8 +51,9 @@ def print_quality(quality: Mapping[str, Any]) -> None:
 
 
 def quality_columns(quality: Mapping[str, Any]) -> list[str]:
-    """The columns of the table of pseudo-queries: a kind each, and the mean of the kinds."""
-    return ["system", *quality["queries"], "mean", "documents/s"]
+    """The columns of the table of pseudo-queries: a kind each, and the mean where there are several."""
+    kinds = list(quality["queries"])
+    return ["system", *kinds, *(["mean"] if len(kinds) > 1 else []), "documents/s"]
 
 
 def quality_cells(quality: Mapping[str, Any]) -> list[list[str]]:
@@ -62,7 +63,7 @@ def quality_cells(quality: Mapping[str, Any]) -> list[list[str]]:
         [
             short_name(row["model"]),
             *(f"{row['by_kind'][kind]:.3f}" for kind in quality["queries"]),
-            f"{row['all']:.3f}",
+            *([f"{row['all']:.3f}"] if len(quality["queries"]) > 1 else []),
             f"{row['documents_per_second']:.0f}",
         ]
         for row in rows

@@ -1,10 +1,12 @@
 """The part of a passage that a hit shows, with the words of the query marked in it."""
 
+import re
 from typing import NamedTuple
 
 from drama.language.terms import analyse, places
 from drama.records import Document
 
+_HEADING = re.compile(r"^#{1,6}\s+", re.MULTILINE)
 _WIDTH = 280
 """Characters."""
 
@@ -42,7 +44,7 @@ def snippet(passage: Document, query: str, width: int = _WIDTH) -> Snippet:
     >>> snippet(passage, "wing lift", width=30).text
     '… Wings lift them into the air.'
     """
-    text = " ".join(passage.text.split())
+    text = flowing(passage.text)
     terms = {*analyse(query, passage.lang)}
     found = places(text, terms, passage.lang)
     start = 0
@@ -55,6 +57,15 @@ def snippet(passage: Document, query: str, width: int = _WIDTH) -> Snippet:
     shift = len(before) - start
     marks = [(left + shift, right + shift) for left, right in found if start <= left and right <= end]
     return Snippet(before + text[start:end].strip() + after, marks)
+
+
+def flowing(text: str) -> str:
+    """A text on one line, without the marks of headings.
+
+    >>> flowing("# Install\\n\\nRun  make.\\n")
+    'Install Run make.'
+    """
+    return " ".join(_HEADING.sub("", text).split())
 
 
 def _best_start(text: str, found: list[tuple[int, int]], lang: str, width: int) -> int:

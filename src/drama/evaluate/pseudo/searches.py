@@ -6,6 +6,7 @@ from typing import Any
 from drama.records import Collection, Document, Hit
 from drama.records.measures import MAIN_MEASURE, per_query
 from drama.search import BM25_NAME
+from drama.search.snippet import flowing
 
 _EACH = 3
 _SHOWN = 200
@@ -52,5 +53,5 @@ def _rank(hits: Sequence[Hit], document: str) -> int | None:
 
 
 def _opening(document: Document) -> str:
-    text = " ".join(document.full_text.split())
+    text = flowing(f"{document.title}\n{document.text}")
     return text if len(text) <= _SHOWN else text[:_SHOWN].rsplit(" ", 1)[0] + " …"

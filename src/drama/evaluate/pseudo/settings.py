@@ -14,7 +14,7 @@ KINDS: tuple[Kind, ...] = ("question", "title", "heading", "sentence")
 class QualitySettings(Section):
     """Figures for the user's own corpus: which system finds a document by what was taken out of it?"""
 
-    queries: int = Field(default=150, ge=0)
+    queries: int = Field(default=300, ge=0)
     """Pseudo-queries of each kind; 0: no figures."""
     passages: int = Field(default=4000, ge=100)
     """Passages among which they are searched: a sample, where the corpus has more."""

@@ -18,7 +18,7 @@ class Missing:
         texts: read once, part by part.
         part: texts in memory at once.
         block: texts of a block.
-        bar: advances with what has been read.
+        bar: advances with the texts that need not be encoded; the caller moves it on by those that were.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Missing:
             known = self._places.find([*dict.fromkeys(keys)])
             new = {k: t for k, t in zip(keys, part, strict=True) if k not in known and k not in self._asked}
             self._asked.update(new)
+            self._bar.advance(len(part) - len(new))
             for key, text in new.items():
                 waiting[key] = text
                 if len(waiting) == self._block:
                     yield self._hand_out(waiting)
                     waiting = {}
-            self._bar.advance(len(part))
         if waiting:
             yield self._hand_out(waiting)
 

@@ -149,7 +149,7 @@ class EmbeddingStore:
             for vectors_ND, seconds in self._encoded(encoder, kind, missing.blocks()):
                 places.add(missing.encoded(), vectors_ND, seconds)
                 new += len(vectors_ND)
-                bar.advance(0, f"({new} new)")
+                bar.advance(len(vectors_ND), f"({new} new)")
         self.encoded += new
         return _Layout.find(places, np.frombuffer(missing.keys, dtype=f"S{KEY}"))
 
