@@ -15,6 +15,7 @@ import pytest
 from drama.corpus import CorpusSettings, build_corpus
 from drama.corpus.duplicates import NearDuplicates
 from drama.corpus.readers.inputs import check_inputs, input_name, names_sources, read_input
+from drama.corpus.readers.tally import Tally
 from drama.errors import DramaError, FileError
 from drama.records import Document, read_passages
 
@@ -361,3 +362,14 @@ def test_inputs_are_checked_without_reading_them(tmp_path: Path) -> None:
     for name in names:
         with pytest.raises(FileError, match="not UTF-8"):
             list(read_input(name))
+
+
+def test_hidden_folders_are_named_and_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    for name in ("a.txt", ".git/config.txt", ".draft.md"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("Bees dance at noon.")
+    listed: list[tuple[str, ...]] = []
+    tally = Tally(listed=lambda *row: listed.append(row), strict=True)  # nobody means these
+    assert [d.id for d in read_input(str(folder), tally)] == ["a.txt"]
+    assert listed == [(".draft.md", "hidden", ""), (".git/", "hidden", "")]

@@ -41,12 +41,15 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     os.mkfifo(root / "pipe")
     found, counts = names(root, hidden=False)
     assert found == ["b/x.txt", "b.txt", "c/sub/z.txt", "file", "now/w"]
-    assert counts == {ANYWAY: 4, "broken link": 2, "neither a file nor a folder": 1}
+    assert counts == {ANYWAY: 4, "broken link": 2, "neither a file nor a folder": 1, "hidden": 2}
     assert len(names(root)[0]) == 6  # .v1/w instead of now/w, and .git/y
     assert fingerprint_path(root) != before
     changed = fingerprint_path(root)
     (other / "sub/z.txt").write_text("another text")
     assert fingerprint_path(root) != changed
+    changed = fingerprint_path(root)
+    (root / ".git/y").write_text("a commit")
+    assert fingerprint_path(root) == changed
 
 
 def test_names_that_are_not_text(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from drama.corpus.passages.chunks import CUT, chunked
 from drama.corpus.passages.settings import ChunkSettings
 from drama.corpus.readers.inputs import check_inputs, hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
-from drama.corpus.readers.tally import Tally
+from drama.corpus.readers.tally import Tally, in_words
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
 from drama.files.atomic import atomic_file
@@ -125,9 +125,7 @@ def _listing(path: Path) -> Iterator[Callable[[str, str, str], None]]:
     if not reasons:
         path.unlink()
         return
-    most = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common(6))
-    more = f", {len(reasons) - 6} other reasons" if len(reasons) > 6 else ""
-    note(f"corpus: left out: {most}{more}; listed in {path}")
+    note(f"corpus: left out: {in_words(reasons)}; listed in {path}")
 
 
 def _without_rare_languages(path: Path, guesser: LanguageGuesser, count: Count) -> None:

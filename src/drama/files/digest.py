@@ -29,7 +29,8 @@ def fingerprint(value: Any) -> str:
 
 
 def fingerprint_path(path: Path) -> str:
-    """A short hash of a file's bytes, or of all files in a folder with their names.
+    """A short hash of a file's bytes, or of all files in a folder with their names; hidden ones, such as
+    those of git, don't count.
 
     Raises:
         FileError: the path does not exist.
@@ -39,7 +40,7 @@ def fingerprint_path(path: Path) -> str:
     if not path.is_dir():
         raise FileError(path, "no such file or folder")
     whole = hashlib.sha256()
-    for file in walk(path):
+    for file in walk(path, hidden=False):
         if not file.name.endswith(PARTIAL) and file.name != LOCK:
             whole.update(os.fsencode(file.relative_to(path)) + f"\0{sha256(file)}\n".encode())
     return whole.hexdigest()[:16]

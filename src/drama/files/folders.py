@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+HIDDEN = "hidden"
+"""The reason for what has a name that begins with a dot."""
+
 
 def _ignore(path: Path, reason: str) -> None:
     """Take no note of what is left out."""
@@ -18,11 +21,20 @@ def walk(
         folder: where to begin.
         hidden: also files and folders whose names begin with a dot.
         leave_out: called with the path and a reason for each link that leads nowhere or to a folder that is
-            read anyway, and for each device or pipe; default: they are silently left out.
+            read anyway, for each device or pipe, and for what is hidden (a folder once, without what is in
+            it); default: they are silently left out.
     """
+
+    def entries(inner: Path) -> Iterator[Path]:
+        for name in sorted(path.name for path in inner.iterdir()):
+            if hidden or name[0] != ".":
+                yield inner / name
+            else:
+                leave_out(inner / name, HIDDEN)
+
     root = Path(os.path.realpath(folder))
     seen = {_inode(root)}
-    waiting = [iter(_entries(folder, hidden))]
+    waiting = [entries(folder)]
     while waiting:
         path = next(waiting[-1], None)
         if path is None:
@@ -37,11 +49,7 @@ def walk(
             leave_out(path, "link to a folder that is read anyway")
         else:
             seen.add(_inode(path))
-            waiting.append(iter(_entries(path, hidden)))
-
-
-def _entries(folder: Path, hidden: bool) -> list[Path]:
-    return [folder / name for name in sorted(p.name for p in folder.iterdir()) if hidden or name[0] != "."]
+            waiting.append(entries(path))
 
 
 def _inode(path: Path) -> tuple[int, int]:

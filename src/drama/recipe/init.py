@@ -6,6 +6,7 @@ from pathlib import Path
 
 from drama.console import one_line
 from drama.corpus.readers.inputs import input_name
+from drama.corpus.readers.tally import in_words as reasons_in_words
 from drama.errors import FileError
 from drama.files import write_text
 from drama.files.reading import read_text
@@ -25,10 +26,11 @@ def write_recipe(name: str, look: Look, out: Path) -> None:
     text = read_text(RECIPES / f"{look.recipe}.yaml")
     about, body = text.split("run: ", 1)
     _, rest = body.split("\n", 1)
-    languages = ", ".join(lang for lang, _ in look.languages.most_common() if lang != "unknown")
+    frequent = [lang for lang, _ in look.languages.most_common(20) if lang != "unknown"]
+    languages = ", ".join(frequent)
     corpus = f"""corpus:
   inputs: [{_quoted(_absolute(name))}]
-  # languages: [{languages}]   # to allow these only: guessed in the corpus
+  # languages: [{languages}]   # guesses; name those that are right, and there will be no others
   # strict: true               # stop at the first file that can't be read
   # near_duplicates: 0.9       # leave out texts that are almost the same as another
   # max_documents: 10000       # a sample, to try things out"""
@@ -91,7 +93,7 @@ def in_words(name: str, look: Look, minutes: float) -> list[str]:
     if look.duplicates:
         lines.append(f"{look.duplicates:,} documents are the same as another, and will be left out")
     if look.left_out:
-        most = ", ".join(f"{n} {why.removesuffix(', left out')}" for why, n in look.left_out.most_common(6))
-        lines.append(f"left out: {look.left_out.total():,}: {most}; a run lists all in corpus/left-out.tsv")
+        reasons = {why.removesuffix(", left out"): n for why, n in look.left_out.items()}
+        lines.append(f"left out: {reasons_in_words(reasons)}; a run lists all in corpus/left-out.tsv")
     lines.append(f"recipe: {look.recipe}; a run will take about {max(1, round(minutes))} minutes here")
     return lines

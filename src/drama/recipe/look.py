@@ -18,7 +18,10 @@ _SECONDS = 30.0
 """How long documents are read for a look; what comes after is estimated."""
 _ENGLISH = 0.9
 """Share of English documents from which the recipe is one for English."""
-_TOKENS_A_WORD, _TOKENS_A_PASSAGE = 1.5, 230
+_TOKENS_A_WORD, _TOKENS_A_CHARACTER = 1.4, 1 / 3.6
+"""The larger product counts: prose has more characters a token, code fewer, Chinese few a word."""
+_TOKENS_A_PASSAGE, _LONGEST = 200, 240
+"""On average where documents are cut at headings and sentences; and at most."""
 _JUDGED = 4000
 """Passages that a stock model encodes too, for the figures without judgments."""
 _NOT_READ = ", not read"
@@ -35,6 +38,8 @@ class Look(NamedTuple):
     duplicates: int
     languages: Counter[str]
     words: int
+    tokens: int
+    """About how many a model makes of them."""
     long: int
     """Documents that will be cut."""
     seconds: float
@@ -54,7 +59,7 @@ class Look(NamedTuple):
     @property
     def passages(self) -> int:
         """About how many passages the corpus becomes."""
-        read = max(self.documents, round(self.words * _TOKENS_A_WORD / _TOKENS_A_PASSAGE))
+        read = max(self.documents, round(self.tokens / _TOKENS_A_PASSAGE))
         return round(self.scale * read)
 
     @property
@@ -78,7 +83,7 @@ def look_at(name: str, seconds: float = _SECONDS) -> Look:
     left_out: Counter[str] = Counter()
     languages: Counter[str] = Counter()
     seen: set[int] = set()
-    documents, words, long = 0, 0, 0
+    documents, words, tokens, long = 0, 0, 0, 0
     whole = True
 
     def in_time() -> Iterator[Document]:
@@ -101,13 +106,17 @@ def look_at(name: str, seconds: float = _SECONDS) -> Look:
         seen.add(text)
         count = count_words(document.full_text)
         words += count
-        long += count * _TOKENS_A_WORD > _TOKENS_A_PASSAGE
+        own = round(max(count * _TOKENS_A_WORD, len(document.full_text) * _TOKENS_A_CHARACTER))
+        tokens += own
+        long += own > _LONGEST
         languages[lang or "unknown"] += 1
     for lang, main in guesser.rare().items():
         languages[main] += languages.pop(lang, 0)
     files, size = _files(Path(name))
     took = time.monotonic() - begin
-    return Look(documents, left_out, documents - len(seen), languages, words, long, took, whole, files, size)
+    return Look(
+        documents, left_out, documents - len(seen), languages, words, tokens, long, took, whole, files, size
+    )
 
 
 def _files(path: Path) -> tuple[Counter[str], int]:
@@ -133,9 +142,8 @@ def minutes_of(look: Look, gigaflops: float) -> float:
         gigaflops: of a matrix product, a second.
     """
     parameters = {"adapt-fast": 10.6e6, "adapt-multilingual": 21.3e6}[look.recipe]
-    tokens = look.scale * look.words * _TOKENS_A_WORD
     passages = look.passages
-    encoded = tokens * (1 + min(passages, _JUDGED) / max(1, passages))
+    encoded = look.scale * look.tokens * (1 + min(passages, _JUDGED) / max(1, passages))
     return (2 * parameters * encoded / (gigaflops * 1e9) + look.scale * look.seconds + _OTHER) / 60
 
 

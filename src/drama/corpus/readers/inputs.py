@@ -9,10 +9,10 @@ from drama.corpus.readers.hub_dataset import SCHEME, hub_dataset, read_hub_datas
 from drama.corpus.readers.options import split_options
 from drama.corpus.readers.page import Page, UnreadableError
 from drama.corpus.readers.python_docs import SOURCE
-from drama.corpus.readers.tally import Tally
+from drama.corpus.readers.tally import UNKNOWN, Tally
 from drama.errors import DramaError, FileError, Problems
 from drama.files.compression import find_file, uncompressed_name
-from drama.files.folders import walk
+from drama.files.folders import HIDDEN, walk
 from drama.files.reading import legible
 from drama.records import Document, DocumentRows, NoTextError, Reading
 from drama.records.columns import NAMED
@@ -147,9 +147,15 @@ def _read_folder(folder: Path, reading: Reading, tally: Tally) -> Iterator[Docum
     def named(path: Path) -> str:
         return legible(str(path.relative_to(folder)))
 
+    def not_read(path: Path, reason: str) -> None:
+        if reason == HIDDEN:  # as a user wants it, strict or not
+            tally.pass_over(named(path) + ("/" if path.is_dir() else ""), reason)
+        else:
+            tally.leave_out(named(path), reason)
+
     known = False
     passed: Counter[str] = Counter()
-    for file in walk(folder, False, lambda path, reason: tally.leave_out(named(path), reason)):
+    for file in walk(folder, False, not_read):
         name = named(file)
         try:
             if reader := corpus_reader(file):
@@ -163,7 +169,7 @@ def _read_folder(folder: Path, reading: Reading, tally: Tally) -> Iterator[Docum
                     yield document
             else:
                 passed[kind(file)] += 1
-                tally.leave_out(name, f"{kind(file)}, which no reader knows")
+                tally.leave_out(name, kind(file) + UNKNOWN)
         except UnreadableError as error:
             passed[error.reason] += 1
             tally.leave_out(name, error.reason, error.message)

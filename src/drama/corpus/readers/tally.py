@@ -1,8 +1,13 @@
 """What becomes of the files of an input: what is left out is counted by reason, and listed by name."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from drama.errors import DramaError
+
+UNKNOWN = ", which no reader knows"
+"""Ends the reason of a file whose kind has no reader."""
+_NAMED = 6
 
 
 def ignore(*_: object) -> None:
@@ -54,3 +59,23 @@ class Tally:
         """Take note of what is left out rightly, such as a duplicate; strict or not."""
         self.count(f"{reason}, left out")
         self._listed(name, reason, detail)
+
+
+def in_words(reasons: Mapping[str, int]) -> str:
+    """Reasons with their counts, the most frequent by name; kinds of files without a reader together.
+
+    >>> in_words({"empty": 2, ".jpg files, which no reader knows": 3, ".bin files, which no reader knows": 1})
+    '4 files that no reader knows (3 .jpg, 1 .bin), 2 empty'
+    """
+    unknown = Counter(
+        {kind.removesuffix(UNKNOWN): n for kind, n in reasons.items() if kind.endswith(UNKNOWN)}
+    )
+    others = Counter({reason: n for reason, n in reasons.items() if not reason.endswith(UNKNOWN)})
+    kinds = [f"{n:,} {kind.removesuffix(' files')}" for kind, n in unknown.most_common(_NAMED)]
+    if len(unknown) > _NAMED:
+        kinds.append(f"{len(unknown) - _NAMED} other kinds")
+    told = [f"{unknown.total():,} files that no reader knows ({', '.join(kinds)})"] if unknown else []
+    told += [f"{n:,} {reason}" for reason, n in others.most_common(_NAMED)]
+    if len(others) > _NAMED:
+        told.append(f"{len(others) - _NAMED} other reasons")
+    return ", ".join(told)
