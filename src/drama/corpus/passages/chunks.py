@@ -1,9 +1,8 @@
 """Long documents in passages: cut where a section, a paragraph or a sentence begins."""
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +49,8 @@ class _Span(NamedTuple):
     cost: float
     path: _Path
     is_heading: bool = False
+    tokens: int = 0
+    """Of the part alone."""
 
 
 def chunked(
@@ -185,26 +186,24 @@ class Chunker:
 
     def _spans(self, text: str, found: Sequence[Block], lang: str, room: int) -> Iterator[_Span]:
         """Headings, sentences and lines of code, those above the room in pieces."""
+        whole: list[_Span] = []
         for block, path in _with_paths(found):
             if block.kind == "code":
                 parts = _lines_of_code(text, block)
             elif block.kind == "heading":
                 parts = iter([(block.start, block.end, _HEADING + _LEVEL * (block.level - 1))])
             else:
-                parts = self._sentences(text, block, lang)
-            for start, end, cost in parts:
-                for a, b in self._pieces(text, start, end, room):
-                    yield _Span(a, b, cost if a == start else _WORD, path, block.kind == "heading")
-
-    def _sentences(self, text: str, block: Block, lang: str) -> Iterator[tuple[int, int, float]]:
-        places = (match.start() for match in _NOT_SPACE.finditer(text, block.start, block.end))
-        cost = _PARAGRAPH
-        for sentence in split_sentences(text[block.start : block.end], lang):
-            start = end = next(places)
-            letters = len(sentence) - sentence.count(" ")
-            end = deque(islice(places, letters - 1), maxlen=1)[0] if letters > 1 else start
-            yield start, end + 1, cost
-            cost = _SENTENCE
+                parts = _sentences(text, block, lang)
+            is_heading = block.kind == "heading"
+            whole += [_Span(start, end, cost, path, is_heading) for start, end, cost in parts]
+        counts = self._count([text[span.start : span.end] for span in whole])
+        for span, count in zip(whole, counts, strict=True):
+            if count <= room:
+                yield span._replace(tokens=count)
+                continue
+            pieces = list(self._pieces(text, span.start, span.end, room))
+            for (a, b), tokens in zip(pieces, self._count([text[a:b] for a, b in pieces]), strict=True):
+                yield span._replace(start=a, end=b, cost=span.cost if a == span.start else _WORD, tokens=tokens)
 
     def _pieces(self, text: str, start: int, end: int, room: int) -> Iterator[tuple[int, int]]:
         """A sentence, cut where it is above the room: at the last space in the second half of the room, else
@@ -233,9 +232,8 @@ class Chunker:
         """Where each chunk begins and ends, with what it repeats, and the headings above its own
         beginning."""
         ends = [span.end for span in spans]
-        alone = self._count([text[span.start : span.end] for span in spans])
         following = self._count([text[a:b] for a, b in zip([0, *ends], ends, strict=False)])
-        counts = list(map(max, alone, following))
+        counts = [max(span.tokens, count) for span, count in zip(spans, following, strict=True)]
         starts = _cuts(_units(spans, counts, room), spans, [0, *accumulate(counts)], room)
         for first, after in zip(starts, [*starts[1:], len(spans)], strict=True):
             begin, left = first, self._overlap
@@ -253,7 +251,7 @@ class Chunker:
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         blocks = (texts[i : i + _BLOCK] for i in range(0, len(texts), _BLOCK))
-        encode = self._tokenizer.encode_batch
+        encode = self._tokenizer.encode_batch_fast  # without offsets
         return [len(each) for block in blocks for each in encode(block, add_special_tokens=False)]
 
 
@@ -266,6 +264,25 @@ def _with_paths(found: Sequence[Block]) -> Iterator[tuple[Block, _Path]]:
         yield block, tuple(heading.title for heading in above)
         if block.kind == "heading":
             above.append(block)
+
+
+def _sentences(text: str, block: Block, lang: str) -> Iterator[tuple[int, int, float]]:
+    """The sentences of a paragraph: in the text their words may have other white space between them."""
+    cost, at = _PARAGRAPH, block.start
+    for sentence in split_sentences(text[block.start : block.end], lang):
+        start = end = _next_letter(text, at, block.end)
+        if text.startswith(sentence, start):
+            end = start + len(sentence)
+        else:
+            for word in sentence.split(" "):
+                end = _next_letter(text, end, block.end) + len(word)
+        yield start, end, cost
+        cost, at = _SENTENCE, end
+
+
+def _next_letter(text: str, start: int, end: int) -> int:
+    found = _NOT_SPACE.search(text, start, end)
+    return found.start() if found else end
 
 
 def _lines_of_code(text: str, block: Block) -> Iterator[tuple[int, int, float]]:
