@@ -2,13 +2,16 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
+from typing import Any
 
 from drama.console import note, track, warn
 from drama.corpus.duplicates import unique, without_near_duplicates
+from drama.corpus.earlier import Earlier, Kept
 from drama.corpus.languages import with_languages
 from drama.corpus.passages.chunks import CUT, chunked
 from drama.corpus.passages.settings import ChunkSettings
@@ -30,6 +33,7 @@ from drama.records import (
     write_queries,
 )
 from drama.workspace import Manifest, open_stage
+from drama.workspace.outputs import identity
 
 REVISION = 3
 """Raised when the same inputs and settings give other results."""
@@ -39,13 +43,20 @@ Count = Callable[..., None]
 """Counts an outcome by its name; a second argument is how many times."""
 
 
-def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest:
+def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0, earlier: Path | None = None) -> Manifest:
     """Read all inputs into `out/passages.parquet`; empty texts and duplicates are left out and counted.
 
     What is left out, files that can't be read among it, is listed in `out/left-out.tsv`.
     Documents that name no language get one; long ones become chunks where the settings ask for it. With
     several inputs, ids are `<input>/<id>`. `python-docs` also leaves `out/known-items/`, a BEIR folder of
     judged known items over the same passages; its entries are short and never chunked.
+
+    Args:
+        settings: the recipe's `corpus` section.
+        out: the passages and the manifest.
+        seed: of samples.
+        earlier: a folder that this stage filled before. Passages of files that have not changed since are
+            taken from there, where the settings are the same; default: all is read.
 
     Raises:
         DramaError: an input is missing or broken, two have the same name, a language can't be detected, the
@@ -55,6 +66,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
     tokenizer = settings.chunk.tokenizer_file()
     if tokenizer is not None:
         hashed["tokenizer"] = tokenizer
+    before = Earlier.open(earlier, PASSAGES, partial(_as_now, settings, tokenizer))
     with open_stage(out, "corpus", settings, hashed, seed, revision=REVISION) as run:
         if run.done:
             return run.manifest
@@ -63,10 +75,13 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0) -> Manifest
             guesser = LanguageGuesser(settings.languages)
             with _listing(out / LEFT_OUT) as listed:
                 tally = Tally(run.count, listed, settings.strict)
-                documents = with_languages(_read(files, len(settings.inputs) > 1, tally), guesser)
-                chunks = chunked(documents, settings.chunk, tokenizer, run.count)
+                rows = Kept(before)
+                documents = with_languages(_read(files, len(settings.inputs) > 1, tally, before), guesser)
+                chunks = rows.cut(chunked(documents, settings.chunk, tokenizer, run.count, before.taken))
                 kept = without_near_duplicates(unique(chunks, tally), settings.near_duplicates, tally)
-                write_passages(out / PASSAGES, kept)
+                write_passages(out / PASSAGES, rows.written(kept))
+            if settings.max_documents is None:
+                rows.write(out)
             _without_rare_languages(out / PASSAGES, guesser, run.count)
             _sample(out / PASSAGES, settings.max_documents, seed, run.count)
         if SOURCE in settings.inputs:
@@ -101,11 +116,25 @@ def _hashed_inputs(inputs: list[str], out: Path) -> dict[str, Path]:
     return found | ({f"input {SOURCE}": release_file()} if SOURCE in inputs else {})
 
 
-def _read(inputs: list[str], prefixed: bool, tally: Tally) -> Iterator[Document]:
-    """The documents of all inputs, with the input's name before their ids if `prefixed`."""
+def _as_now(settings: CorpusSettings, tokenizer: Path | None, made: Mapping[str, Any]) -> bool:
+    """Whether a reading before would give the same passages of the same files now."""
+    now = settings.model_dump(mode="json", exclude={"inputs"})
+    same = made["revision"] == REVISION and {**made["settings"], "inputs": None} == {**now, "inputs": None}
+    return same and made["inputs"].get("tokenizer") == (tokenizer and identity(tokenizer))
+
+
+def _read(inputs: list[str], prefixed: bool, tally: Tally, earlier: Earlier) -> Iterator[Document]:
+    """The documents of all inputs, with the input's name before their ids if `prefixed`; those of files that
+    have not changed in passages."""
     for name in inputs:
         before = f"{input_name(name)}/" if prefixed else ""
-        for d in track(read_input(name, tally.inside(before)), f"read {input_name(name)}"):
+
+        def known(file: str, path: Path, before: str = before) -> list[Document] | None:
+            found = earlier.of(before + file, path)
+            names = ((d, d.id.removeprefix(before), d.chunk_of.removeprefix(before)) for d in found or ())
+            return [d._replace(id=i, chunk_of=whole) for d, i, whole in names]
+
+        for d in track(read_input(name, tally.inside(before), known), f"read {input_name(name)}"):
             chunk_of = before + d.chunk_of if d.chunk_of else ""
             yield d._replace(id=before + d.id, chunk_of=chunk_of)
 

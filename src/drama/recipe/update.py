@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from drama.files import writing
 from drama.language.terms import analyse
 from drama.recipe.recipe import load_recipe
 from drama.recipe.run import with_lengths
-from drama.records import Document, read_passages
+from drama.records import Passages
 from drama.search.stage import index_corpus, search_examples
 from drama.workspace import read_manifest
 from drama.workspace.runs import RECIPE
@@ -32,7 +32,8 @@ class Change(NamedTuple):
     deleted: int
     unchanged: int
     words_not_seen: float
-    """Share of the running words of new and changed documents that the indexed corpus did not hold."""
+    """Share of the running words of new and changed documents that the indexed corpus did not hold; 0 where
+    these are less than a tenth of the corpus."""
     languages: dict[str, int]
     """New and changed documents in languages that the indexed corpus did not have."""
 
@@ -75,10 +76,12 @@ def update_run(run: Path, inputs: list[str]) -> Change:
     if "python-docs" in recipe.corpus.inputs and len(recipe.corpus.inputs) == 1:
         raise DramaError(f"{run}: its corpus is Python's own documentation, which does not change")
     with writing(run):
-        before = _Seen(read_passages(run / "index" / "documents.parquet"))
-        corpus.build_corpus(recipe.corpus, run / "update", recipe.seed)
+        before = _Seen(Passages(run / "index" / "documents.parquet"))
+        updated = read_manifest(run / "update")
+        earlier = run / ("update" if updated is not None and updated.status == "complete" else "corpus")
+        corpus.build_corpus(recipe.corpus, run / "update", recipe.seed, earlier)
         passages = run / "update" / "passages.parquet"
-        change = before.change(read_passages(passages))
+        change = before.change(Passages(passages))
         store = run / "embeddings"
         index_corpus(recipe.index, run / "train" / "model", passages, run / "index", store)
         search_examples(recipe.search, run / "index", run / "search")
@@ -92,46 +95,40 @@ def update_run(run: Path, inputs: list[str]) -> Change:
 
 
 class _Seen:
-    """Documents by a hash of their passages, and the words and languages in them."""
+    """The documents of an index by a hash of their passages, and their languages."""
 
-    def __init__(self, passages: Iterable[Document]) -> None:
-        self._hashes: dict[str, Any] = {}
-        self._words: set[str] = set()
-        self._languages: set[str] = set()
-        for passage in passages:
-            _add(self._hashes, passage)
-            self._words.update(analyse(passage.full_text, passage.lang))
-            self._languages.add(passage.lang)
+    def __init__(self, passages: Passages) -> None:
+        self._passages = passages
+        self._hashes, languages = _documents(passages)
+        self._languages = {*languages.values()}
 
-    def change(self, passages: Iterable[Document]) -> Change:
+    def change(self, passages: Passages) -> Change:
         """What other passages change."""
-        now: dict[str, Any] = {}
-        old = {i: digest.digest() for i, digest in self._hashes.items()}
-        words: dict[str, tuple[int, int]] = {}  # document → its running words, and those not seen
-        languages: dict[str, str] = {}
-        for passage in passages:
-            _add(now, passage)
-            terms = analyse(passage.full_text, passage.lang)
-            total, fresh = words.get(passage.whole_id, (0, 0))
-            unseen = sum(term not in self._words for term in terms)
-            words[passage.whole_id] = total + len(terms), fresh + unseen
-            languages[passage.whole_id] = passage.lang
-        found = {i: digest.digest() for i, digest in now.items()}
-        new = found.keys() - old.keys()
-        changed = {i for i in found.keys() & old.keys() if found[i] != old[i]}
+        now, languages = _documents(passages)
+        old = self._hashes
+        new = now.keys() - old.keys()
+        changed = {i for i in now.keys() & old.keys() if now[i] != old[i]}
         added = new | changed
-        running, unseen = (sum(words[i][place] for i in added) for place in (0, 1))
         others = Counter(languages[i] for i in added if languages[i] not in self._languages)
-        return Change(
-            len(new),
-            len(changed),
-            len(old.keys() - found.keys()),
-            len(found) - len(added),
-            unseen / max(1, running),
-            dict(others),
+        change = Change(
+            len(new), len(changed), len(old.keys() - now.keys()), len(now) - len(added), 0.0, dict(others)
         )
+        if change.added < _FEW:
+            return change
+        return change._replace(words_not_seen=self._words_not_seen(passages, added))
+
+    def _words_not_seen(self, passages: Passages, added: Container[str]) -> float:
+        seen = {term for p in self._passages for term in analyse(p.full_text, p.lang)}
+        terms = [t for p in passages if p.whole_id in added for t in analyse(p.full_text, p.lang)]
+        return sum(term not in seen for term in terms) / max(1, len(terms))
 
 
-def _add(hashes: dict[str, Any], passage: Document) -> None:
-    digest = hashes.setdefault(passage.whole_id, hashlib.blake2b(digest_size=12))
-    digest.update(f"{passage.title}\0{passage.text}\0".encode(errors="surrogatepass"))
+def _documents(passages: Passages) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Document → a hash of its passages; document → its language."""
+    hashes: dict[str, Any] = {}
+    languages: dict[str, str] = {}
+    for passage in passages:
+        digest = hashes.setdefault(passage.whole_id, hashlib.blake2b(digest_size=12))
+        digest.update(f"{passage.title}\0{passage.text}\0".encode(errors="surrogatepass"))
+        languages[passage.whole_id] = passage.lang
+    return {i: digest.digest() for i, digest in hashes.items()}, languages

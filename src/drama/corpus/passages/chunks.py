@@ -1,7 +1,7 @@
 """Long documents in passages: cut where a section, a paragraph or a sentence begins."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,9 +58,10 @@ def chunked(
     settings: ChunkSettings,
     tokenizer: Path | None,
     count: Callable[[str], None] = lambda outcome: None,
+    cut_before: Collection[str] = (),
 ) -> Iterator[Document]:
     """The documents, long ones in chunks; `count` gets `CUT` for each of these, and `AT_SPACES` for each
-    whose sentences are not known.
+    whose sentences are not known. What has an id in `cut_before` is a passage already.
 
     Raises:
         DramaError: a chunk's id is another document's.
@@ -71,8 +72,9 @@ def chunked(
     chunks = Chunker(tokenizer, settings.tokens, settings.overlap)
     numbered: set[str] = set()  # ids that a chunk could have too
     for document in documents:
-        pieces = chunks(document)
-        if len(pieces) > 1:
+        is_cut = document.id in cut_before
+        pieces = [document] if is_cut else chunks(document)
+        if len(pieces) > 1 or (is_cut and document.id == f"{document.chunk_of}#1"):
             count(CUT)
             if splits_at_spaces(document.lang):
                 count(AT_SPACES)
@@ -203,7 +205,9 @@ class Chunker:
                 continue
             pieces = list(self._pieces(text, span.start, span.end, room))
             for (a, b), tokens in zip(pieces, self._count([text[a:b] for a, b in pieces]), strict=True):
-                yield span._replace(start=a, end=b, cost=span.cost if a == span.start else _WORD, tokens=tokens)
+                yield span._replace(
+                    start=a, end=b, cost=span.cost if a == span.start else _WORD, tokens=tokens
+                )
 
     def _pieces(self, text: str, start: int, end: int, room: int) -> Iterator[tuple[int, int]]:
         """A sentence, cut where it is above the room: at the last space in the second half of the room, else

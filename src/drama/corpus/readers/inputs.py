@@ -17,17 +17,24 @@ from drama.files.reading import legible
 from drama.records import Document, DocumentRows, NoTextError, Reading
 from drama.records.columns import NAMED
 
+Known = Callable[[str, Path], Sequence[Document] | None]
+"""A file's name in its folder, and its path → its passages, where it need not be read."""
 _BEIR = "corpus.jsonl"
 _CORPORA = (_BEIR, "passages.parquet")
 """Files that make a folder a corpus, the first that exists."""
 
 
-def read_input(name: str, tally: Tally | None = None) -> Iterator[Document]:
+def _nothing(name: str, file: Path) -> None:
+    """Know no file."""
+
+
+def read_input(name: str, tally: Tally | None = None, known: Known = _nothing) -> Iterator[Document]:
     """Stream the documents of a corpus; `KNOWN_INPUTS` says of which kinds.
 
     Args:
         name: the input.
         tally: takes note of files in folders that can't be read, which are left out; default: no note.
+        known: the passages of a file in a folder, where it need not be read; default: all are read.
 
     Raises:
         DramaError: missing, broken, or of an unknown kind.
@@ -41,7 +48,7 @@ def read_input(name: str, tally: Tally | None = None) -> Iterator[Document]:
     reading = Reading(input_name(name), columns)
     file = _corpus_file(path)
     if file is None:
-        return _read_folder(path, reading, tally)
+        return _read_folder(path, reading, tally, known)
     reader, read_page = corpus_reader(file), page_reader(file)
     if reader is not None and file is not path and uncompressed_name(file.name).lower() == _BEIR:
         # The name of a BEIR folder is what its judgments know its documents by.
@@ -141,7 +148,7 @@ def _corpus_file(path: Path) -> Path | None:
     return corpus
 
 
-def _read_folder(folder: Path, reading: Reading, tally: Tally) -> Iterator[Document]:
+def _read_folder(folder: Path, reading: Reading, tally: Tally, passages_of: Known) -> Iterator[Document]:
     """The documents of all files that can be read; their ids must differ."""
 
     def named(path: Path) -> str:
@@ -163,7 +170,10 @@ def _read_folder(folder: Path, reading: Reading, tally: Tally) -> Iterator[Docum
                 for document in reader(file, rows):
                     known = True
                     yield document
-            elif read_page := page_reader(file):
+            elif (read_page := page_reader(file)) and (passages := passages_of(name, file)):
+                known = True
+                yield from (passage._replace(source=reading.source) for passage in passages)
+            elif read_page:
                 for document in _read_page(read_page, file, name, reading, tally):
                     known = True
                     yield document
