@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from drama.compute import Precision
 from drama.files import atomic_file
-from drama.llm import AnswerCache, ChatModel, open_chat
+from drama.llm import AnswerCache, ChatModel
 from drama.llm.chat import LONGEST_PROMPT
 from drama.redact import secret_name
 from drama.servers import is_server, server_address
@@ -68,6 +68,8 @@ class LLMSettings(Section):
         self, server: ServerSettings, ray: RaySettings | None, longest: int = LONGEST_PROMPT
     ) -> ChatModel:
         """The LLM; see `open_chat`."""
+        from drama.llm import open_chat  # imports httpx
+
         return open_chat(self.llm, server, self.precision, longest, ray, self.revision, self.extra_body)
 
 

@@ -23,6 +23,11 @@ def run(
 
     path = recipe_file(recipe)
 
+    from drama.recipe.recipe import load_recipe
+
+    # A mistake in the recipe is said before torch is imported, which takes seconds.
+    load_recipe(path / "recipe.yaml" if path.is_dir() else path, set_ or [])
+
     from drama.console import note
     from drama.recipe import run_recipe
     from drama.report import print_summary, write_report

@@ -25,6 +25,10 @@ def search(
     """Search an index and show the best documents."""
     import json as json_module
 
+    from drama.search.folder import check_index
+
+    check_index(index)
+
     from drama.search import Index
     from drama.search.snippet import snippet
 

@@ -12,9 +12,6 @@ from drama.language.words import count_words
 from drama.models import resolve
 from drama.models.catalog import CATALOG
 from drama.models.languages import declared_languages, tokens_a_word
-from drama.models.open import open_config
-from drama.prune.encoder import is_encoder
-from drama.prune.load import load_causal_lm, load_tokenizer
 from drama.recipe.recipe import Recipe
 from drama.records import Document, read_passages
 from drama.records.sample import Reservoir
@@ -65,7 +62,7 @@ def warn_of_languages(recipe: Recipe, passages: Path, counts: Mapping[str, int])
         share = sum(counts[lang] for lang in bad) / total
         if share >= _MATTERS:
             told = ", ".join(f"{lang} ({_figures(known[lang])})" for lang in bad[:_NAMED])
-            embeds = "teacher" in roles or is_encoder(open_config(resolve(name)))
+            embeds = "teacher" in roles or not _is_llm(resolve(name))
             told += f", and {len(bad) - _NAMED} others" if len(bad) > _NAMED else ""
             warn(
                 f"languages: {name} ({' and '.join(roles)}) knows {share:.0%} of the corpus badly: {told}; "
@@ -110,10 +107,19 @@ def _knowledge(name: str, texts: Mapping[str, Sequence[str]], by_loss: Sequence[
     except DramaError:
         tokens = dict.fromkeys(texts, 0.0)
     losses = dict.fromkeys(texts, 0.0)
-    if by_loss and not is_encoder(open_config(folder)):
+    if by_loss and _is_llm(folder):
+        from drama.prune.load import load_causal_lm, load_tokenizer
+
         model, tokenizer = load_causal_lm(folder), load_tokenizer(folder)
         losses |= {lang: _loss_a_word(model, tokenizer, texts[lang][:_READ_BY_LLM]) for lang in by_loss}
     return {lang: Knows(declared is None or lang in declared, tokens[lang], losses[lang]) for lang in texts}
+
+
+def _is_llm(folder: Path) -> bool:
+    from drama.models.open import open_config  # imports torch
+    from drama.prune.encoder import is_encoder
+
+    return not is_encoder(open_config(folder))
 
 
 def _loss_a_word(model: Any, tokenizer: Any, texts: Sequence[str]) -> float:

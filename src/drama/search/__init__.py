@@ -3,16 +3,17 @@
 from typing import TYPE_CHECKING
 
 from drama.lazy import lazy_names
-from drama.search.fusion import HYBRID_SHARE, FusionMethod, fuse, hybrid
-from drama.search.names import BM25_NAME, FITTED, LSA_NAME
-from drama.search.smoothing import SmoothingSettings, smooth
+from drama.search.names import BM25_NAME, FITTED, HYBRID_SHARE, LSA_NAME, FusionMethod
+from drama.search.smoothing_settings import SmoothingSettings
 
 if TYPE_CHECKING:
     from drama.search.bm25 import BM25
     from drama.search.encode import encode_for_index
+    from drama.search.fusion import fuse, hybrid
     from drama.search.index import Found, Index, build_index
     from drama.search.indexes.exact import exact_search
     from drama.search.lsa import LSA, LSA_DIMENSIONS
+    from drama.search.smoothing import smooth
 
 __all__ = [
     "BM25",

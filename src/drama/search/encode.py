@@ -16,13 +16,13 @@ from drama.models import resolve
 from drama.models.files import SUMS
 from drama.records import Document, Passages, Texts, write_passages
 from drama.retriever import EmbeddingStore, Encoder, check_dim, load_encoder, truncate
-from drama.search.smoothing import SmoothingSettings, smooth
+from drama.search.folder import ENCODED, INFO
+from drama.search.smoothing import smooth
+from drama.search.smoothing_settings import SmoothingSettings
 from drama.workspace import VectorReader, read_manifest, write_vectors
 from drama.workspace.manifest import MANIFEST
 from drama.workspace.vectors import INFO as INFO_OF_VECTORS
 
-INFO = "index.json"
-ENCODED = "encoded.json"
 DOCUMENTS = "documents.parquet"
 VECTORS = "vectors"
 STORE = "embeddings"

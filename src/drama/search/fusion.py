@@ -7,9 +7,6 @@ from typing import Literal
 
 from drama.records import Hit, has_signal, rank
 
-FusionMethod = Literal["hybrid", "minmax", "rrf"]
-HYBRID_SHARE = 0.7
-"""The dense ranking's share in `hybrid`, unless another is given: measured, see docs/search.md."""
 _RRF_K = 60
 
 

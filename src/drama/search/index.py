@@ -23,9 +23,11 @@ from drama.retriever import Encoder, load_encoder
 from drama.retriever.queries import QueryEncoder
 from drama.retriever.vectors import Array
 from drama.search.bm25 import BM25
-from drama.search.encode import DOCUMENTS, ENCODED, INFO, VECTORS, WORDS
-from drama.search.fusion import HYBRID_SHARE, hybrid
+from drama.search.encode import DOCUMENTS, VECTORS, WORDS
+from drama.search.folder import ENCODED, INFO, check_index
+from drama.search.fusion import hybrid
 from drama.search.indexes import KINDS, VectorIndex
+from drama.search.names import HYBRID_SHARE
 from drama.workspace import VectorReader
 
 MODES = ("hybrid", "dense", "bm25")
@@ -132,10 +134,7 @@ class Index:
             model: where its model is now, if it was moved apart from it.
             dense: load the model; else it is loaded by the first search that needs vectors.
         """
-        path = folder / INFO
-        if not path.is_file():
-            raise FileError(folder, "not an index (no index.json)", hint=_way_to(folder))
-        about = read_sealed_json(path, hint=_AGAIN)
+        about = read_sealed_json(check_index(folder), hint=_AGAIN)
         _check_parts(folder, about["checksums"])
         opened = cls(folder, model, about, KINDS[about["kind"]].open(folder))
         if dense:
@@ -239,12 +238,3 @@ def _model_of(folder: Path, about: dict[str, Any]) -> str:
         return name
     hint = "put it back there, name it with --model, or run `drama encode` and `drama index` again"
     raise FileError(folder, f"its model is not there any more: {name}", hint=hint)
-
-
-def _way_to(folder: Path) -> str:
-    """How a folder that is no index becomes one, or where one is."""
-    if (folder / ENCODED).is_file():
-        return f"run `drama index {folder}` first"
-    if (folder / "index" / INFO).is_file():
-        return f"did you mean {folder / 'index'}?"
-    return "make it with `drama encode MODEL CORPUS --out DIR` and `drama index DIR`"

@@ -2,9 +2,9 @@
 
 from pydantic import Field, field_validator
 
-from drama.search.fusion import HYBRID_SHARE
 from drama.search.indexes import KINDS
-from drama.search.smoothing import SmoothingSettings
+from drama.search.names import HYBRID_SHARE
+from drama.search.smoothing_settings import SmoothingSettings
 from drama.settings import Section
 
 

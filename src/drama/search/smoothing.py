@@ -12,23 +12,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from drama.console import progress
-from drama.settings import Section
+from drama.search.smoothing_settings import SmoothingSettings
 
 _ROWS = 1024
 _COLUMNS = 16384
 """Documents that are compared at once: 64 MiB of cosines."""
-
-
-class SmoothingSettings(Section):
-    """Documents' vectors moved towards their nearest neighbours'."""
-
-    neighbours: int = Field(default=8, ge=1)
-    """How many of the nearest documents."""
-    share: float = Field(default=0.3, gt=0.0, lt=1.0)
-    """Share of the neighbours' mean; the document's own vector has the rest."""
 
 
 def smooth(
