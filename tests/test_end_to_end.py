@@ -61,7 +61,7 @@ def test_the_run_leaves_everything(ran: Path) -> None:
         assert (out / "evaluate" / row["run"]).is_file()
     page = (out / "report.html").read_text()
     # bars and widths of the collection; loss and other curves of the recovery and of the training; heat maps
-    assert page.count("<svg") == 8
+    assert page.count("<svg") == 18
     assert "wings and lift" in page
 
 

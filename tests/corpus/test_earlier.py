@@ -110,3 +110,27 @@ def test_several_inputs_and_a_folder_that_was_moved(
     assert read == ["twin"]
     same = [list(read_passages(tmp_path / part / "passages.parquet")) for part in ("before", "now")]
     assert same[0] == same[1]
+
+
+def test_a_text_under_several_names_is_one_document(
+    folder: Path, tiny_llm: Path, tmp_path: Path, texts: list[str]
+) -> None:
+    (folder / "copy of 3.txt").write_text((folder / "3.txt").read_text())  # its title is its name, as 3's
+    (folder / "card.md").write_text("---\ntitle: Card\ntags: [tea, green]\nyear: 2024\n---\nSteep it.\n")
+
+    def passages(out: str, earlier: str | None = None) -> dict[str, Any]:
+        before = tmp_path / earlier if earlier else None
+        build_corpus(settings(folder, tiny_llm), tmp_path / out, earlier=before)
+        return {p.id: p for p in read_passages(tmp_path / out / "passages.parquet")}
+
+    found = passages("before")
+    assert found["card.md"].metadata == (("tags", "tea, green"), ("year", "2024"))
+    assert found["3.txt#1"].other_names == ["copy of 3.txt"]
+    assert found["0.txt#2"].other_names == ["twin/0.txt"]
+    assert found["1.txt#1"].other_names == []
+    assert not {p.whole_id for p in found.values()} & {"copy of 3.txt", "twin/0.txt"}
+    assert passages("again", "before") == found
+    (folder / "copy of 3.txt").unlink()
+    assert passages("now", "again")["3.txt#1"].other_names == []
+    (folder / "3.txt").rename(folder / "moved.txt")
+    assert "moved.txt" in {p.whole_id for p in passages("moved", "now").values()}

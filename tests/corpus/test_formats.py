@@ -152,7 +152,7 @@ def test_what_is_left_out_is_listed_with_its_reason(made: Made, tmp_path: Path) 
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
     (folder / "a.txt").write_text(TEXT)
-    (folder / "b.md").write_text(f"# b\n\n{TEXT}")
+    (folder / "b.md").write_text(f"# b\n\nAgain: {TEXT}")
     (folder / "same.txt").write_text("Tea.")
     (folder / "sub/same.txt").write_text("Tea.")
     (folder / "empty.rst").write_text("\n")

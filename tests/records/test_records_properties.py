@@ -31,8 +31,10 @@ in_one_folder = settings(
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
 spaced_ids = st.lists(ids, min_size=1, max_size=3).map(" ".join)
+metadata = st.dictionaries(texts, texts.filter(bool), max_size=3).map(lambda found: tuple(found.items()))
+languages = st.sampled_from(["", "de"])
 documents = st.lists(
-    st.builds(Document, spaced_ids, texts, texts, st.sampled_from(["", "de"]), st.just("s"), texts),
+    st.builds(Document, spaced_ids, texts, texts, languages, st.just("s"), texts, metadata),
     unique_by=lambda d: d.id,
     max_size=5,
 )
@@ -50,9 +52,9 @@ def test_documents(tmp_path: Path, rows: list[Document]) -> None:
     assert list(read_documents_jsonl(tmp_path / "c.jsonl", Reading("s"))) == rows
     assert write_passages(tmp_path / "p.parquet", rows) == len(rows)
     assert list(read_passages(tmp_path / "p.parquet")) == rows
-    table = pq.read_table(tmp_path / "p.parquet").drop_columns("chunk_of")
+    table = pq.read_table(tmp_path / "p.parquet").drop_columns(["chunk_of", "metadata"])
     pq.write_table(table, tmp_path / "before.parquet")  # as it was written before there were chunks
-    whole = [d._replace(chunk_of="") for d in rows]
+    whole = [d._replace(chunk_of="", metadata=()) for d in rows]
     assert list(read_passages(tmp_path / "before.parquet")) == whole
 
 

@@ -36,7 +36,7 @@ def search(
     if json:
         rows = [
             {**f.hit._asdict(), "passage": f.document.id, "title": f.document.title, "text": f.document.text}
-            | {"snippet": snippet(f.document, query)._asdict()}
+            | {"metadata": dict(f.document.metadata), "snippet": snippet(f.document, query)._asdict()}
             for f in found
         ]
         typer.echo(json_module.dumps({"query": query, "hits": rows}, ensure_ascii=False))
@@ -50,6 +50,8 @@ def _show(found: "Found", part: "Snippet") -> None:
     from drama.console import one_line, printable
 
     typer.echo(f"{found.hit.rank:3}  {found.hit.score:.4f}  {one_line(found.hit.document_id)}")
+    if names := found.document.other_names:
+        typer.echo(f"     also: {one_line(', '.join(names))}")
     if title := one_line(found.document.title):
         typer.secho(f"     {title}", underline=True)
     pieces = [

@@ -3,12 +3,15 @@
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from drama.corpus.passages.chunks import BETWEEN
 from drama.corpus.readers.tally import Tally
-from drama.records import Document
+from drama.files.compression import uncompressed_name
+from drama.records import ALSO, Document
 
 _SHINGLE = 5
 _PERMUTATIONS = 128
@@ -25,16 +28,47 @@ def with_text(documents: Iterable[Document], tally: Tally) -> Iterator[Document]
             tally.pass_over(document.id, "empty")
 
 
-def unique(documents: Iterable[Document], tally: Tally) -> Iterator[Document]:
-    """The documents with text, each text once (white space aside)."""
-    seen: dict[bytes, str] = {}
-    for document in with_text(documents, tally):
-        digest = hashlib.blake2b(" ".join(document.full_text.split()).encode(), digest_size=12).digest()
-        if digest in seen:
-            tally.pass_over(document.id, "exact duplicate", f"of {seen[digest]}")
-            continue
-        seen[digest] = document.id
-        yield document
+class Unique:
+    """The documents with text, each text once: white space aside, and the name of a file as its title aside.
+
+    Args:
+        tally: takes note of the others.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self.names: dict[str, list[str]] = {}
+        """Id → the ids of documents whose text is the same."""
+
+    def __call__(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The first document with each text."""
+        seen: dict[bytes, str] = {}
+        for document in with_text(documents, self._tally):
+            digest = _digest(document)
+            if digest in seen:
+                self.names.setdefault(seen[digest], []).append(document.whole_id)
+                self._tally.pass_over(document.id, "exact duplicate", f"of {seen[digest]}")
+                continue
+            seen[digest] = document.id
+            yield document
+
+    def named(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents that are left, with the names of the others in their metadata."""
+        for document in documents:
+            others = self.names.get(document.id, [])
+            names = [*document.other_names, *(name for name in others if name != document.whole_id)]
+            if names:
+                about = {**dict(document.metadata), ALSO: "\t".join(dict.fromkeys(names))}
+                document = document._replace(metadata=tuple(about.items()))
+            yield document
+
+
+def _digest(document: Document) -> bytes:
+    title, *headings = document.title.split(BETWEEN)
+    if title == Path(uncompressed_name(Path(document.whole_id).name)).stem:
+        title = ""
+    text = " ".join(f"{title} {BETWEEN.join(headings)} {document.text}".split())
+    return hashlib.blake2b(text.encode(), digest_size=12).digest()
 
 
 def without_near_duplicates(

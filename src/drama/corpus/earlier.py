@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drama.files.digest import sha256
-from drama.records import Document, open_parquet
+from drama.records import ALSO, Document, document_of_row, open_parquet
 from drama.records.parquet import read_rows, write_rows
 from drama.workspace import read_manifest
 
@@ -72,7 +72,10 @@ class Earlier:
         rows = self._rows.get(name)
         if rows is None or self._passages is None or rows.sha256 != self.hashes[name]:
             return None
-        found = list(self._between(rows.first, rows.first + rows.number))
+        found = [
+            d._replace(metadata=tuple((name, value) for name, value in d.metadata if name != ALSO))
+            for d in self._between(rows.first, rows.first + rows.number)
+        ]
         self.taken.update(d.id for d in found)
         return found
 
@@ -84,8 +87,7 @@ class Earlier:
                 self._group, self._cached = group, self._passages.read_row_group(group)
             part = self._cached.slice(first - self._starts[group], end - first)
             columns = [part.column(name).to_pylist() for name in Document._fields]
-            for row in zip(*columns, strict=True):
-                yield Document(*(value or "" for value in row))
+            yield from map(document_of_row, zip(*columns, strict=True))
             first += part.num_rows
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from drama.console import note, track, warn
-from drama.corpus.duplicates import unique, without_near_duplicates
-from drama.corpus.earlier import Earlier, Kept
+from drama.corpus.duplicates import Unique, without_near_duplicates
+from drama.corpus.earlier import FILES, Earlier, Kept
 from drama.corpus.languages import with_languages
 from drama.corpus.passages.chunks import CUT, chunked
 from drama.corpus.passages.settings import ChunkSettings
@@ -35,7 +35,7 @@ from drama.records import (
 from drama.workspace import Manifest, open_stage
 from drama.workspace.outputs import identity
 
-REVISION = 3
+REVISION = 4
 """Raised when the same inputs and settings give other results."""
 PASSAGES = "passages.parquet"
 LEFT_OUT = "left-out.tsv"
@@ -78,8 +78,11 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0, earlier: Pa
                 rows = Kept(before)
                 documents = with_languages(_read(files, len(settings.inputs) > 1, tally, before), guesser)
                 chunks = rows.cut(chunked(documents, settings.chunk, tokenizer, run.count, before.taken))
-                kept = without_near_duplicates(unique(chunks, tally), settings.near_duplicates, tally)
+                unique = Unique(tally)
+                kept = without_near_duplicates(unique(chunks), settings.near_duplicates, tally)
                 write_passages(out / PASSAGES, rows.written(kept))
+            if unique.names:
+                write_passages(out / PASSAGES, unique.named(read_passages(out / PASSAGES)))
             if settings.max_documents is None:
                 rows.write(out)
             _without_rare_languages(out / PASSAGES, guesser, run.count)
@@ -88,7 +91,8 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0, earlier: Pa
             _add_python_docs(settings, out, seed, bool(files), run.count)
         languages = Counter(d.lang or "none" for d in read_passages(out / PASSAGES))
         if not languages:
-            (out / PASSAGES).unlink()  # nothing was made: earlier results come back
+            for name in (PASSAGES, FILES):  # nothing was made: earlier results come back
+                (out / name).unlink(missing_ok=True)
             raise DramaError(f"corpus: no document with text in {', '.join(settings.inputs)}")
         run.figures["documents"] = languages.total()
         _say_what_was_cut(run.counts[CUT], settings.chunk, out / PASSAGES)

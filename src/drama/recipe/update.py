@@ -129,6 +129,6 @@ def _documents(passages: Passages) -> tuple[dict[str, bytes], dict[str, str]]:
     languages: dict[str, str] = {}
     for passage in passages:
         digest = hashes.setdefault(passage.whole_id, hashlib.blake2b(digest_size=12))
-        digest.update(f"{passage.title}\0{passage.text}\0".encode(errors="surrogatepass"))
+        digest.update(f"{passage.title}\0{passage.text}\0{passage.metadata}\0".encode(errors="surrogatepass"))
         languages[passage.whole_id] = passage.lang
     return {i: digest.digest() for i, digest in hashes.items()}, languages

@@ -3,14 +3,18 @@
 from drama.records.collection import Collection, qrels_file, queries_file, read_judged
 from drama.records.corpus_language import corpus_language
 from drama.records.document import (
+    ALSO,
     Document,
     DocumentRows,
     Documents,
+    Metadata,
     NoTextError,
     Passages,
     Reading,
     Texts,
     count_passages,
+    document_of_row,
+    metadata_of,
     read_documents_jsonl,
     read_passages,
     write_documents_jsonl,
@@ -23,6 +27,7 @@ from drama.records.parquet import open_parquet
 from drama.records.query import Query, read_queries, write_queries
 
 __all__ = [
+    "ALSO",
     "WRITTEN",
     "Collection",
     "Document",
@@ -30,6 +35,7 @@ __all__ = [
     "Documents",
     "Example",
     "Hit",
+    "Metadata",
     "NoTextError",
     "Passages",
     "Qrels",
@@ -39,7 +45,9 @@ __all__ = [
     "by_document",
     "corpus_language",
     "count_passages",
+    "document_of_row",
     "has_signal",
+    "metadata_of",
     "open_parquet",
     "qrels_file",
     "queries_file",

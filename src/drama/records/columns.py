@@ -9,6 +9,7 @@ USUAL_NAMES = {
     "lang": ("lang",),
     "source": ("source",),
     "chunk_of": ("chunk_of",),
+    "metadata": ("metadata",),
 }
 """Field of a document → usual names of its column; the first that is there holds it."""
 NAMED = ("text", "title", "id", "lang", "source")

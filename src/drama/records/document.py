@@ -3,19 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from drama.errors import DramaError, FileError
+from drama.files.reading import is_text
 from drama.language.codes import normalise_language
 from drama.records.columns import document_columns
 from drama.records.fields import Fields
 from drama.records.jsonl import read_jsonl, write_jsonl
 from drama.records.parquet import open_parquet, read_rows, write_rows
 
+Metadata = tuple[tuple[str, str], ...]
+"""What is known of a document besides, as names and values."""
+ALSO = "also"
+"""Metadata of a document that has other names too: those, separated by tabs."""
+_TEXTS = ("id", "title", "text", "lang", "source", "chunk_of")
 PASSAGE_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("id", "title", "text", "lang", "source", "chunk_of")]
+    [*((name, pa.string()) for name in _TEXTS), ("metadata", pa.map_(pa.string(), pa.string()))]
 )
 _MOST_KEYS = 1000
 
@@ -38,11 +44,21 @@ class Document(NamedTuple):
     lang: str = ""
     source: str = ""
     chunk_of: str = ""
+    metadata: Metadata = ()
 
     @property
     def whole_id(self) -> str:
         """The id of the document that this is, or is a chunk of."""
         return self.chunk_of or self.id
+
+    @property
+    def other_names(self) -> list[str]:
+        """Ids of documents with the same text, which are left out.
+
+        >>> Document("a.md", "", "tea", metadata=(("also", "b.md\\tc.md"),)).other_names
+        ['b.md', 'c.md']
+        """
+        return [name for name in dict(self.metadata).get(ALSO, "").split("\t") if name]
 
     @property
     def full_text(self) -> str:
@@ -83,7 +99,7 @@ class DocumentRows:
     >>> rows.columns(["docid", "body", "title"])
     {'id': 'docid', 'text': 'body', 'title': 'title'}
     >>> rows.document(1, {"id": 7, "text": "Bees dance.", "title": None, "lang": "en-GB"})
-    Document(id='7', title='', text='Bees dance.', lang='en', source='a', chunk_of='')
+    Document(id='7', title='', text='Bees dance.', lang='en', source='a', chunk_of='', metadata=())
 
     Args:
         place: the file or table, as errors name it.
@@ -157,7 +173,29 @@ class DocumentRows:
         if "source" not in self._reading.columns and not isinstance(source, str):
             source = None  # many data sets have something else of that name
         source = self.fields.text(number, "source", source) or self._reading.source
-        return Document(identity, title, text, normalise_language(lang), source, chunk_of)
+        metadata = metadata_of(values.get("metadata"))
+        return Document(identity, title, text, normalise_language(lang), source, chunk_of, metadata)
+
+
+def metadata_of(value: object) -> Metadata:
+    """Names and values, lists with commas; what is deeper, empty or no table is left out.
+
+    >>> metadata_of({"tags": ["tea", "green"], "year": 2024, "draft": None, "more": {"a": 1}})
+    (('tags', 'tea, green'), ('year', '2024'))
+    """
+    pairs = value.items() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    found = []
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            continue
+        name, own = pair
+        parts = own if isinstance(own, list) else [own]
+        text = ", ".join(
+            str(part) for part in parts if part is not None and not isinstance(part, dict | list)
+        )
+        if text and is_text(text) and is_text(str(name)):
+            found.append((str(name), text))
+    return tuple(found)
 
 
 def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator[Document]:
@@ -196,8 +234,11 @@ def read_documents_jsonl(path: Path, reading: Reading | None = None) -> Iterator
 def write_documents_jsonl(path: Path, documents: Iterable[Document]) -> int:
     """Write a BEIR `corpus.jsonl`, atomically. Returns how many were written."""
     names = ("title", "text", "lang", "chunk_of")
-    rows = ({"_id": d.id} | {name: getattr(d, name) for name in names} for d in documents)
-    optional = ("lang", "chunk_of")
+    rows = (
+        {"_id": d.id} | {name: getattr(d, name) for name in names} | {"metadata": dict(d.metadata)}
+        for d in documents
+    )
+    optional = ("lang", "chunk_of", "metadata")
     return write_jsonl(path, ({k: v for k, v in row.items() if v or k not in optional} for row in rows))
 
 
@@ -212,13 +253,22 @@ def count_passages(path: Path) -> int:
 
 
 def read_passages(path: Path) -> Iterator[Document]:
-    """Stream the documents of a Parquet passages file; the column `chunk_of` may be missing, a null is empty.
+    """Stream the documents of a Parquet passages file; the columns `metadata` and `chunk_of` may be missing,
+    and a null is empty.
 
     Raises:
         FileError: what `read_rows` raises.
     """
-    rows = read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of",))
-    return (Document(*(value or "" for value in row)) for row in rows)
+    rows = read_rows(path, PASSAGE_SCHEMA, optional=("chunk_of", "metadata"))
+    return map(document_of_row, rows)
+
+
+def document_of_row(row: Sequence[Any]) -> Document:
+    """A document from the values of its columns; those at the end may be missing."""
+    values = [value or "" for value in row] + [""] * (len(Document._fields) - len(row))
+    *_, metadata = values
+    identity, title, text, lang, source, chunk_of = values[: len(_TEXTS)]
+    return Document(identity, title, text, lang, source, chunk_of, tuple(map(tuple, metadata)))
 
 
 class Documents(Protocol):

@@ -1,7 +1,7 @@
 """Parquet as a stream of rows, with a fixed schema; written whole or not at all."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
     Args:
         path: Parquet.
         schema: the columns.
-        optional: the last columns of the schema, which may be missing: rows are shorter then.
+        optional: the last columns of the schema, which may be missing: rows are shorter then. Where one is
+            missing, those after it are not read.
 
     Raises:
         FileError: missing file, not Parquet, another column is missing or holds no text, or what
@@ -45,7 +46,7 @@ def read_rows(path: Path, schema: pa.Schema, optional: Sequence[str] = ()) -> It
     missing = [name for name in needed if name not in there.names]
     if missing:
         raise FileError(path, f"column '{missing[0]}' is missing", hint=f"needed: {needed}")
-    names = [name for name in schema.names if name in there.names]
+    names = list(takewhile(there.names.__contains__, schema.names))
     for name in names:
         if pa.types.is_string(schema.field(name).type) and not _is_text(there.field(name).type):
             raise FileError(path, f"column '{name}' must hold text, found {there.field(name).type}")

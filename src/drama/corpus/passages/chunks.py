@@ -14,6 +14,8 @@ from drama.records import Document
 
 CUT = "longer than a passage, cut into several"
 """Outcome of a document in several passages."""
+BETWEEN = " > "
+"""Between a title and the headings above a passage."""
 _SPECIAL = 3
 """Tokens besides title and text: BOS, EOS, and at most one for the space between the two."""
 _BLOCK = 512
@@ -162,25 +164,25 @@ class Chunker:
     def _paths(self, found: Sequence[Block], title: str, most: int) -> dict[_Path, tuple[str, int]]:
         """The headings above each place, as they stand in titles, and how many tokens they take: at most
         `most`."""
-        titles = list(dict.fromkeys(f" > {block.title}" for block in found if block.kind == "heading"))
+        titles = list(dict.fromkeys(f"{BETWEEN}{block.title}" for block in found if block.kind == "heading"))
         tokens = dict(zip(titles, self._count(titles), strict=True))
         paths: dict[_Path, tuple[str, int]] = {}
         for path in dict.fromkeys(path for _, path in _with_paths(found)):
             kept: list[str] = []
             taken = 0
             for name in reversed(path):
-                taken += tokens[f" > {name}"]
+                taken += tokens[f"{BETWEEN}{name}"]
                 if taken > most:
                     break
                 if name.casefold() != title.casefold():
                     kept.insert(0, name)
-            joined = " > ".join(kept)
-            paths[path] = joined, sum(tokens[f" > {name}"] for name in kept)
+            joined = BETWEEN.join(kept)
+            paths[path] = joined, sum(tokens[f"{BETWEEN}{name}"] for name in kept)
         return paths
 
     def _titled(self, title: str, path: str, text: str) -> str:
         """The title of a chunk, with the headings above it."""
-        joined = " > ".join(filter(None, (title, path)))
+        joined = BETWEEN.join(filter(None, (title, path)))
         # Tokens were counted part by part; a tokenizer may need more for the whole.
         return joined if path and self._fits(f"{joined} {text}") else title
 

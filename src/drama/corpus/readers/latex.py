@@ -32,7 +32,7 @@ def latex(text: str) -> Page:
     r"""The text of a LaTeX document.
 
     >>> latex("\\title{Tea}\\begin{document}\\section{Pot}Hei\\ss{}, $\\alpha$ % x\n\\end{document}")
-    Page(title='Tea', text='## Pot\n\nHeiß, α', lang='', encoding='')
+    Page(title='Tea', text='## Pot\n\nHeiß, α', lang='', encoding='', metadata=())
     """
     title = _TITLE.search(text)
     body = _DOCUMENT.search(text)

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from drama.corpus.readers.page import Page, fenced, read_bytes, text_of
+from drama.records import metadata_of
 
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -41,7 +42,7 @@ def markdown(text: str) -> Page:
     """A Markdown text; title and language come from its front matter (YAML or TOML), else its first heading.
 
     >>> markdown("---\\ntitle: Tea\\nlang: en-GB\\n---\\nSteep [it](http://x.org).\\n\\nFor how long?\\n---")
-    Page(title='Tea', text='Steep it.\\n\\n## For how long?', lang='en-GB', encoding='')
+    Page(title='Tea', text='Steep it.\\n\\n## For how long?', lang='en-GB', encoding='', metadata=())
     """
     about, body = front_matter(text)
     lines: list[str] = []
@@ -62,7 +63,12 @@ def markdown(text: str) -> Page:
             lines.append(_unlinked(line))
     if fence:
         lines.append(fence)
-    return _page("\n".join(lines), _text(about, "title"), _text(about, "lang", "language"))
+    page = _page("\n".join(lines), _text(about, "title"), _text(about, *_LANG))
+    rest = {name: value for name, value in about.items() if name not in ("title", *_LANG)}
+    return page._replace(metadata=metadata_of(rest))
+
+
+_LANG = ("lang", "language")
 
 
 def front_matter(text: str) -> tuple[dict[str, Any], str]:
@@ -241,8 +247,8 @@ _ADOC_DROPPED = re.compile(
 def asciidoc(text: str) -> Page:
     """An AsciiDoc text.
 
-    >>> asciidoc("= Tea\\n:lang: en\\n\\n== Pot\\nSee https://x.org[this].\\n\\n----\\nboil()\\n----")
-    Page(title='Tea', text='## Pot\\n\\nSee this.\\n\\n```\\nboil()\\n```', lang='en', encoding='')
+    >>> asciidoc("= Tea\\n:lang: en\\n\\n== Pot\\nSee https://x.org[this].\\n\\n----\\nboil()\\n----")[:3]
+    ('Tea', '## Pot\\n\\nSee this.\\n\\n```\\nboil()\\n```', 'en')
     """
     lang = re.search(r"^:lang:\s*(\S+)", text, re.MULTILINE)
     lines: list[str] = []

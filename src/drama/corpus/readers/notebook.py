@@ -27,7 +27,7 @@ def notebook(book: dict[str, Any]) -> Page:
 
     >>> cells = [{"cell_type": "markdown", "source": ["# Tea"]}, {"cell_type": "code", "source": "boil()"}]
     >>> notebook({"cells": cells})
-    Page(title='Tea', text='```\\nboil()\\n```', lang='', encoding='')
+    Page(title='Tea', text='```\\nboil()\\n```', lang='', encoding='', metadata=())
     """
     about = book.get("metadata", {})
     language = about.get("language_info", about.get("kernelspec", {})).get("name", "")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from drama.errors import FileError
 from drama.files.compression import open_bytes, uncompressed_name
+from drama.records import Metadata
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -28,12 +29,14 @@ _MANUAL = re.compile(r"""(?:\s*(?:['.]\\"[^\n]*|['.]\s*)\n)*\.(?:TH|Dd)\s""")
 
 class Page(NamedTuple):
     """Title and text, in which headings are lines that begin with `#`, and code is fenced as in Markdown;
-    an empty `lang` is detected. `encoding` is one that was guessed."""
+    an empty `lang` is detected. `encoding` is one that was guessed, `metadata` what its front matter says
+    besides."""
 
     title: str
     text: str
     lang: str = ""
     encoding: str = ""
+    metadata: Metadata = ()
 
 
 class UnreadableError(FileError):

@@ -72,7 +72,7 @@ def parse_web_page(html: str) -> Page:
     says which that is. The title is that of the only `<h1>`, else `<title>`; `lang` is that of `<html lang>`.
 
     >>> parse_web_page("<html lang=de-AT><title>Tee|x</title><h1>Tee</h1>Ein <b>Tee</b>blatt.<h2>Kanne</h2>")
-    Page(title='Tee', text='Ein Teeblatt.\\n\\n## Kanne', lang='de', encoding='')
+    Page(title='Tee', text='Ein Teeblatt.\\n\\n## Kanne', lang='de', encoding='', metadata=())
     """
     tree = LexborHTMLParser(html)
     titles = (node.text() for node in tree.css("title") if node.parent is None or node.parent.tag != "svg")

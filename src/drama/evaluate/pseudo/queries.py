@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from drama.corpus.passages.chunks import BETWEEN
 from drama.corpus.passages.structure import blocks
 from drama.evaluate.pseudo.settings import Kind
 from drama.language import count_words, split_sentences
@@ -16,7 +17,6 @@ _TITLE_WORDS, _SENTENCE_WORDS = (3, 25), (6, 30)
 _LEAST_LEFT = 20
 """Words of a document that must be left."""
 _SENTENCES = 3
-_BETWEEN = " > "
 
 
 class Pseudo(NamedTuple):
@@ -61,7 +61,7 @@ def pseudo_query(
 def _title(passages: Sequence[Document]) -> str:
     """The title of a document; those of its passages have headings after it."""
     first = passages[0]
-    return first.title.split(_BETWEEN)[0] if first.chunk_of else first.title
+    return first.title.split(BETWEEN)[0] if first.chunk_of else first.title
 
 
 def _is_title(text: str) -> bool:
@@ -94,6 +94,6 @@ def _pattern(text: str) -> re.Pattern[str]:
 def _without(passage: Document, text: str) -> Document:
     """The passage without a text: in its title, as a heading, and wherever else it stands word for word."""
     gone = _pattern(text)
-    parts = [gone.sub(" ", part).strip() for part in passage.title.split(_BETWEEN)]
-    title = _BETWEEN.join(filter(None, parts))
+    parts = [gone.sub(" ", part).strip() for part in passage.title.split(BETWEEN)]
+    title = BETWEEN.join(filter(None, parts))
     return passage._replace(title=title, text=gone.sub(" ", passage.text))
