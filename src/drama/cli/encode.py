@@ -23,6 +23,9 @@ def encode(
     overlap: Annotated[
         int, typer.Option(help="Tokens of whole sentences that a passage repeats from the one before.", min=0)
     ] = 0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first file in a folder that can't be read.")
+    ] = False,
     smooth: Annotated[
         bool, typer.Option(help="Move each document's vector towards its nearest neighbours'.")
     ] = False,
@@ -30,33 +33,29 @@ def encode(
     """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest.
 
     Documents that are longer than the model reads are cut into passages; search finds documents by their best
-    one.
+    one. What is left out is listed beside the index, in OUT.left-out.tsv.
     """
-    from collections import Counter
-
     from drama.console import note
     from drama.corpus.duplicates import with_text
     from drama.corpus.passages.settings import ChunkSettings
     from drama.corpus.readers.inputs import check_outside, read_input
-    from drama.corpus.readers.tally import Tally
+    from drama.corpus.readers.tally import Tally, listing
     from drama.errors import DramaError
     from drama.search import SmoothingSettings, encode_for_index
 
     if dtype not in ("float32", "float16"):
         raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
     check_outside(corpus, out)
-    left_out: Counter[str] = Counter()
-
-    def count(outcome: str) -> None:
-        left_out[outcome] += 1
-
-    tally = Tally(count)
-    documents = with_text(read_input(corpus, tally), tally)
     smoothing = SmoothingSettings() if smooth else None
     chunk = ChunkSettings.parse({"tokens": None if whole else "auto", "overlap": overlap}, where="encode")
-    counts = encode_for_index(model, documents, out, dim, dtype, max_length, smoothing=smoothing, chunk=chunk)
+    with listing(out.with_name(f"{out.name}.left-out.tsv"), "encode") as listed:
+        tally = Tally(listed=listed, strict=strict)
+        documents = with_text(read_input(corpus, tally), tally)
+        counts = encode_for_index(
+            model, documents, out, dim, dtype, max_length, smoothing=smoothing, chunk=chunk
+        )
     encoded, reused = counts.pop("encoded"), counts.pop("reused")
-    for outcome, n in (*left_out.items(), *counts.items()):
+    for outcome, n in counts.items():
         note(f"  {outcome}: {n}")
     note(f"  encoded {encoded}, reused {reused} passages")
     typer.echo(str(out))

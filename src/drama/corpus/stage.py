@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -17,11 +16,9 @@ from drama.corpus.passages.chunks import CUT, chunked
 from drama.corpus.passages.settings import ChunkSettings
 from drama.corpus.readers.inputs import check_inputs, hashed_part, input_name, read_input
 from drama.corpus.readers.python_docs import SOURCE, python_docs, release_file
-from drama.corpus.readers.tally import Tally, in_words
+from drama.corpus.readers.tally import Tally, listing
 from drama.corpus.settings import CorpusSettings
 from drama.errors import DramaError
-from drama.files.atomic import atomic_file
-from drama.files.reading import legible
 from drama.language.guess import LanguageGuesser
 from drama.language.sentences import AT_SPACES
 from drama.records import (
@@ -73,7 +70,7 @@ def build_corpus(settings: CorpusSettings, out: Path, seed: int = 0, earlier: Pa
         files = [name for name in settings.inputs if name != SOURCE]
         if files:
             guesser = LanguageGuesser(settings.languages)
-            with _listing(out / LEFT_OUT) as listed:
+            with listing(out / LEFT_OUT, "corpus") as listed:
                 tally = Tally(run.count, listed, settings.strict)
                 rows = Kept(before)
                 documents = with_languages(_read(files, len(settings.inputs) > 1, tally, before), guesser)
@@ -141,24 +138,6 @@ def _read(inputs: list[str], prefixed: bool, tally: Tally, earlier: Earlier) -> 
         for d in track(read_input(name, tally.inside(before), known), f"read {input_name(name)}"):
             chunk_of = before + d.chunk_of if d.chunk_of else ""
             yield d._replace(id=before + d.id, chunk_of=chunk_of)
-
-
-@contextmanager
-def _listing(path: Path) -> Iterator[Callable[[str, str, str], None]]:
-    """Lists what is left out, in a file that is there only if something was."""
-    reasons: Counter[str] = Counter()
-    with atomic_file(path) as place, place.open("w", encoding="utf-8") as file:
-        file.write("name\treason\tdetail\n")
-
-        def listed(name: str, reason: str, detail: str) -> None:
-            reasons[reason] += 1
-            file.write("\t".join(" ".join(legible(cell).split()) for cell in (name, reason, detail)) + "\n")
-
-        yield listed
-    if not reasons:
-        path.unlink()
-        return
-    note(f"corpus: left out: {in_words(reasons)}; listed in {path}")
 
 
 def _without_rare_languages(path: Path, guesser: LanguageGuesser, count: Count) -> None:

@@ -1,9 +1,14 @@
 """What becomes of the files of an input: what is left out is counted by reason, and listed by name."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
+from drama.console import note
 from drama.errors import DramaError
+from drama.files import atomic_file
+from drama.files.reading import legible
 
 UNKNOWN = ", which no reader knows"
 """Ends the reason of a file whose kind has no reader."""
@@ -79,3 +84,21 @@ def in_words(reasons: Mapping[str, int]) -> str:
     if len(others) > _NAMED:
         told.append(f"{len(others) - _NAMED} other reasons")
     return ", ".join(told)
+
+
+@contextmanager
+def listing(path: Path, who: str) -> Iterator[Callable[[str, str, str], None]]:
+    """Lists what is left out, in a file that is there only if something was; `who` says how much it was."""
+    reasons: Counter[str] = Counter()
+    with atomic_file(path) as place, place.open("w", encoding="utf-8") as file:
+        file.write("name\treason\tdetail\n")
+
+        def listed(name: str, reason: str, detail: str) -> None:
+            reasons[reason] += 1
+            file.write("\t".join(" ".join(legible(cell).split()) for cell in (name, reason, detail)) + "\n")
+
+        yield listed
+    if not reasons:
+        path.unlink()
+        return
+    note(f"{who}: left out: {in_words(reasons)}; listed in {path}")
