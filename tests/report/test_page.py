@@ -80,6 +80,7 @@ def test_it_begins_with_the_verdict_and_folds_the_rest(page: Path) -> None:
         f"<summary>{name}" in folded for name in ("Curves", "Stages", "Figures", "Recipe", "Made with")
     )
     assert "<mark>wing</mark>" in text
+    assert "the default of <code>drama search</code>" in text
     assert "en 6169, uk 1088" in text  # words, no dict
     assert 'title="normalised discounted cumulative gain' in text
     assert f"drama search &#x27;{page.parent}&#x27;/index" in text

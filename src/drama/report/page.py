@@ -1,5 +1,6 @@
 """report.html: one file that needs nothing else. First what to use and how good that is, then how it came."""
 
+import re
 import shlex
 from html import escape
 from pathlib import Path
@@ -20,6 +21,7 @@ _HISTOGRAMS = "histograms"
 """A figure that is plotted: title → `edges`, and `counts` by name."""
 _VERDICT = "verdict"
 """Figure of `quality`: the page begins with it."""
+_CODE = re.compile("`([^`]*)`")
 _UNITS = {
     "model MB": "{:,.0f} MB",
     "index MB": "{:,.0f} MB",
@@ -68,7 +70,7 @@ def _quality(run: RunFiles) -> str:
     """What to use, in words, and the table behind it."""
     if not run.quality:
         return ""
-    lines = [escape(line) for line in run.quality["verdict"]]
+    lines = [_CODE.sub(r"<code>\1</code>", escape(line)) for line in run.quality["verdict"]]
     said = f"<p class=verdict>{lines[0]}</p>" + "".join(f"<p>{line}</p>" for line in lines[1:])
     head = quality_columns(run.quality)
     title = "<h2>nDCG@10 by pseudo-queries made from the corpus</h2>"
@@ -78,6 +80,8 @@ def _quality(run: RunFiles) -> str:
 
 def _results(run: RunFiles) -> str:
     if "evaluate" in run.outdated:
+        return ""
+    if not run.results and run.quality:
         return ""
     if not run.results:
         return "<p>Nothing was evaluated: the recipe names no collections.</p>"
