@@ -1,5 +1,6 @@
 """What is said about a corpus in languages that the models don't know."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_a_language_that_is_cut_into_bytes_is_named(
     if said:
         assert "tokens, loss" in warned  # an LLM: both are measured
         assert "gemma3-270m" in warned
+
+
+def test_without_english_text_nothing_is_compared(
+    tiny_llm: Path, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)  # as where a distribution leaves it out
+    counts = {"ru": 40}
+    warn_of_languages(recipe(tiny_llm), corpus(tmp_path / "p.parquet", counts, texts), counts)
 
 
 def test_a_model_card_says_what_it_is_for(tmp_path: Path) -> None:

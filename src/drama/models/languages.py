@@ -11,7 +11,6 @@ from drama.language.words import count_words
 from drama.models.catalog import CATALOG
 
 _WORDS = regex.compile(r"\b[\p{L}\p{M}]{2,}\b")
-_FRONT_MATTER = regex.compile(r"\A---\n(.*?)\n---\n", regex.DOTALL)
 
 
 def declared_languages(name: str, folder: Path) -> frozenset[str] | None:
@@ -23,15 +22,14 @@ def declared_languages(name: str, folder: Path) -> frozenset[str] | None:
     """
     if name in CATALOG:
         return CATALOG[name].languages
+    from huggingface_hub.repocard import metadata_load  # takes a while to import
+
     card = folder / "README.md"
-    found = (
-        _FRONT_MATTER.match(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
-    )
     try:
-        about = yaml.safe_load(found[1]) if found else None
-    except yaml.YAMLError:
+        about = metadata_load(card) if card.is_file() else None
+    except (ValueError, yaml.YAMLError):  # no YAML, or no UTF-8
         return None
-    named = about.get("language") if isinstance(about, dict) else None
+    named = about.get("language") if about else None
     codes = [named] if isinstance(named, str) else named if isinstance(named, list) else []
     languages = {normalise_language(str(code)) for code in codes} - {""}
     if {"multilingual", "multi"} & {*map(str, codes)}:

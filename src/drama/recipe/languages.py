@@ -64,10 +64,10 @@ def warn_of_languages(recipe: Recipe, passages: Path, counts: Mapping[str, int])
             told = ", ".join(f"{lang} ({_figures(known[lang])})" for lang in bad[:_NAMED])
             embeds = "teacher" in roles or not _is_llm(resolve(name))
             told += f", and {len(bad) - _NAMED} others" if len(bad) > _NAMED else ""
-            warn(
-                f"languages: {name} ({' and '.join(roles)}) knows {share:.0%} of the corpus badly: {told}; "
-                f"English: {_figures(known['en'])}. {_instead(bad, embeds)}"
-            )
+            if known["en"].tokens:
+                told += f"; English: {_figures(known['en'])}"
+            who = f"{name} ({' and '.join(roles)})"
+            warn(f"languages: {who} knows {share:.0%} of the corpus badly: {told}. {_instead(bad, embeds)}")
 
 
 def _models(recipe: Recipe) -> dict[str, list[str]]:
@@ -92,9 +92,12 @@ def _samples(passages: Iterable[Document], languages: Sequence[str], seed: int) 
 
 
 def _english() -> list[str]:
-    """English prose that is here anyway: Python's reference, as `help()` shows it."""
-    from pydoc_data.topics import topics
-
+    """English prose that is here anyway: Python's reference, as `help()` shows it; nothing where the
+    distribution leaves that out, and then nothing is compared with English."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        return []
     return [text[:_CHARACTERS] for _, text in sorted(topics.items())[:_TEXTS]]
 
 
@@ -124,15 +127,15 @@ def _is_llm(folder: Path) -> bool:
 
 def _loss_a_word(model: Any, tokenizer: Any, texts: Sequence[str]) -> float:
     """The sum of an LM's losses over the tokens of some texts, divided by their words."""
-    import torch
+    from drama.prune.learn.losses import held_out_loss
 
     total, words = 0.0, 0
-    with torch.inference_mode():
-        for text in texts:
-            ids_1L = tokenizer(text, return_tensors="pt")["input_ids"]
-            if ids_1L.shape[1] > 1:
-                total += float(model(input_ids=ids_1L, labels=ids_1L).loss) * (ids_1L.shape[1] - 1)
-                words += count_words(text)
+    for text in texts:
+        ids_1L = tokenizer(text, return_tensors="pt")["input_ids"]
+        predicted = ids_1L.shape[1] - 1
+        if predicted > 0:
+            total += held_out_loss(model, ids_1L) * predicted
+            words += count_words(text)
     return total / max(1, words)
 
 
