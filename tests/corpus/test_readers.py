@@ -363,6 +363,15 @@ def test_what_encode_leaves_out_is_counted_and_listed(
     assert "e.pdf: damaged" in done.stderr
 
 
+def test_an_index_in_the_current_folder(
+    run_drama: Callable[..., Any], tiny_llm: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("Tea is green.")
+    (tmp_path / "out").mkdir()
+    done = run_drama("encode", tiny_llm, tmp_path / "a.txt", "--out", ".", cwd=tmp_path / "out")
+    assert done.code == 0, done.stderr
+
+
 def test_inputs_are_checked_without_reading_them(tmp_path: Path) -> None:
     for name in ("b.jsonl", "c.csv"):
         (tmp_path / name).write_bytes(b"\xff")

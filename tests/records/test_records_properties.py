@@ -58,6 +58,13 @@ def test_documents(tmp_path: Path, rows: list[Document]) -> None:
     assert list(read_passages(tmp_path / "before.parquet")) == whole
 
 
+def test_somebodys_metadata_is_no_table(tmp_path: Path) -> None:
+    write_passages(tmp_path / "p.parquet", [Document("a", "", "tea", "en", "s")])
+    table = pq.read_table(tmp_path / "p.parquet").drop_columns("metadata")
+    pq.write_table(table.append_column("metadata", [["{}"]]), tmp_path / "p.parquet")
+    assert list(read_passages(tmp_path / "p.parquet")) == [Document("a", "", "tea", "en", "s")]
+
+
 @in_one_folder
 @given(
     st.lists(

@@ -48,7 +48,8 @@ def encode(
     check_outside(corpus, out)
     smoothing = SmoothingSettings() if smooth else None
     chunk = ChunkSettings.parse({"tokens": None if whole else "auto", "overlap": overlap}, where="encode")
-    with listing(out.with_name(f"{out.name}.left-out.tsv"), "encode") as listed:
+    place = out.resolve()  # it may be `.`
+    with listing(place.with_name(f"{place.name}.left-out.tsv"), "encode") as listed:
         tally = Tally(listed=listed, strict=strict)
         documents = with_text(read_input(corpus, tally), tally)
         counts = encode_for_index(

@@ -268,7 +268,7 @@ def document_of_row(row: Sequence[Any]) -> Document:
     values = [value or "" for value in row] + [""] * (len(Document._fields) - len(row))
     *_, metadata = values
     identity, title, text, lang, source, chunk_of = values[: len(_TEXTS)]
-    return Document(identity, title, text, lang, source, chunk_of, tuple(map(tuple, metadata)))
+    return Document(identity, title, text, lang, source, chunk_of, metadata_of(metadata))
 
 
 class Documents(Protocol):
