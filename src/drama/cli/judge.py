@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from drama.cli.search import show_passage
+
 if TYPE_CHECKING:
     from drama.evaluate.judge import Marks, Pool
     from drama.records import Hit, Query
@@ -40,13 +42,15 @@ def judge(
     from drama.errors import FileError
     from drama.evaluate.judge import Marks, make_pool, standings
     from drama.search import Index
+    from drama.search.folder import INFO
 
-    folder = run / "index" if (run / "index" / "index.json").is_file() else run
+    folder = run / "index" if (run / "index" / INFO).is_file() else run
+    place = out or (run / "judged" if folder != run else None)
+    if place is None and (run / INFO).is_file():
+        raise FileError(run, "is an index, not a run", hint="name the folder of the test set with --out")
     asked = _from_file(queries) if queries is not None else None
     index = Index.open(folder)
-    place = out or (run / "judged" if folder != run else None)
-    if place is None:
-        raise FileError(run, "is an index, not a run", hint="name the folder of the test set with --out")
+    assert place is not None  # what is neither a run nor an index can't be opened
     marks = Marks.open(place, index.documents())
     rankings: dict[str, dict[str, list[Hit]]] = {}
     typer.echo(_HELP)
@@ -92,18 +96,11 @@ def _judge(query: "Query", pool: "Pool", marks: "Marks") -> bool:
 
 
 def _show(found: "Found", query: str, place: str, width: int) -> None:
-    from drama.console import one_line, printable
+    from drama.console import one_line
     from drama.search.snippet import snippet
 
     typer.echo(f"\n[{place}] {one_line(found.document.whole_id)}")
-    if title := one_line(found.document.title):
-        typer.secho(title, underline=True)
-    pieces = snippet(found.document, query, width).parts()
-    typer.echo(
-        "".join(
-            typer.style(printable(text), bold=True) if marked else printable(text) for text, marked in pieces
-        )
-    )
+    show_passage(found.document.title, snippet(found.document, query, width))
 
 
 def _key() -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+from drama.recipe import RECIPES
 
 
 def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe.")] = None) -> None:

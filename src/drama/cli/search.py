@@ -46,16 +46,23 @@ def search(
 
 
 def _show(found: "Found", part: "Snippet") -> None:
-    """A hit: rank, score and document; the passage's title; the part of it, with the query's words marked."""
-    from drama.console import one_line, printable
+    """A hit: rank, score and document; its other names; its passage."""
+    from drama.console import one_line
 
     typer.echo(f"{found.hit.rank:3}  {found.hit.score:.4f}  {one_line(found.hit.document_id)}")
     if names := found.document.other_names:
         typer.echo(f"     also: {one_line(', '.join(names))}")
-    if title := one_line(found.document.title):
-        typer.secho(f"     {title}", underline=True)
+    show_passage(found.document.title, part, before="     ")
+
+
+def show_passage(title: str, part: "Snippet", before: str = "") -> None:
+    """A passage's title, and the part of it that answers, with the query's words marked."""
+    from drama.console import one_line, printable
+
+    if title := one_line(title):
+        typer.secho(f"{before}{title}", underline=True)
     pieces = [
         typer.style(printable(text), bold=True, fg="green") if marked else printable(text)
         for text, marked in part.parts()
     ]
-    typer.echo(f"     {''.join(pieces)}")
+    typer.echo(f"{before}{''.join(pieces)}")

@@ -41,7 +41,7 @@ def threads_for(cores: float, idle: float | None) -> int:
     >>> [threads_for(2, idle) for idle in (None, 1.9, 1.5, 1.1, 0.2)], threads_for(1.5, 4.0)
     ([2, 2, 2, 1, 1], 1)
     """
-    free = cores if idle is None else min(math.floor(cores), math.floor(idle + 0.5))
+    free = cores if idle is None else min(cores, idle + 0.5)
     return max(1, math.floor(free))
 
 

@@ -45,7 +45,7 @@ class Earlier:
                 self._starts.append(start)
                 start += passages.metadata.row_group(group).num_rows
         self.hashes: dict[str, str] = {}
-        """Name → hash, of the files that were asked for or noted."""
+        """Name → hash, of the files that were asked for."""
         self.taken: set[str] = set()
         """Ids of the passages that were taken over."""
 

@@ -7,22 +7,14 @@ from pathlib import Path
 from drama.console import one_line
 from drama.corpus.readers.inputs import input_name
 from drama.corpus.readers.tally import in_words as reasons_in_words
-from drama.errors import FileError
 from drama.files import write_text
 from drama.files.reading import read_text
+from drama.recipe import RECIPES
 from drama.recipe.look import Look
-
-RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def write_recipe(name: str, look: Look, out: Path) -> None:
-    """Write the recipe for a corpus, with comments.
-
-    Raises:
-        FileError: there is a file already.
-    """
-    if out.exists():
-        raise FileError(out, "is there already", hint="name another file with --out, or remove this one")
+    """Write the recipe for a corpus, with comments."""
     text = read_text(RECIPES / f"{look.recipe}.yaml")
     about, body = text.split("run: ", 1)
     _, rest = body.split("\n", 1)

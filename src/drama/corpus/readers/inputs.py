@@ -199,12 +199,7 @@ def _read_page(
     page = read(file)
     if page.encoding:
         tally.count(f"not UTF-8, read as {page.encoding}")
-    title = page.title or (legible(Path(uncompressed_name(file.name)).stem) if page.text.strip() else "")
-    values: dict[str, object] = {
-        "id": name,
-        "title": title if page.text.strip() else "",
-        "text": page.text,
-        "lang": page.lang,
-    }
-    values["metadata"] = dict(page.metadata)
+    title = page.title or legible(Path(uncompressed_name(file.name)).stem)
+    values: dict[str, object] = {"id": name, "text": page.text, "lang": page.lang}
+    values |= {"title": title if page.text.strip() else "", "metadata": dict(page.metadata)}
     yield DocumentRows(file, reading).document(1, values)

@@ -17,6 +17,8 @@ import yaml
 from drama.corpus.readers.page import Page, fenced, read_bytes, text_of
 from drama.records import metadata_of
 
+_LANG = ("lang", "language")
+"""Names in front matter."""
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)\n(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -66,9 +68,6 @@ def markdown(text: str) -> Page:
     page = _page("\n".join(lines), _text(about, "title"), _text(about, *_LANG))
     rest = {name: value for name, value in about.items() if name not in ("title", *_LANG)}
     return page._replace(metadata=metadata_of(rest))
-
-
-_LANG = ("lang", "language")
 
 
 def front_matter(text: str) -> tuple[dict[str, Any], str]:
