@@ -112,7 +112,8 @@ def _line(title: str, task: Task) -> str:
     if task.total:
         of = f" of {int(task.total):,}"
         left = f", {duration(took / done * (task.total - done))} left" if done else ""
-    return f"{title}: {int(done):,}{of} in {duration(took)}{left} {task.fields['text']}".rstrip()
+    after = f", {task.fields['text']}" if task.fields["text"] else ""
+    return f"{title}: {int(done):,}{of} in {duration(took)}{left}{after}"
 
 
 def duration(seconds: float) -> str:
