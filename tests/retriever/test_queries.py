@@ -106,5 +106,5 @@ print(*[f.hit.document_id for f in found])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     index = Index.open(tmp_path / "index")
-    index.__dict__["_encoder"] = Retriever.load(tmp_path / "model")
+    index.__dict__["encoder"] = Retriever.load(tmp_path / "model")
     assert done.stdout.split() == [f.hit.document_id for f in index.search(texts[3], 3)]

@@ -19,11 +19,11 @@ from drama.models.library_warnings import listen
 
 _COMMANDS = (
     "init", "run", "recipes", "pull", "corpus", "prune", "augment", "teach", "train", "replay", "evaluate",
-    "encode", "index", "search", "report", "judge", "update", "runs", "clean",
+    "encode", "index", "search", "serve", "report", "judge", "update", "runs", "clean",
 )  # fmt: skip
 """Each is the function of that name in the module of that name; `--help` lists them in this order."""
 _COMPUTING = {
-    "run", "prune", "augment", "teach", "train", "replay", "evaluate", "encode", "update", "bench",
+    "run", "prune", "augment", "teach", "train", "replay", "evaluate", "encode", "update", "serve", "bench",
 }  # fmt: skip
 """Commands that keep all cores busy for long."""
 _DEBUG = "--debug"

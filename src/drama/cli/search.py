@@ -20,6 +20,10 @@ def search(
     model: Annotated[
         str | None, typer.Option(help="Where the index's model is now, if it was moved apart from it.")
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only documents with this value, as field=value; several times: any of a field's."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Search an index and show the best documents."""
@@ -31,8 +35,10 @@ def search(
 
     from drama.search import Index
     from drama.search.snippet import snippet
+    from drama.search.where import parse_where
 
-    found = Index.open(index, model, dense=mode != "bm25").search(query, k, mode)
+    filters = parse_where(where or [])
+    found = Index.open(index, model, dense=mode != "bm25").search(query, k, mode, filters)
     if json:
         rows = [
             {**f.hit._asdict(), "passage": f.document.id, "title": f.document.title, "text": f.document.text}

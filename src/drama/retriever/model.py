@@ -199,10 +199,11 @@ class Retriever:
         """Write the folder that this class, sentence-transformers and transformers load unchanged."""
         write_folder(folder, self.backbone, self.head, self.lexical, self.tokenizer, self.settings, self.dims)
 
-    def _encode(self, texts: Sequence[str], dim: int | None) -> Array:
+    def encode_tokens(self, tokens: Sequence[Sequence[int]], dim: int | None = None) -> Array:
+        """Vectors of texts that `tokens` has read: [N, D] float32 of unit length; `dim` cuts to a trained
+        width. For a server, which cuts texts into tokens while others are encoded."""
         width = check_dim(self.name, dim, self.dims)
-        tokens = tokenise(self.tokenizer, texts, self.settings.max_length)
-        vectors_ND = np.zeros((len(texts), width), dtype=np.float32)
+        vectors_ND = np.zeros((len(tokens), width), dtype=np.float32)
         was_training = self.backbone.training
         self.backbone.eval()
         with torch.inference_mode():
@@ -214,6 +215,10 @@ class Retriever:
                 )
         self.backbone.train(was_training)
         return vectors_ND
+
+    def _encode(self, texts: Sequence[str], dim: int | None) -> Array:
+        check_dim(self.name, dim, self.dims)
+        return self.encode_tokens(tokenise(self.tokenizer, texts, self.settings.max_length), dim)
 
     def _joined(self, own_BD: Array, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> Array:
         """The vectors of some texts with their lexical part."""

@@ -7,7 +7,7 @@ documents.parquet    what a hit shows
 encoded.json         written when encoding ended: model, its fingerprint, width, type, checksums
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -21,13 +21,14 @@ from drama.models.files import SUMS
 from drama.records import Document, Hit, Passages, by_document, read_passages
 from drama.retriever import Encoder, load_encoder
 from drama.retriever.queries import QueryEncoder
-from drama.retriever.vectors import Array
+from drama.retriever.vectors import Array, truncate
 from drama.search.bm25 import BM25
 from drama.search.encode import DOCUMENTS, VECTORS, WORDS
 from drama.search.folder import ENCODED, INFO, check_index
 from drama.search.fusion import hybrid
 from drama.search.indexes import KINDS, VectorIndex
 from drama.search.names import HYBRID_SHARE
+from drama.search.where import check_fields, fields_of, fits
 from drama.workspace import VectorReader
 
 MODES = ("hybrid", "dense", "bm25")
@@ -117,7 +118,10 @@ class Index:
         self, folder: Path, model: str | Path | None, about: dict[str, Any], vectors: VectorIndex
     ) -> None:
         self._folder, self._model, self._about = folder, model, about
-        self._dim, self._vectors = about["dim"], vectors
+        self._vectors = vectors
+        self.dim: int = about["dim"]
+        """Width of its vectors."""
+        self._light = True
         self._documents = {d.id: d for d in read_passages(folder / DOCUMENTS)}
         self._bm25: BM25 | None = None
         self._dense_share: float = about.get("dense_share", HYBRID_SHARE)
@@ -126,19 +130,24 @@ class Index:
             self._bm25 = BM25.load(folder / WORDS, [*self._documents])
 
     @classmethod
-    def open(cls, folder: Path, model: str | Path | None = None, dense: bool = True) -> Self:
+    def open(
+        cls, folder: Path, model: str | Path | None = None, dense: bool = True, light: bool = True
+    ) -> Self:
         """Open a folder that `build_index` finished.
 
         Args:
             folder: the index.
             model: where its model is now, if it was moved apart from it.
             dense: load the model; else it is loaded by the first search that needs vectors.
+            light: read queries in numpy where that can be, which begins at once; else in torch, which is
+                faster for many and encodes documents too.
         """
         about = read_sealed_json(check_index(folder), hint=_AGAIN)
         _check_parts(folder, about["checksums"])
         opened = cls(folder, model, about, KINDS[about["kind"]].open(folder))
+        opened._light = light
         if dense:
-            opened._encoder  # noqa: B018
+            opened.encoder  # noqa: B018
         return opened
 
     def __len__(self) -> int:
@@ -153,13 +162,39 @@ class Index:
         """All passages, in their order."""
         yield from self._documents.values()
 
+    def map_all(self) -> None:
+        """Map all vectors now: what is mapped stays readable when the folder is replaced by a rebuilt one."""
+        self._vectors.map_all()
+
+    def cut(self, vectors_ND: Array) -> Array:
+        """Vectors of the model's full width, as wide as the index's."""
+        return truncate(vectors_ND, self.dim)
+
+    def passage(self, passage_id: str) -> Document | None:
+        """A passage by its id."""
+        return self._documents.get(passage_id)
+
+    def document(self, document_id: str) -> list[Document]:
+        """The passages of a document, in their order; none, where there is no such document."""
+        return [each for each in self._documents.values() if each.whole_id == document_id]
+
     @cached_property
-    def _encoder(self) -> QueryEncoder | Encoder:
+    def fields(self) -> list[str]:
+        """What documents can be filtered by."""
+        return fields_of(self._documents.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model that encoded its documents."""
+        return str(self._about["fingerprint"])
+
+    @cached_property
+    def encoder(self) -> QueryEncoder | Encoder:
         """The model, opened when vectors are first asked for."""
         name = self._model or _model_of(self._folder, self._about)
         sums = Path(name) / SUMS
         known = self._about.get("model_sums")
-        if known is not None and sums.is_file() and checksum(sums) == known:
+        if self._light and known is not None and sums.is_file() and checksum(sums) == known:
             light = QueryEncoder.open(Path(name), self._about["max_length"])
             if light is not None:
                 return light
@@ -172,7 +207,14 @@ class Index:
             )
         return encoder
 
-    def search(self, query: str, k: int = 10, mode: str | None = None) -> list[Found]:
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        mode: str | None = None,
+        where: Mapping[str, Sequence[str]] | None = None,
+        vector_1D: Array | None = None,
+    ) -> list[Found]:
         """The k best documents, best first; one cut into chunks counts by its best chunk (MaxP, Dai and
         Callan 2019), and has the id that it had before.
 
@@ -181,24 +223,44 @@ class Index:
             k: how many.
             mode: `dense` (by vectors), `bm25`, or `hybrid`, which is the default where the index holds BM25;
                 see `drama.search.hybrid` for its scores.
+            where: only documents that fit, see `drama.search.where`.
+            vector_1D: the query's vector [1, D], where it is known already.
 
         Raises:
-            DramaError: the query is empty, there is no such mode, or the index holds no BM25.
+            DramaError: the query is empty, there is no such mode, the index holds no BM25, or no document
+                has a field of `where`.
         """
         check_list([query], "query")
         if not query.strip():
             raise DramaError("the query is empty", hint="write what you are looking for")
-        mode = mode or ("dense" if self._bm25 is None else "hybrid")
-        if mode not in MODES:
-            raise DramaError(f"no mode '{mode}'", hint=f"modes: {', '.join(MODES)}")
-        vector_1D = None if mode == "bm25" else self._encoder.encode_queries([query], self._dim)
+        mode = self.mode(mode)
+        if where:
+            check_fields(where, self.fields)
+        if mode == "bm25":
+            vector_1D = None
+        elif vector_1D is None:
+            vector_1D = self.encoder.encode_queries([query], self.dim)
         depth = 4 * k  # passages of some documents stand side by side
         while True:
             hits = self._passages(query, vector_1D, depth, mode)
-            found = self._by_document(hits)
+            kept = [hit for hit in hits if fits(self._documents[hit.document_id], where)] if where else hits
+            found = self._by_document(kept)
             if len(found) >= k or len(hits) < depth:
                 return found[:k]
             depth *= 4
+
+    def mode(self, mode: str | None) -> str:
+        """How a search is done that names this mode, or none.
+
+        Raises:
+            DramaError: there is no such mode, or the index holds no BM25.
+        """
+        mode = mode or ("dense" if self._bm25 is None else "hybrid")
+        if mode not in MODES:
+            raise DramaError(f"no mode '{mode}'", hint=f"modes: {', '.join(MODES)}")
+        if mode != "dense" and self._bm25 is None:
+            raise DramaError(f"mode {mode}: the index holds no BM25", hint="make it again by `drama index`")
+        return mode
 
     def _passages(self, query: str, vector_1D: Array | None, k: int, mode: str) -> list[Hit]:
         """The k best passages."""
@@ -207,8 +269,7 @@ class Index:
             (dense,) = self._vectors.search(vector_1D, k if mode == "dense" else max(k, _DEPTH))
         if mode == "dense":
             return dense
-        if self._bm25 is None:
-            raise DramaError(f"mode {mode}: the index holds no BM25", hint="make it again by `drama index`")
+        assert self._bm25 is not None
         (hits,) = self._bm25.search([query], k if mode == "bm25" else max(k, _DEPTH))
         if mode == "bm25":
             return hits

@@ -28,6 +28,9 @@ class VectorIndex(Protocol):
     def __len__(self) -> int:
         """Number of documents."""
 
+    def map_all(self) -> None:
+        """Open all files now, and check them."""
+
     def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
         """The k best documents of each query, in the order of `drama.records.rank`; a vector of zeros finds
         nothing and is never found."""

@@ -31,6 +31,7 @@ class ExactIndex:
 
     def __init__(self, vectors: VectorReader) -> None:
         self._vectors = vectors
+        self._facts: Facts = {}
 
     @classmethod
     def build(cls, folder: Path) -> None:
@@ -44,9 +45,27 @@ class ExactIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
+    def map_all(self) -> None:
+        """Map all shards now, and check them."""
+        for _ in self._vectors.shards():
+            pass
+
     def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
         """The k nearest documents of each query."""
-        return exact_search(queries_QD, self._vectors.shards(), k)
+        return exact_search(queries_QD, self._vectors.shards(), k, facts=self._facts)
+
+
+class Block(NamedTuple):
+    """What is known of a block of documents once all were looked at."""
+
+    longest: float
+    """Of its vectors' lengths."""
+    empty_M: npt.NDArray[np.int64]
+    """Its rows of zeros."""
+
+
+Facts = dict[tuple[int, int], Block]
+"""Number of the shard and first row in it → block."""
 
 
 def exact_search(
@@ -54,6 +73,7 @@ def exact_search(
     shards: Iterable[tuple[Sequence[str], npt.NDArray[Any]]],
     k: int,
     block: int = _BLOCK_DOCUMENTS,
+    facts: Facts | None = None,
 ) -> list[list[Hit]]:
     """The k nearest documents of each query by inner product, in the order of `records.rank`.
 
@@ -63,6 +83,8 @@ def exact_search(
             and ids only of candidates.
         k: how many.
         block: documents scored at once.
+        facts: what an earlier search found out about the same shards, and what this one adds: lengths take
+            as long as scores.
 
     Raises:
         DramaError: a vector holds NaN or infinity.
@@ -78,17 +100,17 @@ def exact_search(
         )
     best = [_Best([], float32([])) for _ in queries_QD]
     lengths_Q = np.linalg.norm(queries_QD, axis=1)
-    for ids, vectors_ND in shards:
+    facts = {} if facts is None else facts
+    for number, (ids, vectors_ND) in enumerate(shards):
         for first in range(0, len(ids), block):
             documents_ND = np.asarray(vectors_ND[first : first + block], dtype=np.float32)
-            lengths_N = np.linalg.norm(documents_ND, axis=1)
-            _check_finite(lengths_N, ids, first)
-            longest = float(lengths_N.max())
-            empty_N = lengths_N == 0
+            if (number, first) not in facts:
+                facts[number, first] = _look_at(documents_ND, ids, first)
+            longest, empty_M = facts[number, first]
             rounding = 2 * documents_ND.shape[1] * float(np.finfo(np.float32).eps) * longest
             for start in range(0, len(queries_QD), _BLOCK_QUERIES):
                 scores_QN = queries_QD[start : start + _BLOCK_QUERIES] @ documents_ND.T
-                scores_QN[:, empty_N] = -np.inf
+                scores_QN[:, empty_M] = -np.inf
                 for row, scores_N in enumerate(scores_QN, start=start):
                     if lengths_Q[row] == 0:
                         continue
@@ -113,14 +135,16 @@ class _Best(NamedTuple):
         return self._replace(ids=[both[row] for row in rows_K.tolist()], scores_K=scores_N[rows_K])
 
 
-def _check_finite(lengths_N: npt.NDArray[np.floating[Any]], ids: Sequence[str], first: int) -> None:
-    """Of a block that begins at `first`."""
+def _look_at(documents_ND: npt.NDArray[np.float32], ids: Sequence[str], first: int) -> Block:
+    """The facts of a block that begins at `first` in its shard."""
+    lengths_N = np.linalg.norm(documents_ND, axis=1)
     bad = np.flatnonzero(~np.isfinite(lengths_N))
     if len(bad):
         raise DramaError(
             f"the vector of document '{ids[first + bad[0]]}' holds NaN or infinity ({len(bad)} such here)",
             hint="the model is damaged, or float16 was too narrow: encode again",
         )
+    return Block(float(lengths_N.max()), np.flatnonzero(lengths_N == 0))
 
 
 def _candidates(

@@ -1,0 +1,134 @@
+"""What is served: a model, and an index where there is one, which is opened again when it was rebuilt."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from drama.console import note
+from drama.errors import DramaError, check_list
+from drama.retriever import Encoder, load_encoder
+from drama.retriever.model import Retriever
+from drama.retriever.queries import QueryEncoder
+from drama.retriever.vectors import Array, check_dim
+from drama.search import Index
+from drama.search.folder import INFO
+from drama.serve.batcher import Batcher, Prepared
+from drama.serve.limits import Limits
+
+_CHARACTERS_PER_TOKEN = 4
+"""Assumed of a model that does not show its tokens."""
+Watch = Callable[[int, int, float], None]
+
+
+class Model:
+    """An encoder behind a batcher."""
+
+    def __init__(self, encoder: Encoder, name: str, limits: Limits, watch: Watch) -> None:
+        self.encoder, self.name = encoder, name
+        self.fingerprint = encoder.fingerprint
+        self.dims = encoder.dims
+        self.batcher = Batcher(self._encode, limits.batch_tokens, limits.waiting_tokens, watch)
+
+    def width(self, dim: int | None) -> int:
+        """The width to cut vectors to.
+
+        Raises:
+            DramaError: the model was not trained at it.
+        """
+        return check_dim(self.name, dim, self.dims)
+
+    def prepare(self, texts: Sequence[str], kind: str) -> list[Prepared]:
+        """Texts cut into tokens, where the model shows them."""
+        check_list(texts, "texts")
+        if not isinstance(self.encoder, Retriever):
+            return [Prepared(kind, text, 1 + len(text) // _CHARACTERS_PER_TOKEN) for text in texts]
+        return [Prepared(kind, ids, max(1, len(ids))) for ids in self.encoder.tokens(texts, kind)]
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of some of the model's own token ids.
+
+        Raises:
+            DramaError: the model takes no token ids, or has none of these.
+        """
+        if not isinstance(self.encoder, Retriever):
+            raise DramaError(f"{self.name} takes texts, no token ids")
+        size = len(self.encoder.tokenizer)
+        if bad := [i for i in ids if not 0 <= i < size]:
+            raise DramaError(f"token id {bad[0]}: {self.name} has ids from 0 to {size - 1}")
+        return str(self.encoder.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _encode(self, items: Sequence[Prepared]) -> Array:
+        if isinstance(self.encoder, Retriever):
+            return self.encoder.encode_tokens([item.content for item in items])  # type: ignore[misc]
+        vectors_ND = np.empty((len(items), self.encoder.dim), dtype=np.float32)
+        for kind, encode in (
+            ("query", self.encoder.encode_queries),
+            ("document", self.encoder.encode_documents),
+        ):
+            rows = [row for row, item in enumerate(items) if item.kind == kind]
+            if rows:
+                vectors_ND[rows] = encode([str(items[row].content) for row in rows])
+        return vectors_ND
+
+
+class Served:
+    """A model and perhaps an index.
+
+    Args:
+        path: an index folder, or a model as `load_encoder` takes it.
+        model: where the index's model is now, if it was moved apart from it.
+        limits: of the batches.
+        watch: told of each batch.
+
+    Raises:
+        DramaError: neither an index nor a model.
+    """
+
+    def __init__(self, path: str, model: str | None, limits: Limits, watch: Watch) -> None:
+        self._path, self._given, self._limits, self._watch = path, model, limits, watch
+        self.index: Index | None = None
+        self._stamp = self._stamped()
+        if self._stamp is not None:
+            self.index = self._open()
+            self.model = self._model_of(self.index)
+        elif Path(path).is_dir() and (Path(path) / "index" / INFO).is_file():
+            raise DramaError(f"{path}: neither an index nor a model", hint=f"did you mean {path}/index?")
+        else:
+            self.model = Model(load_encoder(path), Path(path).resolve().name or path, limits, watch)
+
+    def reload(self) -> bool:
+        """Open the index again if it was rebuilt; until it is open, the old one answers.
+
+        Raises:
+            DramaError, OSError: what is there now can't be opened; the old one stays.
+        """
+        stamp = self._stamped()
+        if stamp is None or stamp == self._stamp:
+            return False
+        self._stamp = stamp  # a broken index is tried once, not every time
+        index = self._open()
+        if index.fingerprint != self.model.fingerprint:
+            before, self.model = self.model, self._model_of(index)
+            before.batcher.close()
+        self.index = index
+        note(f"serve: opened the rebuilt index, {len(index)} passages")
+        return True
+
+    def _open(self) -> Index:
+        index = Index.open(Path(self._path), self._given, dense=False, light=False)
+        index.map_all()
+        return index
+
+    def _model_of(self, index: Index) -> Model:
+        encoder = index.encoder
+        assert not isinstance(encoder, QueryEncoder)  # it was not opened light
+        return Model(encoder, Path(encoder.name).name, self._limits, self._watch)
+
+    def _stamped(self) -> tuple[int, int] | None:
+        """Changes when the index is rebuilt; None where there is none, as while it is being rebuilt."""
+        try:
+            found = (Path(self._path) / INFO).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
