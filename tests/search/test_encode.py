@@ -33,6 +33,7 @@ def documents(texts: list[str]) -> list[Document]:
 def several_blocks_and_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drama.retriever.store.store._BLOCK", 2)
     monkeypatch.setattr("drama.retriever.store.store._PART", 3)
+    monkeypatch.setattr("drama.workspace.vectors.ROWS_PER_SHARD", 3)
 
 
 def test_a_killed_encoding_encodes_the_rest(

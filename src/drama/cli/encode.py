@@ -7,6 +7,20 @@ import typer
 
 from drama.corpus.readers.formats import KNOWN_INPUTS
 
+Dim = Annotated[int | None, typer.Option(help="Truncate to this Matryoshka dimension.")]
+Dtype = Annotated[str, typer.Option(help="Type on disk: float32 or float16.")]
+MaxLength = Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)]
+Whole = Annotated[
+    bool, typer.Option("--whole", help="Don't cut documents that are longer than the model reads.")
+]
+Overlap = Annotated[
+    int, typer.Option(help="Tokens of whole sentences that a passage repeats from the one before.", min=0)
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first file in a folder that can't be read.")
+]
+Smooth = Annotated[bool, typer.Option(help="Move each document's vector towards its nearest neighbours'.")]
+
 
 def encode(
     model: Annotated[
@@ -14,27 +28,37 @@ def encode(
     ],
     corpus: Annotated[str, typer.Argument(help=f"The corpus: {KNOWN_INPUTS}.")],
     out: Annotated[Path, typer.Option(help="Folder of the index.")],
-    dim: Annotated[int | None, typer.Option(help="Truncate to this Matryoshka dimension.")] = None,
-    dtype: Annotated[str, typer.Option(help="Type on disk: float32 or float16.")] = "float32",
-    max_length: Annotated[int | None, typer.Option(help="Truncate texts to this many tokens.", min=4)] = None,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Don't cut documents that are longer than the model reads.")
-    ] = False,
-    overlap: Annotated[
-        int, typer.Option(help="Tokens of whole sentences that a passage repeats from the one before.", min=0)
-    ] = 0,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first file in a folder that can't be read.")
-    ] = False,
-    smooth: Annotated[
-        bool, typer.Option(help="Move each document's vector towards its nearest neighbours'.")
-    ] = False,
+    dim: Dim = None,
+    dtype: Dtype = "float32",
+    max_length: MaxLength = None,
+    whole: Whole = False,
+    overlap: Overlap = 0,
+    strict: Strict = False,
+    smooth: Smooth = False,
 ) -> None:
     """Encode a corpus. After a kill, or when documents were added, the same command encodes the rest.
 
     Documents that are longer than the model reads are cut into passages; search finds documents by their best
-    one. What is left out is listed beside the index, in OUT.left-out.tsv.
+    one. What is left out is listed beside the index, in OUT.left-out.tsv. `drama index CORPUS --model MODEL`
+    does this and makes the index.
     """
+    encode_corpus(model, corpus, out, dim, dtype, max_length, whole, overlap, strict, smooth)
+    typer.echo(str(out))
+
+
+def encode_corpus(
+    model: str,
+    corpus: str,
+    out: Path,
+    dim: int | None,
+    dtype: str,
+    max_length: int | None,
+    whole: bool,
+    overlap: int,
+    strict: bool,
+    smooth: bool,
+) -> None:
+    """Read, cut and encode a corpus, and say what was done."""
     from drama.console import note
     from drama.corpus.duplicates import with_text
     from drama.corpus.passages.settings import ChunkSettings
@@ -59,4 +83,3 @@ def encode(
     for outcome, n in counts.items():
         note(f"  {outcome}: {n}")
     note(f"  encoded {encoded}, reused {reused} passages")
-    typer.echo(str(out))

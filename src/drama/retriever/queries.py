@@ -81,10 +81,15 @@ class QueryEncoder:
     def encode_queries(self, texts: Sequence[str], dim: int | None = None) -> Array:
         """Vectors of queries [N, D] float32 of unit length."""
         width = check_dim(self.name, dim, self.dims)
-        return np.concatenate([self._vector(self._settings.query_prefix + text, width) for text in texts])
+        prefix = self._settings.query_prefix
+        read = [self._tokenizer.encode(prefix + text).ids for text in texts]
+        return np.concatenate([self._vector(ids, width) for ids in read])
 
-    def _vector(self, text: str, width: int) -> Array:
-        ids = self._tokenizer.encode(text).ids
+    def encode_tokens(self, tokens: Sequence[Sequence[int]]) -> Array:
+        """`Retriever.encode_tokens` at full width: twice as fast for a few tokens, slower for many."""
+        return np.concatenate([self._vector(ids, self.dim) for ids in tokens])
+
+    def _vector(self, ids: Sequence[int], width: int) -> Array:
         states_TD = self._states(ids)
         pooled_D = states_TD[-1] if self._settings.pooling == "last" else states_TD.mean(axis=0)
         if self._head_ED is not None:

@@ -22,6 +22,7 @@ from drama.search.smoothing_settings import SmoothingSettings
 from drama.workspace import VectorReader, read_manifest, write_vectors
 from drama.workspace.manifest import MANIFEST
 from drama.workspace.vectors import INFO as INFO_OF_VECTORS
+from drama.workspace.vectors import in_shards
 
 DOCUMENTS = "documents.parquet"
 VECTORS = "vectors"
@@ -93,7 +94,7 @@ def encode_for_index(
         embeddings = EmbeddingStore(store or out / STORE)
         blocks = embeddings.document_blocks(encoder, Texts(passages)).with_ids(d.id for d in passages)
         shards = ((ids, part_ND if dim is None else truncate(part_ND, dim)) for ids, part_ND in blocks)
-        write_vectors(out / _INCOMING_VECTORS, width, dtype, shards)
+        write_vectors(out / _INCOMING_VECTORS, width, dtype, in_shards(shards))
         if smoothing is not None:
             _smooth(out / _INCOMING_VECTORS, dtype, smoothing)
         (out / INFO).unlink(missing_ok=True)
@@ -151,8 +152,8 @@ def _smooth(folder: Path, dtype: str, settings: SmoothingSettings) -> None:
             vectors_ND[start : start + len(shard)] = part_ND
             start += len(shard)
         names = iter(ids)
-        parts = smooth(vectors_ND, settings)
-        write_vectors(folder, reader.dim, dtype, ((list(islice(names, len(p))), p) for p in parts))
+        parts = ((list(islice(names, len(p))), p) for p in smooth(vectors_ND, settings))
+        write_vectors(folder, reader.dim, dtype, in_shards(parts))
     finally:
         whole.unlink(missing_ok=True)
 

@@ -25,4 +25,4 @@ def _way_to(folder: Path) -> str:
         return f"run `drama index {folder}` first"
     if (folder / "index" / INFO).is_file():
         return f"did you mean {folder / 'index'}?"
-    return "make it with `drama encode MODEL CORPUS --out DIR` and `drama index DIR`"
+    return "make it with `drama index CORPUS --model MODEL --out DIR`"

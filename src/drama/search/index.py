@@ -35,6 +35,7 @@ MODES = ("hybrid", "dense", "bm25")
 """How an index is searched."""
 _DEPTH = 1000
 """Hits of each ranking that are fused."""
+_WHOLE = "name a model for an index of a corpus: drama index CORPUS --model MODEL --out DIR"
 _AGAIN = "run `drama encode` and `drama index` again; what is in the embedding store is not encoded again"
 
 
@@ -61,14 +62,16 @@ def build_index(
         DramaError: no such kind.
     """
     if not folder.is_dir():
-        raise FileError(folder, "no such folder", hint="run `drama encode` first")
+        raise FileError(folder, "no such folder", hint=f"run `drama encode` first, or {_WHOLE}")
     with writing(folder):
         if kind not in KINDS:
             raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
         about = folder / ENCODED
         if not about.is_file():
             raise FileError(
-                folder, "was not finished by `drama encode`", hint="run `drama encode` (again) first"
+                folder,
+                "was not finished by `drama encode`",
+                hint=f"run `drama encode` (again) first, or {_WHOLE}",
             )
         encoded = read_sealed_json(about, hint=_AGAIN)
         _check_parts(folder, encoded["checksums"])

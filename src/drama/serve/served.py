@@ -16,6 +16,8 @@ from drama.search.folder import INFO
 from drama.serve.batcher import Batcher, Prepared
 from drama.serve.limits import Limits
 
+_FEW = 32
+"""Tokens that numpy encodes faster than torch."""
 _CHARACTERS_PER_TOKEN = 4
 """Assumed of a model that does not show its tokens."""
 Watch = Callable[[int, int, float], None]
@@ -28,6 +30,7 @@ class Model:
         self.encoder, self.name = encoder, name
         self.fingerprint = encoder.fingerprint
         self.dims = encoder.dims
+        self._light = _light(encoder)
         self.batcher = Batcher(self._encode, limits.batch_tokens, limits.waiting_tokens, watch)
 
     def width(self, dim: int | None) -> int:
@@ -60,7 +63,10 @@ class Model:
 
     def _encode(self, items: Sequence[Prepared]) -> Array:
         if isinstance(self.encoder, Retriever):
-            return self.encoder.encode_tokens([item.content for item in items])  # type: ignore[misc]
+            tokens = [item.content for item in items if not isinstance(item.content, str)]
+            if self._light is not None and sum(map(len, tokens)) <= _FEW:
+                return self._light.encode_tokens(tokens)
+            return self.encoder.encode_tokens(tokens)
         vectors_ND = np.empty((len(items), self.encoder.dim), dtype=np.float32)
         for kind, encode in (
             ("query", self.encoder.encode_queries),
@@ -70,6 +76,15 @@ class Model:
             if rows:
                 vectors_ND[rows] = encode([str(items[row].content) for row in rows])
         return vectors_ND
+
+
+def _light(encoder: Encoder) -> QueryEncoder | None:
+    """The same model in numpy, where there is such a form of it as it was opened."""
+    if not isinstance(encoder, Retriever) or encoder.precision != "fp32":
+        return None
+    if encoder.backbone.device.type != "cpu":
+        return None
+    return QueryEncoder.open(Path(encoder.name), encoder.settings.max_length)
 
 
 class Served:

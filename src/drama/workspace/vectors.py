@@ -23,6 +23,8 @@ from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 Array = npt.NDArray[Any]
 INFO = "vectors.json"
 _IDS = ".ids.json"
+ROWS_PER_SHARD = 16384
+"""Few files, each of some megabytes: a search takes time for every shard."""
 _MAPPED = 64
 """Shards that are mapped at a time; each holds a file descriptor."""
 _AGAIN = "remove the folder and run the command that made it again"
@@ -58,6 +60,29 @@ def write_vectors(folder: Path, dim: int, dtype: str, shards: Iterable[tuple[Seq
             write_json(names, list(ids))
             sums.append(_Sums(len(ids), checksum(vectors), checksum(names)))
         write_sealed_json(partial / INFO, {"dim": dim, "shards": sums})
+
+
+def in_shards(
+    parts: Iterable[tuple[Sequence[str], Array]], rows: int | None = None
+) -> Iterator[tuple[list[str], Array]]:
+    """The same rows in shards of `rows` (default 16,384), the last one shorter; one is held in memory.
+
+    >>> parts = [(["a"], np.ones((1, 2))), (["b", "c"], np.zeros((2, 2)))]
+    >>> [(ids, vectors.shape) for ids, vectors in in_shards(parts, rows=2)]
+    [(['a', 'b'], (2, 2)), (['c'], (1, 2))]
+    """
+    rows = rows or ROWS_PER_SHARD
+    ids: list[str] = []
+    kept: list[Array] = []
+    for names, vectors_ND in parts:
+        ids += names
+        kept.append(vectors_ND)
+        while len(ids) >= rows:
+            whole_ND = np.concatenate(kept)
+            yield ids[:rows], whole_ND[:rows]
+            ids, kept = ids[rows:], [whole_ND[rows:]]
+    if ids:
+        yield ids, np.concatenate(kept)
 
 
 def _files(folder: Path, number: int) -> tuple[Path, Path]:

@@ -79,6 +79,10 @@ def fused_states(backbone: Any, tokens: Sequence[Sequence[int]]) -> tuple[torch.
         return states_TD, length_B
 
 
+_FEW = 256
+"""Tokens."""
+
+
 class _Shape(NamedTuple):
     """The values that all layers of one pass share."""
 
@@ -108,9 +112,8 @@ class DecoderLayer(torch.autograd.Function):
     ) -> torch.Tensor:  # fmt: skip
         """x [T, D] → [T, D]; biases are None where the family has none."""
         to = shape.precision
-        qkv_QD, gateup_2FD = torch.cat([q, k, v]).to(to), torch.cat([gate_FD, up_FD]).to(to)
         scale1_T1 = _inverse_rms(x_TD, shape.eps)
-        qkv_TQ = _normed(x_TD, scale1_T1, norm1_D, to) @ qkv_QD.T
+        qkv_TQ = _products(_normed(x_TD, scale1_T1, norm1_D, to), q, k, v)
         if q_bias is not None and k_bias is not None and v_bias is not None:
             qkv_TQ += torch.cat([q_bias, k_bias, v_bias]).to(to)
         _rotate(_rotated_part(qkv_TQ, shape), shape.cos_T1e, shape.sin_T1e)
@@ -124,7 +127,7 @@ class DecoderLayer(torch.autograd.Function):
             sums.append(sum_KGL)
         h_TD = x_TD + attended_TA @ out_DA.to(to).T
         scale2_T1 = _inverse_rms(h_TD, shape.eps)
-        gateup_T2F = _normed(h_TD, scale2_T1, norm2_D, to) @ gateup_2FD.T
+        gateup_T2F = _products(_normed(h_TD, scale2_T1, norm2_D, to), gate_FD, up_FD)
         gate_TF, up_TF = gateup_T2F.chunk(2, dim=1)
         y_TD = h_TD + F.silu(gate_TF).mul_(up_TF) @ down_DF.to(to).T
         ctx.shape, ctx.sums, ctx.biased = shape, sums, q_bias is not None
@@ -238,6 +241,20 @@ def _norm_backward(
     mean_T1 = (product_TD @ weight_D).div_(len(weight_D)).unsqueeze(1)
     x_grad_TD = grad_TD.mul_(weight_D).addcmul_(unit_TD, mean_T1, value=-1.0).mul_(scale_T1)
     return x_grad_TD, product_TD.sum(dim=0)
+
+
+def _products(x_TD: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+    """The products with several weights [F, D], side by side: with the joined weights, or for a few tokens with
+    one after the other, since joining weights takes as long as reading them."""
+    to = x_TD.dtype
+    if len(x_TD) > _FEW or not torch.is_inference_mode_enabled():
+        return x_TD @ torch.cat(weights).to(to).T
+    out_TF = x_TD.new_empty(len(x_TD), sum(map(len, weights)))
+    start = 0
+    for weight in weights:
+        torch.mm(x_TD, weight.to(to).T, out=out_TF[:, start : start + len(weight)])
+        start += len(weight)
+    return out_TF
 
 
 def _rotated_part(qkv_TQ: torch.Tensor, shape: _Shape) -> torch.Tensor:
