@@ -209,3 +209,18 @@ def quality(
 
     models = model or ["all-minilm-l6-v2", "multilingual-e5-small"]
     typer.echo(str(bench_quality(data, collection, models, work, out, seed)))
+
+
+@bench.command()
+def serve(
+    index: Annotated[Path, typer.Argument(help="An index whose model sentence-transformers can load.")],
+    queries: Annotated[Path, typer.Option(help="queries.jsonl of a BEIR folder.")],
+    seconds: Annotated[float, typer.Option(help="Of each measurement.", min=1)] = 10.0,
+    rounds: Rounds = 2,
+    out: Out = RESULTS,
+) -> None:
+    """Requests/s and waiting times of `drama serve` and of a sentence-transformers server of 30 lines, with
+    1, 8 and 64 clients; a flood past capacity; memory."""
+    from drama_bench.serve import bench_serve
+
+    typer.echo(str(bench_serve(index, queries, out, rounds, seconds)))

@@ -244,8 +244,8 @@ def _norm_backward(
 
 
 def _products(x_TD: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
-    """The products with several weights [F, D], side by side: with the joined weights, or for a few tokens with
-    one after the other, since joining weights takes as long as reading them."""
+    """The products with several weights [F, D], side by side: with the joined weights, or for a few tokens
+    with one after the other, since joining weights takes as long as reading them."""
     to = x_TD.dtype
     if len(x_TD) > _FEW or not torch.is_inference_mode_enabled():
         return x_TD @ torch.cat(weights).to(to).T
