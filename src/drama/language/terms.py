@@ -81,13 +81,19 @@ def places(text: str, terms: Collection[str], lang: str) -> list[tuple[int, int]
         else:
             pieces = [(i, i + 2) for i in range(start, end - 1)]
         for left, right in pieces:
-            if not any(term in terms for term in analyse(text[left:right], lang)):
+            if not any(term in terms for term in _terms_of(text[left:right], lang)):
                 continue
             if found and left < found[-1][1]:
                 found[-1] = found[-1][0], right
             else:
                 found.append((left, right))
     return found
+
+
+@lru_cache(maxsize=1 << 16)
+def _terms_of(word: str, lang: str) -> tuple[str, ...]:
+    """The terms of one word; a server meets the same words again and again."""
+    return tuple(analyse(word, lang))
 
 
 @lru_cache

@@ -102,12 +102,7 @@ def serve(app: FastAPI, host: str, port: int, limits: Limits | None = None) -> N
         DramaError: the port is taken, or there is no such host.
     """
     limits = limits or Limits()
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise DramaError(f"can't listen on {host}:{port} ({why})", hint="name another --port") from None
+    listening = _listen(host, port)
     where = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
     work: Work = app.state.work
     index = work.served.index
@@ -123,3 +118,19 @@ def serve(app: FastAPI, host: str, port: int, limits: Limits | None = None) -> N
         h11_max_incomplete_event_size=64 << 10,
     )
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. It names its protocol: asyncio sends small answers at once (TCP_NODELAY) only then,
+    else each may wait 40 ms for the client's acknowledgement."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        why = error.strerror or str(error)
+        raise DramaError(f"can't listen on {host}:{port} ({why})", hint="name another --port") from None
+    return listening

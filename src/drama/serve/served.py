@@ -1,5 +1,6 @@
 """What is served: a model, and an index where there is one, which is opened again when it was rebuilt."""
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,12 +27,14 @@ Watch = Callable[[int, int, float], None]
 class Model:
     """An encoder behind a batcher."""
 
-    def __init__(self, encoder: Encoder, name: str, limits: Limits, watch: Watch) -> None:
-        self.encoder, self.name = encoder, name
+    def __init__(
+        self, encoder: Encoder, name: str, limits: Limits, watch: Watch, computing: threading.Lock
+    ) -> None:
+        self.encoder, self.name, self._computing = encoder, name, computing
         self.fingerprint = encoder.fingerprint
         self.dims = encoder.dims
         self._light = _light(encoder)
-        self.batcher = Batcher(self._encode, limits.batch_tokens, limits.waiting_tokens, watch)
+        self.batcher = Batcher(self._encode_alone, limits.batch_tokens, limits.waiting_tokens, watch)
 
     def width(self, dim: int | None) -> int:
         """The width to cut vectors to.
@@ -60,6 +63,10 @@ class Model:
         if bad := [i for i in ids if not 0 <= i < size]:
             raise DramaError(f"token id {bad[0]}: {self.name} has ids from 0 to {size - 1}")
         return str(self.encoder.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _encode_alone(self, items: Sequence[Prepared]) -> Array:
+        with self._computing:
+            return self._encode(items)
 
     def _encode(self, items: Sequence[Prepared]) -> Array:
         if isinstance(self.encoder, Retriever):
@@ -102,6 +109,8 @@ class Served:
 
     def __init__(self, path: str, model: str | None, limits: Limits, watch: Watch) -> None:
         self._path, self._given, self._limits, self._watch = path, model, limits, watch
+        self.computing = threading.Lock()
+        """Held by what keeps the cores busy."""
         self.index: Index | None = None
         self._stamp = self._stamped()
         if self._stamp is not None:
@@ -110,7 +119,9 @@ class Served:
         elif Path(path).is_dir() and (Path(path) / "index" / INFO).is_file():
             raise DramaError(f"{path}: neither an index nor a model", hint=f"did you mean {path}/index?")
         else:
-            self.model = Model(load_encoder(path), Path(path).resolve().name or path, limits, watch)
+            self.model = Model(
+                load_encoder(path), Path(path).resolve().name or path, limits, watch, self.computing
+            )
 
     def reload(self) -> bool:
         """Open the index again if it was rebuilt; until it is open, the old one answers.
@@ -138,7 +149,7 @@ class Served:
     def _model_of(self, index: Index) -> Model:
         encoder = index.encoder
         assert not isinstance(encoder, QueryEncoder)  # it was not opened light
-        return Model(encoder, Path(encoder.name).name, self._limits, self._watch)
+        return Model(encoder, Path(encoder.name).name, self._limits, self._watch, self.computing)
 
     def _stamped(self) -> tuple[int, int] | None:
         """Changes when the index is rebuilt; None where there is none, as while it is being rebuilt."""

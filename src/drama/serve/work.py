@@ -16,7 +16,7 @@ from drama.serve.served import Model, Served
 
 T = TypeVar("T")
 _THREADS = 2
-"""For cutting texts into tokens and scoring; one more encodes."""
+"""For cutting texts into tokens and for what is light."""
 
 
 class Work:
@@ -25,10 +25,22 @@ class Work:
     def __init__(self, served: Served, limits: Limits, metrics: Metrics) -> None:
         self.served, self.limits, self.metrics = served, limits, metrics
         self._pool = ThreadPoolExecutor(_THREADS, "work")
+        self._scoring = ThreadPoolExecutor(1, "score")
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+
+    async def score(self, function: Callable[[], T]) -> T:
+        """Run a search beside the event loop, when nothing else computes: two computations at once on the
+        same cores take longer than one after the other."""
+
+        def alone() -> T:
+            with self.served.computing:
+                return function()
+
+        async with asyncio.timeout(self.limits.seconds):
+            return await asyncio.get_running_loop().run_in_executor(self._scoring, alone)
 
     async def vectors(self, model: Model, texts: Sequence[str], kind: str) -> tuple[Array, int]:
         """Vectors [N, D] of full width, and the number of tokens.

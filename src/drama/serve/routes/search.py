@@ -142,7 +142,7 @@ async def similar(
     if not query:
         raise DramaError("this passage has no text")
     vectors_ND, _ = await work.vectors(work.served.model, [query], "document")
-    found = await work.run(lambda: index.search(query, k + 1, "dense", vector_1D=index.cut(vectors_ND)))
+    found = await work.score(lambda: index.search(query, k + 1, "dense", vector_1D=index.cut(vectors_ND)))
     others = [each for each in found if each.hit.document_id != name][:k]
     hits = [_hit(Found(each.hit._replace(rank=i), each.document), "") for i, each in enumerate(others, 1)]
     return _reply("", "dense", begin, hits)
@@ -162,9 +162,8 @@ async def _search(
     vector_1D = None
     if how != "bm25":
         vector_1D = index.cut((await work.vectors(model, [query], "query"))[0])
-    hits = await work.run(
-        lambda: [_hit(found, query) for found in index.search(query, k, how, where, vector_1D)]
-    )
+    found = await work.score(lambda: index.search(query, k, how, where, vector_1D))
+    hits = await work.run(lambda: [_hit(each, query) for each in found])
     return _reply(query, how, begin, hits)
 
 
