@@ -85,6 +85,18 @@ class Model:
         return vectors_ND
 
 
+def _name_of(model: str) -> str:
+    """What clients call a model: a run's by the run, another by its folder or as it was named.
+
+    >>> [_name_of(name) for name in ("/runs/mine/train/model", "/models/small", "all-minilm-l6-v2")]
+    ['mine', 'small', 'all-minilm-l6-v2']
+    """
+    folder = Path(model)
+    if folder.parts[-2:] == ("train", "model") and len(folder.resolve().parts) > 3:
+        return folder.resolve().parents[1].name
+    return folder.resolve().name if folder.is_dir() else folder.name or model
+
+
 def _light(encoder: Encoder) -> QueryEncoder | None:
     """The same model in numpy, where there is such a form of it as it was opened."""
     if not isinstance(encoder, Retriever) or encoder.precision != "fp32":
@@ -149,7 +161,7 @@ class Served:
     def _model_of(self, index: Index) -> Model:
         encoder = index.encoder
         assert not isinstance(encoder, QueryEncoder)  # it was not opened light
-        return Model(encoder, Path(encoder.name).name, self._limits, self._watch, self.computing)
+        return Model(encoder, _name_of(encoder.name), self._limits, self._watch, self.computing)
 
     def _stamped(self) -> tuple[int, int] | None:
         """Changes when the index is rebuilt; None where there is none, as while it is being rebuilt."""

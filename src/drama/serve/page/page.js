@@ -55,7 +55,7 @@ function itemOf(hit, best) {
   const near = element("button", { type: "button", onclick: () => similar(hit) }, "similar");
   const about = element("p", { className: "about" },
     element("span", { title: "score" }, element("span", { className: "bar" }, bar), ` ${hit.score.toFixed(3)}`),
-    hit.id, hit.lang, ...facts.map(fact => element("span", {}, fact)), near);
+    ...[hit.id, hit.lang, ...facts].filter(Boolean).map(fact => element("span", {}, fact)), near);
   const item = element("li", { tabIndex: 0 },
     title, element("p", { dir: "auto" }, ...marked(hit.snippet)), about);
   title.onclick = () => unfold(item, hit);
