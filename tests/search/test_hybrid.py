@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drama.records import Document, rank
+from drama.records import Document, Hit, rank
 from drama.search import BM25, LSA, SmoothingSettings, hybrid, smooth
+from drama.search.fusion import hybrid_rows
 from drama.search.smoothed import SmoothedBM25
 from drama.search.smoothing import nearest
 
@@ -47,6 +48,24 @@ def test_hybrid_is_the_weighted_sum() -> None:
     )
     assert [hit.document_id for hit in hybrid(dense, [], 0.0, 0.75, k=2)] == ["a", "b"]
     assert [hit.document_id for hit in hybrid([], words, 8.0, 0.75, k=2)] == ["b", "d"]
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.floats(0, 1), st.booleans(), st.integers(0, 9999))
+def test_hybrid_by_rows_is_hybrid_by_ids(
+    nearest: int, found: int, share: float, known: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    bound = 9.0 if known else 0.0
+    dense = np.sort(rng.random(nearest).astype(np.float32))[::-1]
+    words = np.sort(rng.integers(1, 9, found).astype(np.float32))[::-1]
+    dense_rows, words_rows = rng.permutation(15)[:nearest], rng.permutation(15)[:found]
+    plain = hybrid(
+        [Hit(f"d{r:02}", float(s), i) for i, (r, s) in enumerate(zip(dense_rows, dense, strict=True), 1)],
+        [Hit(f"d{r:02}", float(s), i) for i, (r, s) in enumerate(zip(words_rows, words, strict=True), 1)],
+        bound, share, k=5,
+    )  # fmt: skip
+    rows, scores = hybrid_rows((dense_rows, dense), (words_rows, words), bound, share)
+    assert rank(((f"d{r:02}", float(s)) for r, s in zip(rows, scores, strict=True)), 5) == plain
 
 
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 99))

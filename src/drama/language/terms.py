@@ -36,6 +36,8 @@ _BIGRAMS = THAI_LAO_BURMESE_KHMER + KANA_HAN + "\uac00-\ud7af"  # the last: Hang
 _WORD = regex.compile(
     rf"[[{WORD_CHARACTER}]&&[{_BIGRAMS}]]+|[[{WORD_CHARACTER}]--[{_BIGRAMS}]]+", regex.VERSION1
 )
+_FIRST_IN_BIGRAMS = "\u0e00"
+"""Of the characters that are written without spaces; Thai's block begins here."""
 _IN_BIGRAMS = regex.compile(f"[{_BIGRAMS}]")
 _AFTER_APOSTROPHE = regex.compile(r"(?<=\p{L}['’])\p{L}\b")
 
@@ -73,15 +75,15 @@ def places(text: str, terms: Collection[str], lang: str) -> list[tuple[int, int]
     >>> places("私は東京都へ", analyse("東京都", "ja"), "ja")
     [(2, 5)]
     """
-    found: list[tuple[int, int]] = []
+    wanted, found = {*terms}, list[tuple[int, int]]()
     for word in _WORD.finditer(text):
         start, end = word.span()
-        if not _IN_BIGRAMS.match(word[0]) or end - start == 1:
+        if text[start] < _FIRST_IN_BIGRAMS or not _IN_BIGRAMS.match(word[0]) or end - start == 1:
             pieces = [(start, end)]
         else:
             pieces = [(i, i + 2) for i in range(start, end - 1)]
         for left, right in pieces:
-            if not any(term in terms for term in _terms_of(text[left:right], lang)):
+            if wanted.isdisjoint(terms_of(text[left:right], lang)):
                 continue
             if found and left < found[-1][1]:
                 found[-1] = found[-1][0], right
@@ -91,7 +93,7 @@ def places(text: str, terms: Collection[str], lang: str) -> list[tuple[int, int]
 
 
 @lru_cache(maxsize=1 << 16)
-def _terms_of(word: str, lang: str) -> tuple[str, ...]:
+def terms_of(word: str, lang: str) -> tuple[str, ...]:
     """The terms of one word; a server meets the same words again and again."""
     return tuple(analyse(word, lang))
 

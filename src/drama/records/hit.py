@@ -9,7 +9,7 @@ Legend: N documents, K of them ranked.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,27 @@ def order(
             if end - start > 1:
                 rows_K[start:end] = sorted(rows_K[start:end].tolist(), key=ids.__getitem__, reverse=True)
     return rows_K[:k]
+
+
+class _ById(Protocol):
+    def __getitem__(self, row: int, /) -> str: ...
+
+
+class IdsOf(Sequence[str]):
+    """The ids of some rows, looked up when one is asked for.
+
+    >>> list(IdsOf(np.array([2, 0]), ["a", "b", "c"]))
+    ['c', 'a']
+    """
+
+    def __init__(self, rows_N: npt.NDArray[np.int64], ids: _ById) -> None:
+        self._rows_N, self._ids = rows_N, ids
+
+    def __len__(self) -> int:
+        return len(self._rows_N)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._ids[int(self._rows_N[place])]
 
 
 def float32(scores: npt.ArrayLike) -> npt.NDArray[np.float32]:

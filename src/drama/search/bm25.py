@@ -4,6 +4,7 @@ Robertson et al. 1994; Lucene's variant as in Kamphuis et al. 2020. k1 = 1.5 and
 defaults (Lù 2024). Terms are those of `drama.language.terms`.
 """
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from drama.errors import DramaError, check_list
 from drama.files import read_json, write_json
 from drama.language.terms import analyse
 from drama.records import Document, Documents, Hit, corpus_language, ranked
+from drama.records.hit import order
 
 K1, B = 1.5, 0.75
 _LANGUAGE = "language.json"
@@ -96,10 +98,14 @@ class BM25:
         True
         """
         check_list(queries, "queries")
-        documents_V = np.diff(self._index.scores["indptr"])
-        idf_V = np.log(1 + (len(self._ids) - documents_V + 0.5) / (documents_V + 0.5))
         found = ((t for t in analyse(query, self.lang) if t in self._vocabulary) for query in queries)
-        return [float(sum(idf_V[self._vocabulary[term]] for term in terms)) for terms in found]
+        return [float(sum(self._idf(self._vocabulary[term]) for term in terms)) for terms in found]
+
+    def _idf(self, term: int) -> float:
+        """A term's inverse document frequency."""
+        start, end = self._index.scores["indptr"][term : term + 2]
+        documents = int(end) - int(start)
+        return math.log(1 + (len(self._ids) - documents + 0.5) / (documents + 0.5))
 
     def scores(self, query: str) -> npt.NDArray[np.float32]:
         """The score of every document [N], 0 where it shares no term with the query."""
@@ -108,6 +114,12 @@ class BM25:
         for term, times in Counter(t for t in analyse(query, self.lang) if t in self._vocabulary).items():
             scores_N += times * self._index.get_scores([term])
         return scores_N
+
+    def best(self, query: str, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """What `search` finds for one query: documents' rows [K], and their scores."""
+        scores_N = self.scores(query)
+        rows_K = order(self._ids, scores_N, k, among=np.flatnonzero(scores_N > 0))
+        return rows_K, scores_N[rows_K]
 
     def _search(self, query: str, k: int) -> list[Hit]:
         scores_N = self.scores(query)

@@ -3,10 +3,15 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from drama.records import Hit, has_signal, rank
 
+Rows = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.floating[Any]]
 _RRF_K = 60
 
 
@@ -36,6 +41,27 @@ def hybrid(dense: Sequence[Hit], words: Sequence[Hit], bound: float, dense_share
         for hit in words:
             total[hit.document_id] += (1 - dense_share) * hit.score / bound
     return rank(total, k)
+
+
+def hybrid_rows(
+    dense: tuple[Rows, Scores], words: tuple[Rows, Scores], bound: float, dense_share: float
+) -> tuple[Rows, Scores]:
+    """`hybrid` for documents by their rows: all that either ranking lists, in no order, and their scores.
+
+    >>> dense = np.array([4, 7]), np.array([0.9, 0.7], dtype=np.float32)
+    >>> words = np.array([7, 9]), np.array([6.0, 5.0], dtype=np.float32)
+    >>> rows, scores = hybrid_rows(dense, words, 10.0, 0.5)
+    >>> rows.tolist(), scores.round(2).tolist()
+    ([4, 7, 9], [0.45, 0.65, 0.6])
+    """
+    dense_rows_K, cosines_K = dense
+    words_rows_M, words_M = words if bound > 0 else (words[0][:0], words[1][:0])
+    rows_U = np.union1d(dense_rows_K, words_rows_M)
+    lowest = float(cosines_K[-1]) if len(cosines_K) else 0.0
+    total_U = np.full(len(rows_U), dense_share * lowest)
+    total_U[np.searchsorted(rows_U, dense_rows_K)] = dense_share * cosines_K.astype(np.float64)
+    total_U[np.searchsorted(rows_U, words_rows_M)] += (1 - dense_share) * words_M.astype(np.float64) / bound
+    return rows_U, total_U
 
 
 def fuse(

@@ -13,19 +13,22 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from drama.console import note
 from drama.errors import DramaError, FileError, check_list
 from drama.files import atomic_folder, writing
 from drama.files.checksums import checksum, read_sealed_json, write_sealed_json
 from drama.models.files import SUMS
-from drama.records import Document, Hit, Passages, by_document, read_passages
+from drama.records import Document, Hit, Passages, by_document, ranked, read_passages
+from drama.records.hit import IdsOf, float32
 from drama.retriever import Encoder, load_encoder
 from drama.retriever.queries import QueryEncoder
 from drama.retriever.vectors import Array, truncate
 from drama.search.bm25 import BM25
 from drama.search.encode import DOCUMENTS, VECTORS, WORDS
 from drama.search.folder import ENCODED, INFO, check_index
-from drama.search.fusion import hybrid
+from drama.search.fusion import hybrid_rows
 from drama.search.indexes import KINDS, VectorIndex
 from drama.search.names import HYBRID_SHARE
 from drama.search.where import check_fields, fields_of, fits
@@ -126,11 +129,12 @@ class Index:
         """Width of its vectors."""
         self._light = True
         self._documents = {d.id: d for d in read_passages(folder / DOCUMENTS)}
+        self._ids = [*self._documents]
         self._bm25: BM25 | None = None
         self._dense_share: float = about.get("dense_share", HYBRID_SHARE)
         if sums := about.get("words"):
             _check_parts(folder, {f"{WORDS}/{name}": known for name, known in sums.items()})
-            self._bm25 = BM25.load(folder / WORDS, [*self._documents])
+            self._bm25 = BM25.load(folder / WORDS, self._ids)
 
     @classmethod
     def open(
@@ -267,17 +271,20 @@ class Index:
 
     def _passages(self, query: str, vector_1D: Array | None, k: int, mode: str) -> list[Hit]:
         """The k best passages."""
-        dense: list[Hit] = []
+        deep = k if mode != "hybrid" else max(k, _DEPTH)
+        rows_N, scores_N = np.zeros(0, dtype=np.int64), float32([])
         if vector_1D is not None:
-            (dense,) = self._vectors.search(vector_1D, k if mode == "dense" else max(k, _DEPTH))
-        if mode == "dense":
-            return dense
-        assert self._bm25 is not None
-        (hits,) = self._bm25.search([query], k if mode == "bm25" else max(k, _DEPTH))
-        if mode == "bm25":
-            return hits
-        (bound,) = self._bm25.bounds([query])
-        return hybrid(dense, hits, bound, self._dense_share, k)
+            ((rows_N, scores_N),) = self._vectors.search(vector_1D, deep)
+        if mode != "dense":
+            assert self._bm25 is not None
+            words = self._bm25.best(query, deep)
+            if mode == "bm25":
+                rows_N, scores_N = words
+            else:
+                (bound,) = self._bm25.bounds([query])
+                rows_N, total_N = hybrid_rows((rows_N, scores_N), words, bound, self._dense_share)
+                scores_N = float32(total_N)
+        return ranked(IdsOf(rows_N, self._ids), scores_N, k)
 
     def _by_document(self, hits: list[Hit]) -> list[Found]:
         """The best passage of each document among the hits."""

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from drama.language.terms import analyse, places
+from drama.language.terms import analyse, places, terms_of
 from drama.records import Document
 
 _HEADING = re.compile(r"^#{1,6}\s+", re.MULTILINE)
@@ -73,7 +73,7 @@ def _best_start(text: str, found: list[tuple[int, int]], lang: str, width: int) 
     best, start = 0, 0
     for i, (left, _) in enumerate(found):
         within = [text[a:b] for a, b in found[i:] if b - left <= width]
-        count = len({term for word in within for term in analyse(word, lang)})
+        count = len({term for word in within for term in terms_of(word, lang)})
         if count > best:
             best, start = count, left
     return _sentence_start(text, start, width)

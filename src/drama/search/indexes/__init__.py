@@ -6,8 +6,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from drama.records import Hit
-from drama.search.indexes.exact import ExactIndex
+from drama.search.indexes.exact import ExactIndex, Nearest
 
 
 class VectorIndex(Protocol):
@@ -31,9 +30,9 @@ class VectorIndex(Protocol):
     def map_all(self) -> None:
         """Open all files now, and check them."""
 
-    def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
-        """The k best documents of each query, in the order of `drama.records.rank`; a vector of zeros finds
-        nothing and is never found."""
+    def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[Nearest]:
+        """The k best documents of each query by their rows in `folder/vectors`, in the order of
+        `drama.records.rank`; a vector of zeros finds nothing and is never found."""
 
 
 KINDS: dict[str, type[VectorIndex]] = {"exact": ExactIndex}

@@ -10,6 +10,7 @@ vectors tie.
 A vector of zeros says nothing about its text: such a query finds nothing, such a document is never found.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -19,11 +20,32 @@ import numpy.typing as npt
 
 from drama.errors import DramaError
 from drama.records import Hit
-from drama.records.hit import float32, order, ranked
+from drama.records.hit import IdsOf, float32, order
 from drama.workspace import VectorReader
 
 _BLOCK_QUERIES = 1024
 _BLOCK_DOCUMENTS = 16384
+
+
+class Nearest(NamedTuple):
+    """The best documents of a query, in order."""
+
+    rows_K: npt.NDArray[np.int64]
+    """Their numbers, counted through all shards."""
+    scores_K: npt.NDArray[np.float32]
+
+
+class Block(NamedTuple):
+    """What is known of a block of documents once all were looked at."""
+
+    longest: float
+    """Of its vectors' lengths."""
+    empty_M: npt.NDArray[np.int64]
+    """Its rows of zeros."""
+
+
+Facts = dict[tuple[int, int], Block]
+"""Number of the shard and first row in it → block."""
 
 
 class ExactIndex:
@@ -50,22 +72,9 @@ class ExactIndex:
         for _ in self._vectors.shards():
             pass
 
-    def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[list[Hit]]:
+    def search(self, queries_QD: npt.NDArray[np.float32], k: int) -> list[Nearest]:
         """The k nearest documents of each query."""
-        return exact_search(queries_QD, self._vectors.shards(), k, facts=self._facts)
-
-
-class Block(NamedTuple):
-    """What is known of a block of documents once all were looked at."""
-
-    longest: float
-    """Of its vectors' lengths."""
-    empty_M: npt.NDArray[np.int64]
-    """Its rows of zeros."""
-
-
-Facts = dict[tuple[int, int], Block]
-"""Number of the shard and first row in it → block."""
+        return [best.nearest() for best in _search(queries_QD, self._vectors.shards(), k, facts=self._facts)]
 
 
 def exact_search(
@@ -73,7 +82,6 @@ def exact_search(
     shards: Iterable[tuple[Sequence[str], npt.NDArray[Any]]],
     k: int,
     block: int = _BLOCK_DOCUMENTS,
-    facts: Facts | None = None,
 ) -> list[list[Hit]]:
     """The k nearest documents of each query by inner product, in the order of `records.rank`.
 
@@ -83,8 +91,6 @@ def exact_search(
             and ids only of candidates.
         k: how many.
         block: documents scored at once.
-        facts: what an earlier search found out about the same shards, and what this one adds: lengths take
-            as long as scores.
 
     Raises:
         DramaError: a vector holds NaN or infinity.
@@ -94,14 +100,28 @@ def exact_search(
     >>> [hit.document_id for hit in exact_search(q, shards, k=2)[0]]
     ['b', 'a']
     """
+    return [best.hits() for best in _search(queries_QD, shards, k, block)]
+
+
+def _search(
+    queries_QD: npt.NDArray[np.float32],
+    shards: Iterable[tuple[Sequence[str], npt.NDArray[Any]]],
+    k: int,
+    block: int = _BLOCK_DOCUMENTS,
+    facts: Facts | None = None,
+) -> "list[_Best]":
+    """`exact_search`; `facts` is what an earlier search found out about the same shards, and what this one
+    adds: lengths take as long as scores."""
     if not np.isfinite(queries_QD).all():
         raise DramaError(
             "a query's vector holds NaN or infinity", hint="the model is damaged: train it again"
         )
-    best = [_Best([], float32([])) for _ in queries_QD]
+    names = _Names()
+    best = [_Best(names) for _ in queries_QD]
     lengths_Q = np.linalg.norm(queries_QD, axis=1)
     facts = {} if facts is None else facts
     for number, (ids, vectors_ND) in enumerate(shards):
+        begin = names.add(ids)
         for first in range(0, len(ids), block):
             documents_ND = np.asarray(vectors_ND[first : first + block], dtype=np.float32)
             if (number, first) not in facts:
@@ -115,24 +135,56 @@ def exact_search(
                     if lengths_Q[row] == 0:
                         continue
                     slack = rounding * float(lengths_Q[row])
-                    rows = _candidates(scores_N, k, best[row], slack)
-                    if len(rows):
-                        exact_M = _score(queries_QD[row], documents_ND[rows])
-                        best[row] = best[row].with_others([ids[first + i] for i in rows.tolist()], exact_M, k)
-    return [ranked(found.ids, found.scores_K) for found in best]
+                    rows_M = _candidates(scores_N, k, best[row], slack)
+                    if len(rows_M):
+                        exact_M = _score(queries_QD[row], documents_ND[rows_M])
+                        best[row].add(rows_M + begin + first, exact_M, k)
+    return best
 
 
-class _Best(NamedTuple):
+class _Names:
+    """The ids of all documents so far by their row; read from disk when one is asked for."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ids: list[Sequence[str]] = []
+        self._count = 0
+
+    def add(self, ids: Sequence[str]) -> int:
+        """A further shard; returns its first row."""
+        self._starts.append(self._count)
+        self._ids.append(ids)
+        self._count += len(ids)
+        return self._starts[-1]
+
+    def __getitem__(self, row: int) -> str:
+        shard = bisect_right(self._starts, row) - 1
+        return self._ids[shard][row - self._starts[shard]]
+
+
+class _Best:
     """The best documents of a query so far, in order."""
 
-    ids: list[str]
-    scores_K: npt.NDArray[np.float32]
+    def __init__(self, names: _Names) -> None:
+        self._names = names
+        self.rows_K: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.scores_K = float32([])
 
-    def with_others(self, ids: list[str], scores_M: npt.NDArray[np.float32], k: int) -> Self:
-        """The k best of these and some others."""
-        both, scores_N = [*self.ids, *ids], np.concatenate([self.scores_K, scores_M])
-        rows_K = order(both, scores_N, k)
-        return self._replace(ids=[both[row] for row in rows_K.tolist()], scores_K=scores_N[rows_K])
+    def add(self, rows_M: npt.NDArray[np.int64], scores_M: npt.NDArray[np.float32], k: int) -> None:
+        """Keep the k best of these and some others."""
+        rows_N = np.concatenate([self.rows_K, rows_M])
+        scores_N = np.concatenate([self.scores_K, scores_M])
+        kept_K = order(IdsOf(rows_N, self._names), scores_N, k)
+        self.rows_K, self.scores_K = rows_N[kept_K], scores_N[kept_K]
+
+    def nearest(self) -> Nearest:
+        """Their rows."""
+        return Nearest(self.rows_K, self.scores_K)
+
+    def hits(self) -> list[Hit]:
+        """Their ids."""
+        pairs = zip(self.rows_K.tolist(), self.scores_K.tolist(), strict=True)
+        return [Hit(self._names[row], score, place) for place, (row, score) in enumerate(pairs, start=1)]
 
 
 def _look_at(documents_ND: npt.NDArray[np.float32], ids: Sequence[str], first: int) -> Block:
@@ -151,7 +203,7 @@ def _candidates(
     scores_N: npt.NDArray[np.float32], k: int, best: _Best, slack: float
 ) -> npt.NDArray[np.int64]:
     """Rows that may enter the k best so far: everything that comes within `slack` of the k-th."""
-    edge = -np.inf if len(best.ids) < k else float(best.scores_K[-1])
+    edge = -np.inf if len(best.rows_K) < k else float(best.scores_K[-1])
     if len(scores_N) > k:
         edge = max(edge, float(np.partition(scores_N, -k)[-k]))
     return np.flatnonzero((scores_N >= edge - slack) & (scores_N > -np.inf))
