@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from drama.errors import DramaError
 from drama.retriever import truncate
-from drama.serve.replies import ANY, errors
+from drama.serve.replies import ANY, errors, written
 from drama.serve.routes.names import kind_in
 from drama.serve.served import Model
 from drama.serve.work import work_of
@@ -61,8 +62,8 @@ class EmbeddingsReply(BaseModel):
     usage: Usage
 
 
-@router.post("/v1/embeddings", responses=errors(*ANY))
-async def embeddings(request: Request, body: EmbeddingsRequest) -> EmbeddingsReply:
+@router.post("/v1/embeddings", response_model=EmbeddingsReply, responses=errors(*ANY))
+async def embeddings(request: Request, body: EmbeddingsRequest) -> Response:
     """Vectors of texts."""
     work = work_of(request)
     model = work.served.model
@@ -78,11 +79,12 @@ async def embeddings(request: Request, body: EmbeddingsRequest) -> EmbeddingsRep
         if body.encoding_format == "float"
         else [base64.b64encode(row.astype("<f4").tobytes()).decode() for row in vectors_ND]
     )
-    return EmbeddingsReply(
+    reply = EmbeddingsReply(
         data=[Embedding(index=i, embedding=row) for i, row in enumerate(rows)],
         model=body.model or model.name,
         usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
     )
+    return written(reply)
 
 
 def _texts(given: str | list[str] | list[int] | list[list[int]], model: Model) -> list[str]:

@@ -5,9 +5,10 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from drama.errors import DramaError
-from drama.serve.replies import ANY, errors
+from drama.serve.replies import ANY, errors, written
 from drama.serve.routes.names import kind_in
 from drama.serve.work import work_of
 
@@ -58,8 +59,8 @@ class RerankReply(BaseModel):
     usage: RerankUsage
 
 
-@router.post("/v1/rerank", responses=errors(*ANY), response_model_exclude_none=True)
-async def rerank(request: Request, body: RerankRequest) -> RerankReply:
+@router.post("/v1/rerank", response_model=RerankReply, responses=errors(*ANY))
+async def rerank(request: Request, body: RerankRequest) -> Response:
     """Order documents by the cosine of their vectors with the query's."""
     work = work_of(request)
     model = work.served.model
@@ -80,4 +81,4 @@ async def rerank(request: Request, body: RerankRequest) -> RerankReply:
         for row in best
     ]
     usage = RerankUsage(total_tokens=query_tokens + tokens)
-    return RerankReply(model=body.model or model.name, results=results, usage=usage)
+    return written(RerankReply(model=body.model or model.name, results=results, usage=usage))

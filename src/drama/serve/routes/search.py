@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from drama.errors import DramaError
 from drama.search import Found
 from drama.search.snippet import snippet
 from drama.search.where import parse_where
-from drama.serve.replies import ANY, errors
+from drama.serve.replies import ANY, errors, written
 from drama.serve.work import Work, work_of
 
 router = APIRouter()
@@ -86,21 +87,21 @@ class DocumentReply(BaseModel):
     passages: list[PassageReply]
 
 
-@router.post("/search", responses=errors(*ANY))
-async def search(request: Request, body: SearchRequest) -> SearchReply:
+@router.post("/search", response_model=SearchReply, responses=errors(*ANY))
+async def search(request: Request, body: SearchRequest) -> Response:
     """Search the index."""
     where = {name: [own] if isinstance(own, str) else own for name, own in body.where.items()}
     return await _search(work_of(request), body.query, body.k, body.mode, where)
 
 
-@router.get("/search", responses=errors(*ANY))
+@router.get("/search", response_model=SearchReply, responses=errors(*ANY))
 async def search_by_address(
     request: Request,
     q: Annotated[str, Query(description="The query.")],
     k: Annotated[int, Query(ge=1, le=_MOST)] = 10,
     mode: Mode | None = None,
     where: Annotated[list[str] | None, Query(description="field=value, several times.")] = None,
-) -> SearchReply:
+) -> Response:
     """Search the index, by an address."""
     return await _search(work_of(request), q, k, mode, parse_where(where or []))
 
@@ -124,12 +125,12 @@ async def document(request: Request, document_id: str) -> DocumentReply:
     )
 
 
-@router.get("/similar", responses=errors(*ANY))
+@router.get("/similar", response_model=SearchReply, responses=errors(*ANY))
 async def similar(
     request: Request,
     passage: Annotated[str, Query(description="The id of a passage.")],
     k: Annotated[int, Query(ge=1, le=_MOST)] = 10,
-) -> SearchReply:
+) -> Response:
     """Documents whose vectors are nearest to that of a passage."""
     begin = time.perf_counter()
     work = work_of(request)
@@ -148,9 +149,7 @@ async def similar(
     return _reply("", "dense", begin, hits)
 
 
-async def _search(
-    work: Work, query: str, k: int, mode: Mode | None, where: dict[str, list[str]]
-) -> SearchReply:
+async def _search(work: Work, query: str, k: int, mode: Mode | None, where: dict[str, list[str]]) -> Response:
     begin = time.perf_counter()
     served = work.served
     index, model = served.index, served.model
@@ -167,9 +166,10 @@ async def _search(
     return _reply(query, how, begin, hits)
 
 
-def _reply(query: str, mode: str, begin: float, hits: list[SearchHit]) -> SearchReply:
+def _reply(query: str, mode: str, begin: float, hits: list[SearchHit]) -> Response:
     spent = round(1000 * (time.perf_counter() - begin), 1)
-    return SearchReply.model_validate({"query": query, "mode": mode, "milliseconds": spent, "hits": hits})
+    about = {"query": query, "mode": mode, "milliseconds": spent, "hits": hits}
+    return written(SearchReply.model_validate(about))
 
 
 def _hit(found: Found, query: str) -> SearchHit:
