@@ -178,13 +178,14 @@ def _summary(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the rounds."""
 
     def of(server: str, what: str, clients: int, key: str) -> float:
-        return float(
+        found_median = float(
             median(
                 each[key]
                 for each in found
                 if (each["server"], each["what"], each["clients"]) == (server, what, clients)
             )
         )
+        return round(found_median, 1)
 
     summary: dict[str, Any] = {}
     for clients in CLIENTS:

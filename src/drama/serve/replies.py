@@ -49,7 +49,7 @@ ANY = (400, 401, 404, 408, 413, 429, 503)
 
 
 def written(reply: BaseModel) -> Response:
-    """A reply as JSON, without what is null. FastAPI would check it again, which takes as long as a search."""
+    """A reply as JSON, without what is null; returned as a model, FastAPI would check it once more."""
     return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")
 
 
