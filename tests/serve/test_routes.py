@@ -13,7 +13,7 @@ import pytest
 from tests.serve.conftest import Start, make_index
 
 from drama.records import Document
-from drama.retriever import Retriever, load_encoder, truncate
+from drama.retriever import Retriever, RetrieverSettings, load_encoder, truncate
 from drama.search import Index
 from drama.serve.app import create_app
 
@@ -199,6 +199,29 @@ def test_a_rebuilt_index_is_taken_over_without_dropping_a_request(
     assert found == {"new"}
     assert {*codes} == {200}
     assert "drama_index_reloads_total 1.0" in httpx.get(f"{url}/metrics").text
+
+
+def test_an_index_of_another_model_brings_its_model(
+    tiny_llm: Path, model: Path, documents: list[Document], tmp_path: Path, start: Start
+) -> None:
+    other = tmp_path / "other"
+    Retriever.from_llm(tiny_llm, RetrieverSettings(dims=(32, 64), query_prefix="Find: ")).save(other)
+    folder = make_index(model, tmp_path / "index", documents)
+    made = make_index(other, tmp_path / "made", documents)
+    url = start(create_app(str(folder), log=False))
+    assert httpx.get(f"{url}/health").json()["model"] == "tiny"
+    folder.rename(tmp_path / "before")
+    made.rename(folder)
+    for _ in range(100):
+        if httpx.get(f"{url}/health").json()["model"] == "other":
+            break
+        time.sleep(0.1)
+    found = httpx.post(f"{url}/v1/embeddings", json={"input": "tea", "input_type": "query"}).json()
+    expected = Retriever.load(other).encode_queries(["tea"])[0]
+    np.testing.assert_allclose(found["data"][0]["embedding"], expected, atol=1e-5)
+    expected_ids = [each.hit.document_id for each in Index.open(folder).search("tea", 5)]
+    hits = httpx.get(f"{url}/search", params={"q": "tea", "k": 5}).json()["hits"]
+    assert [hit["id"] for hit in hits] == expected_ids
 
 
 def test_the_page_asks_no_other_host(url: str) -> None:

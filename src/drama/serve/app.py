@@ -49,14 +49,14 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        watch = asyncio.create_task(_watch(served, metrics)) if served.index is not None else None
+        watch = asyncio.create_task(_watch(served, metrics)) if served.now.index is not None else None
         yield
         if watch is not None:
             watch.cancel()
 
     app = FastAPI(title="drama", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
     app.state.work = Work(served, limits, metrics)
-    for router in ALWAYS + (WITH_INDEX if served.index is not None else ()):
+    for router in ALWAYS + (WITH_INDEX if served.now.index is not None else ()):
         app.include_router(router)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -65,8 +65,8 @@ def create_app(
         return problem(404, str(error), "model", "model_not_found")
 
     app.add_exception_handler(NoModelError, of_model)
-    if served.index is not None:
-        metrics.passages.set(len(served.index))
+    if served.now.index is not None:
+        metrics.passages.set(len(served.now.index))
     app.add_middleware(Guard, limits=limits, metrics=metrics, key=key, log=log)
     _leave_out_422(app)
     return app
@@ -79,8 +79,8 @@ async def _watch(served: Served, metrics: Metrics) -> None:
         try:
             if await asyncio.to_thread(served.reload):
                 metrics.reloads.inc()
-                assert served.index is not None
-                metrics.passages.set(len(served.index))
+                assert served.now.index is not None
+                metrics.passages.set(len(served.now.index))
         except (DramaError, OSError) as error:
             warn(f"serve: the index on disk can't be opened, the old one answers ({error})")
 
@@ -105,9 +105,9 @@ def serve(app: FastAPI, host: str, port: int, limits: Limits | None = None) -> N
     listening = _listen(host, port)
     where = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
     work: Work = app.state.work
-    index = work.served.index
+    index = work.served.now.index
     what = "" if index is None else f", {len(index)} passages; search page: {where}/"
-    note(f"serving {work.served.model.name} at {where}{what}")
+    note(f"serving {work.served.now.model.name} at {where}{what}")
     note(f"OpenAI's clients: base_url={where}/v1; all routes: {where}/openapi.json; Ctrl-C stops")
     config = uvicorn.Config(
         app,

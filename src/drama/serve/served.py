@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,14 @@ def _light(encoder: Encoder) -> QueryEncoder | None:
     return QueryEncoder.open(Path(encoder.name), encoder.settings.max_length)
 
 
+@dataclass(frozen=True)
+class Now:
+    """What is served now. A request takes it once, so that model and index fit together."""
+
+    model: Model
+    index: Index | None
+
+
 class Served:
     """A model and perhaps an index.
 
@@ -123,17 +132,15 @@ class Served:
         self._path, self._given, self._limits, self._watch = path, model, limits, watch
         self.computing = threading.Lock()
         """Held by what keeps the cores busy."""
-        self.index: Index | None = None
         self._stamp = self._stamped()
         if self._stamp is not None:
-            self.index = self._open()
-            self.model = self._model_of(self.index)
+            index = self._open()
+            self.now = Now(self._model_of(index), index)
         elif Path(path).is_dir() and (Path(path) / "index" / INFO).is_file():
             raise DramaError(f"{path}: neither an index nor a model", hint=f"did you mean {path}/index?")
         else:
-            self.model = Model(
-                load_encoder(path), Path(path).resolve().name or path, limits, watch, self.computing
-            )
+            encoder = load_encoder(path)
+            self.now = Now(Model(encoder, _name_of(path), limits, watch, self.computing), None)
 
     def reload(self) -> bool:
         """Open the index again if it was rebuilt; until it is open, the old one answers.
@@ -145,11 +152,14 @@ class Served:
         if stamp is None or stamp == self._stamp:
             return False
         self._stamp = stamp  # a broken index is tried once, not every time
-        index = self._open()
-        if index.fingerprint != self.model.fingerprint:
-            before, self.model = self.model, self._model_of(index)
-            before.batcher.close()
-        self.index = index
+        index, model = self._open(), self.now.model
+        if index.fingerprint != model.fingerprint:
+            # Requests that took the old model before now may still submit to it.
+            later = threading.Timer(2 * self._limits.seconds, model.batcher.close)
+            later.daemon = True
+            later.start()
+            model = self._model_of(index)
+        self.now = Now(model, index)
         note(f"serve: opened the rebuilt index, {len(index)} passages")
         return True
 

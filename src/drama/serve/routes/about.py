@@ -44,13 +44,13 @@ class ModelList(BaseModel):
 @router.get("/health")
 async def health(request: Request) -> Health:
     """Whether the server answers, and what it serves."""
-    served = work_of(request).served
-    index = served.index
+    now = work_of(request).served.now
+    model, index = now.model, now.index
     modes = [] if index is None else ["hybrid", "dense", "bm25"] if index.has_words else ["dense"]
     return Health(
         status="ok",
-        model=served.model.name,
-        dims=list(served.model.dims),
+        model=model.name,
+        dims=list(model.dims),
         passages=None if index is None else len(index),
         modes=modes,
         fields=[] if index is None else index.fields,
@@ -60,7 +60,7 @@ async def health(request: Request) -> Health:
 @router.get("/v1/models", responses=errors(401, 429))
 async def models(request: Request) -> ModelList:
     """The model's names: as it is, and with `:query` or `:document` for what its texts are."""
-    return ModelList(data=[ModelEntry(id=name) for name in names_of(work_of(request).served.model)])
+    return ModelList(data=[ModelEntry(id=name) for name in names_of(work_of(request).served.now.model)])
 
 
 @router.get("/metrics", responses=errors(401, 429) | {200: {"content": {CONTENT_TYPE_LATEST: {}}}})

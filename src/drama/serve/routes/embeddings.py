@@ -66,7 +66,7 @@ class EmbeddingsReply(BaseModel):
 async def embeddings(request: Request, body: EmbeddingsRequest) -> Response:
     """Vectors of texts."""
     work = work_of(request)
-    model = work.served.model
+    model = work.served.now.model
     kind = body.input_type or kind_in(body.model, model) or "document"
     width = model.width(body.dimensions)
     texts = await work.run(lambda: _texts(body.input, model))

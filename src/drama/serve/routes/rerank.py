@@ -63,7 +63,7 @@ class RerankReply(BaseModel):
 async def rerank(request: Request, body: RerankRequest) -> Response:
     """Order documents by the cosine of their vectors with the query's."""
     work = work_of(request)
-    model = work.served.model
+    model = work.served.now.model
     kind_in(body.model, model)
     if not body.query.strip():
         raise DramaError("query: empty")

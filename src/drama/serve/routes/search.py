@@ -110,7 +110,7 @@ async def search_by_address(
 async def document(request: Request, document_id: str) -> DocumentReply:
     """A document by its id."""
     work = work_of(request)
-    index = work.served.index
+    index = work.served.now.index
     assert index is not None
     passages = await work.run(lambda: index.document(document_id))
     if not passages:
@@ -134,7 +134,8 @@ async def similar(
     """Documents whose vectors are nearest to that of a passage."""
     begin = time.perf_counter()
     work = work_of(request)
-    index = work.served.index
+    now = work.served.now
+    model, index = now.model, now.index
     assert index is not None
     own = index.passage(passage)
     if own is None:
@@ -142,7 +143,7 @@ async def similar(
     query, name = own.full_text, own.whole_id
     if not query:
         raise DramaError("this passage has no text")
-    vectors_ND, _ = await work.vectors(work.served.model, [query], "document")
+    vectors_ND, _ = await work.vectors(model, [query], "document")
     found = await work.score(lambda: index.search(query, k + 1, "dense", vector_1D=index.cut(vectors_ND)))
     others = [each for each in found if each.hit.document_id != name][:k]
     hits = [_hit(Found(each.hit._replace(rank=i), each.document), "") for i, each in enumerate(others, 1)]
@@ -151,8 +152,8 @@ async def similar(
 
 async def _search(work: Work, query: str, k: int, mode: Mode | None, where: dict[str, list[str]]) -> Response:
     begin = time.perf_counter()
-    served = work.served
-    index, model = served.index, served.model
+    now = work.served.now
+    model, index = now.model, now.index
     assert index is not None
     how = index.mode(mode)
     if not query.strip():
