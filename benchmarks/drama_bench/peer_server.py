@@ -10,9 +10,6 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from sentence_transformers import SentenceTransformer
 
-model = SentenceTransformer(sys.argv[1])
-app = FastAPI()
-
 
 class Asked(BaseModel):
     """As OpenAI's API."""
@@ -21,18 +18,24 @@ class Asked(BaseModel):
     model: str = ""
 
 
-@app.post("/v1/embeddings")
-def embeddings(asked: Asked) -> dict[str, object]:
-    """Vectors of queries."""
-    vectors_ND = model.encode(asked.input, prompt_name="query", normalize_embeddings=True)
-    data = [{"object": "embedding", "index": i, "embedding": v.tolist()} for i, v in enumerate(vectors_ND)]
-    return {"object": "list", "data": data}
+def create_app(name: str) -> FastAPI:
+    """Serve a model."""
+    model, app = SentenceTransformer(name), FastAPI()
+
+    @app.post("/v1/embeddings")
+    def embeddings(asked: Asked) -> dict[str, object]:
+        vectors_ND = model.encode(asked.input, prompt_name="query", normalize_embeddings=True)
+        data = [
+            {"object": "embedding", "index": i, "embedding": v.tolist()} for i, v in enumerate(vectors_ND)
+        ]
+        return {"object": "list", "data": data}
+
+    @app.get("/health")
+    def health() -> str:
+        return "ok"
+
+    return app
 
 
-@app.get("/health")
-def health() -> str:
-    """Ready."""
-    return "ok"
-
-
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
+if __name__ == "__main__":
+    uvicorn.run(create_app(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
