@@ -84,7 +84,7 @@ class Batcher:
     def waiting(self) -> int:
         """Tokens that are not being encoded yet."""
         with self._changed:
-            return sum(job.tokens_left() for job in self._jobs)
+            return sum(job.tokens_left() for job in self._jobs if not job.future.cancelled())
 
     def submit(self, items: Sequence[Prepared]) -> "Future[Array]":
         """Vectors [N, D] of some texts, at some time. Cancelling the future takes them out.
@@ -94,7 +94,7 @@ class Batcher:
         """
         job = _Job(items)
         with self._changed:
-            waiting = sum(other.tokens_left() for other in self._jobs if not other.future.cancelled())
+            waiting = self.waiting
             if waiting and waiting + job.tokens_left() > self._most:
                 raise BusyError(max(1, round(waiting / self._speed)))
             self._jobs.append(job)

@@ -88,7 +88,6 @@ class Guard:
                 while more:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        held.gone = True
                         return problem(400, "the client went away")
                     part = message.get("body", b"")
                     more = message.get("more_body", False)
@@ -122,7 +121,6 @@ class _Held:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self.size = 0
-        self.gone = False
         self.original: Receive | None = None
         self._given = False
 
