@@ -49,7 +49,16 @@ def ranked(
 ) -> list[Hit]:
     """`rank` for ids and scores that are apart, of all documents or of those in some rows (`among`)."""
     rows_K = order(ids, scores_N, k, among)
-    pairs = zip(rows_K.tolist(), scores_N[rows_K].tolist(), strict=True)
+    return hits_of(ids, rows_K, scores_N[rows_K])
+
+
+def hits_of(ids: "RowIds", rows_K: npt.NDArray[np.int64], scores_K: npt.NDArray[np.float32]) -> list[Hit]:
+    """Hits out of documents' rows and scores that are in the order of `rank`.
+
+    >>> hits_of(["a", "b"], np.array([1]), np.array([0.5], dtype=np.float32))
+    [Hit(document_id='b', score=0.5, rank=1)]
+    """
+    pairs = zip(rows_K.tolist(), scores_K.tolist(), strict=True)
     return [Hit(ids[row], score, place) for place, (row, score) in enumerate(pairs, start=1)]
 
 
@@ -78,7 +87,9 @@ def order(
     return rows_K[:k]
 
 
-class _ById(Protocol):
+class RowIds(Protocol):
+    """Ids by row: a list, or what looks them up."""
+
     def __getitem__(self, row: int, /) -> str: ...
 
 
@@ -89,7 +100,7 @@ class IdsOf(Sequence[str]):
     ['c', 'a']
     """
 
-    def __init__(self, rows_N: npt.NDArray[np.int64], ids: _ById) -> None:
+    def __init__(self, rows_N: npt.NDArray[np.int64], ids: RowIds) -> None:
         self._rows_N, self._ids = rows_N, ids
 
     def __len__(self) -> int:

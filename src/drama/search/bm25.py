@@ -19,8 +19,8 @@ from drama.console import track
 from drama.errors import DramaError, check_list
 from drama.files import read_json, write_json
 from drama.language.terms import analyse
-from drama.records import Document, Documents, Hit, corpus_language, ranked
-from drama.records.hit import order
+from drama.records import Document, Documents, Hit, corpus_language
+from drama.records.hit import hits_of, order
 
 K1, B = 1.5, 0.75
 _LANGUAGE = "language.json"
@@ -86,7 +86,7 @@ class BM25:
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The k best documents of each query; a document that shares no term with it is no hit."""
         check_list(queries, "queries")
-        return [self._search(query, k) for query in queries]
+        return [hits_of(self._ids, *self.best(query, k)) for query in queries]
 
     def bounds(self, queries: Sequence[str]) -> list[float]:
         """The score of each query that no document can exceed: its terms' inverse document frequencies, since
@@ -120,7 +120,3 @@ class BM25:
         scores_N = self.scores(query)
         rows_K = order(self._ids, scores_N, k, among=np.flatnonzero(scores_N > 0))
         return rows_K, scores_N[rows_K]
-
-    def _search(self, query: str, k: int) -> list[Hit]:
-        scores_N = self.scores(query)
-        return ranked(self._ids, scores_N, k, among=np.flatnonzero(scores_N > 0))

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from drama.errors import DramaError
 from drama.records import Hit
-from drama.records.hit import IdsOf, float32, order
+from drama.records.hit import IdsOf, float32, hits_of, order
 from drama.workspace import VectorReader
 
 _BLOCK_QUERIES = 1024
@@ -183,8 +183,7 @@ class _Best:
 
     def hits(self) -> list[Hit]:
         """Their ids."""
-        pairs = zip(self.rows_K.tolist(), self.scores_K.tolist(), strict=True)
-        return [Hit(self._names[row], score, place) for place, (row, score) in enumerate(pairs, start=1)]
+        return hits_of(self._names, self.rows_K, self.scores_K)
 
 
 def _look_at(documents_ND: npt.NDArray[np.float32], ids: Sequence[str], first: int) -> Block:
