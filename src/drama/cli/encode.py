@@ -1,7 +1,7 @@
 """`drama encode`: a corpus to vectors on disk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -20,6 +20,18 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first file in a folder that can't be read.")
 ]
 Smooth = Annotated[bool, typer.Option(help="Move each document's vector towards its nearest neighbours'.")]
+
+
+class Encoding(NamedTuple):
+    """The options of encoding, which `drama index CORPUS --model` has too."""
+
+    dim: int | None = None
+    dtype: str = "float32"
+    max_length: int | None = None
+    whole: bool = False
+    overlap: int = 0
+    strict: bool = False
+    smooth: bool = False
 
 
 def encode(
@@ -42,22 +54,11 @@ def encode(
     one. What is left out is listed beside the index, in OUT.left-out.tsv. `drama index CORPUS --model MODEL`
     does this and makes the index.
     """
-    encode_corpus(model, corpus, out, dim, dtype, max_length, whole, overlap, strict, smooth)
+    encode_corpus(model, corpus, out, Encoding(dim, dtype, max_length, whole, overlap, strict, smooth))
     typer.echo(str(out))
 
 
-def encode_corpus(
-    model: str,
-    corpus: str,
-    out: Path,
-    dim: int | None,
-    dtype: str,
-    max_length: int | None,
-    whole: bool,
-    overlap: int,
-    strict: bool,
-    smooth: bool,
-) -> None:
+def encode_corpus(model: str, corpus: str, out: Path, how: Encoding) -> None:
     """Read, cut and encode a corpus, and say what was done."""
     from drama.console import note
     from drama.corpus.duplicates import with_text
@@ -67,17 +68,19 @@ def encode_corpus(
     from drama.errors import DramaError
     from drama.search import SmoothingSettings, encode_for_index
 
-    if dtype not in ("float32", "float16"):
-        raise DramaError(f"--dtype {dtype}: not known", hint="float32 or float16")
+    if how.dtype not in ("float32", "float16"):
+        raise DramaError(f"--dtype {how.dtype}: not known", hint="float32 or float16")
     check_outside(corpus, out)
-    smoothing = SmoothingSettings() if smooth else None
-    chunk = ChunkSettings.parse({"tokens": None if whole else "auto", "overlap": overlap}, where="encode")
+    smoothing = SmoothingSettings() if how.smooth else None
+    chunk = ChunkSettings.parse(
+        {"tokens": None if how.whole else "auto", "overlap": how.overlap}, where="encode"
+    )
     place = out.resolve()  # it may be `.`
     with listing(place.with_name(f"{place.name}.left-out.tsv"), "encode") as listed:
-        tally = Tally(listed=listed, strict=strict)
+        tally = Tally(listed=listed, strict=how.strict)
         documents = with_text(read_input(corpus, tally), tally)
         counts = encode_for_index(
-            model, documents, out, dim, dtype, max_length, smoothing=smoothing, chunk=chunk
+            model, documents, out, how.dim, how.dtype, how.max_length, smoothing=smoothing, chunk=chunk
         )
     encoded, reused = counts.pop("encoded"), counts.pop("reused")
     for outcome, n in counts.items():

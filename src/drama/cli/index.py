@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from drama.cli.encode import Dim, Dtype, MaxLength, Overlap, Smooth, Strict, Whole, encode_corpus
+from drama.cli.encode import Dim, Dtype, Encoding, MaxLength, Overlap, Smooth, Strict, Whole, encode_corpus
 from drama.corpus.readers.formats import KNOWN_INPUTS
 
 
@@ -38,11 +38,11 @@ def index(
     from drama.search import build_index
     from drama.search.indexes import KINDS
 
-    how = dim, dtype, max_length, whole, overlap, strict, smooth
+    how = Encoding(dim, dtype, max_length, whole, overlap, strict, smooth)
     if kind not in KINDS:
         raise DramaError(f"no kind of index '{kind}'", hint=f"kinds: {', '.join(KINDS)}")
     if model is None:
-        if out is not None or how != (None, "float32", None, False, 0, False, False):
+        if out is not None or how != Encoding():
             raise DramaError(
                 "options of encoding, but no model", hint="drama index CORPUS --model MODEL --out DIR"
             )
@@ -50,6 +50,6 @@ def index(
     else:
         if out is None:
             raise DramaError("--out is missing: the folder of the index")
-        encode_corpus(model, source, out, *how)
+        encode_corpus(model, source, out, how)
         folder = out
     typer.echo(f"{folder}: {build_index(folder, kind, words)} documents")
